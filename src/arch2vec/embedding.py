@@ -1,0 +1,163 @@
+"""Architectures with their vectors: what searches, analyses and other programs consume."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from arch2vec.errors import InputError
+from arch2vec.graphs import GraphBatch
+from arch2vec.spaces import SearchSpace, get_space
+from arch2vec.storage import atomic_path, read_arrays, write_arrays
+
+_KIND = "arch2vec embedding"
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """N distinct architectures of one space and a vector for each.
+
+    Attributes:
+        space: the space they belong to.
+        graphs: the N architectures.
+        vectors: (N, d) float32.
+    """
+
+    space: SearchSpace
+    graphs: GraphBatch
+    vectors: NDArray[np.float32]
+
+    def __post_init__(self) -> None:
+        if self.vectors.ndim != 2 or len(self.vectors) != len(self.graphs):
+            raise InputError(
+                f"an embedding of {len(self.graphs)} architectures needs vectors ({len(self.graphs)}, d), "
+                f"got {self.vectors.shape}"
+            )
+        if not np.isfinite(self.vectors).all():
+            raise InputError("an embedding holds a vector that is not finite")
+
+    def __len__(self) -> int:
+        return len(self.graphs)
+
+    @property
+    def dimensions(self) -> int:
+        """d, the length of a vector."""
+        return self.vectors.shape[1]
+
+    @cached_property
+    def architectures(self) -> list[str]:
+        """The N architectures in the space's notation."""
+        return self.space.format(self.graphs)
+
+    @cached_property
+    def function_classes(self) -> NDArray[np.uint64]:
+        """(N,) labels, equal for architectures that compute the same function."""
+        return self.space.function_classes(self.graphs)
+
+    @cached_property
+    def _index(self) -> dict[str, int]:
+        return {architecture: index for index, architecture in enumerate(self.architectures)}
+
+    def index_of(self, architecture: str) -> int:
+        """The row of an architecture given in the space's notation.
+
+        Raises:
+            InputError: it is malformed, or not among the N.
+        """
+        canonical = self.space.format(self.space.parse([architecture]))[0]
+        if canonical not in self._index:
+            raise InputError(f"{architecture!r} is not among the {len(self):,} embedded architectures")
+        return self._index[canonical]
+
+    def nearest(self, point: ArrayLike, k: int = 10) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+        """The ``k`` architectures whose vectors are closest to ``point``.
+
+        Args:
+            point: (d,), any point of the latent space.
+            k: how many, at most N.
+
+        Returns:
+            Rows (k,) and Euclidean distances (k,), nearest first; ties by row.
+
+        Raises:
+            InputError: ``point`` is not of shape (d,), or k is not in 1..N.
+        """
+        target = np.asarray(point, dtype=np.float32)
+        if target.shape != (self.dimensions,):
+            raise InputError(f"a point of this embedding has shape ({self.dimensions},), got {target.shape}")
+        if not 1 <= k <= len(self):
+            raise InputError(f"k must be between 1 and {len(self):,}, got {k}")
+        distances = np.linalg.norm(self.vectors - target, axis=1)
+        # Everything up to the k-th smallest distance, so that ties are broken by row and not by chance.
+        candidates = np.flatnonzero(distances <= np.partition(distances, k - 1)[k - 1])
+        rows = candidates[np.argsort(distances[candidates], kind="stable")][:k]
+        return rows, distances[rows]
+
+    def save(self, path: Path) -> None:
+        """Write to ``path``: Parquet (``.parquet``) for other programs, safetensors for anything else.
+
+        Parquet has the columns ``architecture`` and ``v0`` ... ``v{d-1}``.
+
+        Raises:
+            InputError: the folder cannot be written to.
+        """
+        if path.suffix == ".parquet":
+            import pyarrow as pa
+            import pyarrow.parquet as pq
+
+            columns = {"architecture": pa.array(self.architectures)}
+            columns |= {f"v{i}": pa.array(self.vectors[:, i]) for i in range(self.dimensions)}
+            table = pa.table(columns).replace_schema_metadata({"kind": _KIND, "space": self.space.name})
+            with atomic_path(path) as temporary:
+                pq.write_table(table, temporary)
+        else:
+            write_arrays(
+                path,
+                {"vectors": self.vectors, **self.graphs.arrays()},
+                {"kind": _KIND, "space": self.space.name},
+            )
+
+    @classmethod
+    def load(cls, path: Path) -> Embedding:
+        """Read what :meth:`save` wrote, in either format. Runs no code from the file.
+
+        Raises:
+            InputError: the file is missing, damaged or no embedding.
+        """
+        if path.suffix == ".parquet":
+            return cls._load_parquet(path)
+        arrays, metadata = read_arrays(path)
+        if metadata.get("kind") != _KIND or "vectors" not in arrays:
+            raise InputError(f"{path} is not an embedding; 'arch2vec embed' writes one")
+        space = get_space(metadata.get("space", ""))
+        graphs = GraphBatch.from_arrays(arrays)
+        space.check(graphs)
+        return cls(space, graphs, arrays["vectors"])
+
+    @classmethod
+    def _load_parquet(cls, path: Path) -> Embedding:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            table = pq.read_table(path)
+        except (OSError, pa.ArrowException) as error:
+            raise InputError(f"cannot read {path}: {error}".splitlines()[0]) from error
+        metadata = table.schema.metadata or {}
+        if metadata.get(b"kind") != _KIND.encode():
+            raise InputError(f"{path} is not an embedding; 'arch2vec embed' writes one")
+        space = get_space(metadata.get(b"space", b"").decode())
+        graphs = space.parse(table.column("architecture").to_pylist())
+        names = [name for name in table.column_names if name != "architecture"]
+        vectors = np.stack([table.column(name).to_numpy() for name in names], axis=1)
+        return cls(space, graphs, vectors.astype(np.float32))
+
+    def subset(self, rows: Sequence[int] | NDArray[np.integer]) -> Embedding:
+        """The embedding of some of the architectures."""
+        index = np.asarray(rows, dtype=np.int64)
+        return Embedding(self.space, self.graphs[index], self.vectors[index])

@@ -1,0 +1,27 @@
+"""The one exception for bad input.
+
+Everything a caller can get wrong (an unknown name, a malformed architecture, a
+damaged file) raises :class:`InputError` with a single line that names what is
+wrong, where, and what would be right. The command line prints that line and
+exits with status 2; any other exception is a failure of ours (status 1).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """Input that cannot be used, described in one line."""
+
+
+class MissingExtraError(InputError):
+    """An optional dependency is needed and not installed."""
+
+    def __init__(self, package: str, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs {package}: install it with pip install 'arch2vec[{extra}]'")
+
+
+def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
+    """The error for a ``name`` that is none of the ``known`` ones."""
+    return InputError(f"unknown {kind} {name!r}; known: {', '.join(sorted(known))}")

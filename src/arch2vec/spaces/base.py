@@ -1,0 +1,109 @@
+"""What a search space is: which graphs are architectures, and how they are written.
+
+A space is pure data and combinatorics. It knows nothing of models, tables or
+searches, imports no PyTorch, and works on whole batches of graphs. All
+randomness comes from the generator passed in.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arch2vec.errors import InputError
+from arch2vec.fingerprints import fingerprint
+from arch2vec.graphs import GraphBatch
+
+
+class SearchSpace(ABC):
+    """A set of architectures, each a labelled DAG with an operation a vertex."""
+
+    name: str
+    operations: tuple[str, ...]
+    """The operation vocabulary; ``graphs.ops`` holds indices into it."""
+    num_vertices: int
+    """V, the vertex count graphs are padded to."""
+    size: int | None
+    """How many architectures there are (up to isomorphism), None where that is not known."""
+    enumerable: ClassVar[bool] = True
+    """Whether :meth:`enumerate` can list all of them in memory."""
+
+    @property
+    def num_operations(self) -> int:
+        """K, the size of the vocabulary."""
+        return len(self.operations)
+
+    @abstractmethod
+    def enumerate(self) -> GraphBatch:
+        """Every architecture, in the space's published order.
+
+        Raises:
+            InputError: the space is too large to list; use :meth:`sample`.
+        """
+
+    @abstractmethod
+    def sample(self, n: int, rng: np.random.Generator) -> GraphBatch:
+        """``n`` distinct architectures, uniformly at random.
+
+        Raises:
+            InputError: the space holds fewer than ``n``.
+        """
+
+    @abstractmethod
+    def parse(self, architectures: Sequence[str]) -> GraphBatch:
+        """Read architectures in the space's own notation.
+
+        Raises:
+            InputError: one is malformed; the line names it and shows a right one.
+        """
+
+    @abstractmethod
+    def format(self, graphs: GraphBatch) -> list[str]:
+        """Write architectures in the space's own notation, the inverse of :meth:`parse`.
+
+        Raises:
+            InputError: a graph is no architecture of this space.
+        """
+
+    @abstractmethod
+    def is_valid(self, graphs: GraphBatch) -> NDArray[np.bool_]:
+        """(N,) whether each graph is an architecture of this space, every edge checked."""
+
+    @abstractmethod
+    def is_valid_as_released(self, graphs: GraphBatch) -> NDArray[np.bool_]:
+        """(N,) validity by the definition behind the figures published for arch2vec.
+
+        Looser than :meth:`is_valid` in some spaces; only for comparison with them.
+        """
+
+    @abstractmethod
+    def mutate(self, graphs: GraphBatch, rng: np.random.Generator) -> GraphBatch:
+        """One random edit of each graph; the results are architectures that differ from it."""
+
+    @abstractmethod
+    def neighbors(self, graph: GraphBatch) -> GraphBatch:
+        """All architectures one edit away from a batch of one graph."""
+
+    def function_classes(self, graphs: GraphBatch) -> NDArray[np.uint64]:
+        """(N,) labels, equal for two architectures exactly if they compute the same function.
+
+        Spaces in which different graphs can compute the same function override
+        this; by default only isomorphic graphs do.
+        """
+        return fingerprint(graphs)
+
+    def check(self, graphs: GraphBatch) -> None:
+        """Raise :class:`InputError` unless every graph is an architecture of this space."""
+        valid = self.is_valid(graphs)
+        if not valid.all():
+            raise InputError(
+                f"graph {int(np.flatnonzero(~valid)[0])} of {len(graphs)} is no architecture of {self.name}"
+            )
+
+    def __repr__(self) -> str:
+        size = "too many to count" if self.size is None else f"{self.size:,}"
+        return f"{type(self).__name__}({self.num_vertices} vertices, {self.num_operations} operations, {size} architectures)"
