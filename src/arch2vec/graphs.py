@@ -46,7 +46,8 @@ class GraphBatch:
         n, v = self.ops.shape if self.ops.ndim == 2 else (-1, -1)
         if self.adjacency.shape != (n, v, v):
             raise InputError(
-                f"graphs need operations (N, V) and adjacency (N, V, V), got {self.ops.shape} and {self.adjacency.shape}"
+                "graphs need operations (N, V) and adjacency (N, V, V), "
+                f"got {self.ops.shape} and {self.adjacency.shape}"
             )
 
     @classmethod

@@ -106,4 +106,5 @@ class SearchSpace(ABC):
 
     def __repr__(self) -> str:
         size = "too many to count" if self.size is None else f"{self.size:,}"
-        return f"{type(self).__name__}({self.num_vertices} vertices, {self.num_operations} operations, {size} architectures)"
+        shape = f"{self.num_vertices} vertices, {self.num_operations} operations"
+        return f"{type(self).__name__}({shape}, {size} architectures)"

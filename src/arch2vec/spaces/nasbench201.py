@@ -17,6 +17,7 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
@@ -65,15 +66,18 @@ class NASBench201(SearchSpace):
         ops[:, -1] = OPERATIONS.index("output")
         return GraphBatch(ops, np.broadcast_to(ADJACENCY, (n, *ADJACENCY.shape)).copy())
 
+    @override
     def enumerate(self) -> GraphBatch:
         """All 15,625, in the benchmark's published index order."""
         return self.from_edge_operations(_published_order())
 
+    @override
     def sample(self, n: int, rng: np.random.Generator) -> GraphBatch:
         if n > self.size:
             raise InputError(f"{self.name} has {self.size:,} architectures, cannot sample {n:,} distinct ones")
         return self.from_edge_operations(_published_order()[rng.choice(self.size, size=n, replace=False)])
 
+    @override
     def parse(self, architectures: Sequence[str]) -> GraphBatch:
         rows = []
         for text in architectures:
@@ -88,6 +92,7 @@ class NASBench201(SearchSpace):
             rows.append([OPERATIONS.index(operation) for operation in match.groups()])
         return self.from_edge_operations(np.array(rows, dtype=np.uint8).reshape(-1, len(EDGES)))
 
+    @override
     def format(self, graphs: GraphBatch) -> list[str]:
         self.check(graphs)
         texts = []
@@ -98,6 +103,7 @@ class NASBench201(SearchSpace):
             texts.append("+".join(nodes[target] for target in sorted(nodes)))
         return texts
 
+    @override
     def is_valid(self, graphs: GraphBatch) -> NDArray[np.bool_]:
         inner = graphs.ops[:, 1:-1]
         return (
@@ -107,6 +113,7 @@ class NASBench201(SearchSpace):
             & (graphs.adjacency == ADJACENCY).all(axis=(1, 2))
         )
 
+    @override
     def is_valid_as_released(self, graphs: GraphBatch) -> NDArray[np.bool_]:
         """The released check: it looks at no edge, and not at the first operation vertex."""
         inner = graphs.ops[:, 2:-1]
@@ -116,6 +123,7 @@ class NASBench201(SearchSpace):
             & ((inner >= 1) & (inner <= 5)).all(axis=1)
         )
 
+    @override
     def mutate(self, graphs: GraphBatch, rng: np.random.Generator) -> GraphBatch:
         """Another operation on one edge, both chosen uniformly."""
         n = len(graphs)
@@ -125,6 +133,7 @@ class NASBench201(SearchSpace):
         ops[rows, vertex] = (ops[rows, vertex] - 1 + shift) % 5 + 1
         return GraphBatch(ops, graphs.adjacency.copy())
 
+    @override
     def neighbors(self, graph: GraphBatch) -> GraphBatch:
         """The 24 architectures with another operation on one edge."""
         base = graph.ops[0, 1:-1]
@@ -134,6 +143,7 @@ class NASBench201(SearchSpace):
             rows[4 * edge : 4 * edge + 4, edge] = others
         return self.from_edge_operations(rows)
 
+    @override
     def function_classes(self, graphs: GraphBatch) -> NDArray[np.uint64]:
         """Labels of the 4,930 functions: see :func:`canonical_form`.
 

@@ -1,0 +1,50 @@
+"""What an architecture is worth: the interface between searches and their objectives."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One evaluation of one architecture.
+
+    Attributes:
+        validation: the signal a search maximises, accuracy in percent.
+        test: accuracy in percent on data that no search decision may use, None
+            where there is none. It is kept for reporting.
+        cost_s: what the evaluation cost (or, in a table, would have cost), seconds.
+        extra: further named numbers, such as parameters or epochs.
+    """
+
+    validation: float
+    test: float | None
+    cost_s: float
+    extra: Mapping[str, float] = field(default_factory=dict)
+
+
+class Objective(ABC):
+    """Evaluates architectures given in their space's notation."""
+
+    name: str
+    """Short, for tables and files."""
+    space: str | None
+    """The name of the space whose architectures it takes, None for any."""
+    description: str
+    """One line that says what the numbers are: data set, splits, epochs, seeds."""
+
+    @abstractmethod
+    def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:
+        """The worth of one architecture.
+
+        Args:
+            architecture: in the space's notation.
+            fidelity: training epochs where the objective offers a choice, None
+                for its default.
+
+        Raises:
+            InputError: the architecture is malformed or unknown to the objective,
+                or the fidelity is not offered.
+        """
