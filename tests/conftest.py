@@ -1,0 +1,18 @@
+"""Fixtures that several test files share."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(scope="session")
+def shared_data() -> Path:
+    """The folder of published benchmark results; tests that need it are skipped where there is none."""
+    default = Path(__file__).resolve().parents[1] / "../shared/data"
+    folder = Path(os.environ.get("ARCH2VEC_DATA", default))
+    if not folder.is_dir():
+        pytest.skip("benchmark results not found: set ARCH2VEC_DATA to their folder")
+    return folder
