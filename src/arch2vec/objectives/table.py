@@ -1,0 +1,228 @@
+"""Published results as an objective: an architecture's worth is looked up in a table.
+
+A table is a Parquet or CSV file with a column of architectures in their
+space's notation and named columns of measurements. Which column is the
+validation accuracy a search sees and which the test accuracy it may not see
+is always said by name, never guessed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import override
+
+from arch2vec.errors import InputError
+from arch2vec.objectives.base import Objective, Outcome
+from arch2vec.objectives.columns import column_names, find_column, listed, read_columns
+from arch2vec.spaces import SPACES, SearchSpace, get_space
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_ARCHITECTURE_COLUMNS = ("architecture", "arch_str")
+_TRIED = 100  # rows looked at for one that tells the space
+
+
+class TableObjective(Objective):
+    """Looks architectures up in a table of results.
+
+    Values are percent. A validation or test column that lies within [0, 1] as
+    a whole holds fractions and is multiplied by 100; ``scale`` overrules that.
+    The test value travels in :attr:`Outcome.test` only and takes part in
+    nothing else here.
+
+    Args:
+        path: a Parquet or CSV file.
+        validation: the column a search maximises.
+        test: the column to report, None for none.
+        cost: the column of seconds an evaluation costs, None for no cost (0 s).
+        cost_scale: multiplies the cost, for a column that counts epochs: 12
+            epochs on half the data are 6 times the seconds of one epoch.
+        scale: multiplies validation and test, instead of finding out whether
+            they are fractions.
+        architecture: the column of architectures; ``architecture`` or
+            ``arch_str`` by default.
+        space: the space they belong to, or its name; by default the one whose
+            notation they are in.
+        partial: accept a table that lacks architectures of a space that can
+            be listed.
+        name: of the objective; made of the file's and the column's by default.
+
+    Attributes:
+        architectures: the table's architectures in canonical notation, in its order.
+        optimum: the best validation value, percent.
+
+    Raises:
+        InputError: the file or a column cannot be used; the line says which,
+            at which row, and why.
+    """
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        validation: str,
+        test: str | None = None,
+        cost: str | None = None,
+        cost_scale: float = 1.0,
+        scale: float | None = None,
+        architecture: str | None = None,
+        space: SearchSpace | str | None = None,
+        partial: bool = False,
+        name: str | None = None,
+    ) -> None:
+        path = Path(path)
+        if test == validation:
+            raise InputError(f"validation and test are both {test!r}: a search would see the test accuracy")
+        if cost is None and cost_scale != 1:
+            raise InputError("cost_scale needs a cost column to multiply")
+        for option, factor in (("cost_scale", cost_scale), ("scale", scale)):
+            if factor is not None and not (math.isfinite(factor) and factor > 0):
+                raise InputError(f"{option} must be a positive number, got {factor}")
+
+        names = column_names(path)
+        key = _architecture_column(path, architecture, names)
+        used = [find_column(path, column, names) for column in (validation, test, cost) if column is not None]
+        texts, columns = read_columns(path, key, used)
+
+        if space is None:
+            space = _find_space(path, texts)
+        self._space: SearchSpace = get_space(space) if isinstance(space, str) else space
+        self.space = self._space.name
+        self.architectures = _canonical(path, self._space, texts)
+        self._rows = _index(path, self.architectures)
+        if not partial:
+            _require_all(path, self._space, self._rows)
+
+        self._validation, validation_unit = _percent(columns[validation], scale)
+        self.optimum = float(self._validation.max())
+        notes = [f"validation {validation} ({validation_unit})"]
+        self._test: NDArray[np.float64] | None = None
+        if test is not None:
+            self._test, test_unit = _percent(columns[test], scale)
+            notes.append(f"test {test} ({test_unit})")
+        self._cost_s = np.zeros(len(texts))
+        if cost is not None:
+            self._cost_s = _seconds(path, cost, columns[cost] * cost_scale, self.architectures)
+            notes.append(f"cost {cost_scale:g} x {cost} s")
+        else:
+            notes.append("no cost (0 s)")
+        self.name = name or re.sub(r"[^\w.-]+", "_", f"{path.stem}-{validation}")
+        self.description = f"{path.name}, {len(texts):,} {self.space} architectures: {', '.join(notes)}"
+
+    def __len__(self) -> int:
+        return len(self.architectures)
+
+    @override
+    def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:
+        if fidelity is not None:
+            raise InputError(f"objective {self.name} has one fidelity, that of its columns; {fidelity} is not offered")
+        row = self._rows.get(architecture)
+        if row is None:
+            canonical = self._space.format(self._space.parse([architecture]))[0]
+            row = self._rows.get(canonical)
+        if row is None:
+            raise InputError(f"{architecture!r} is not among the {len(self):,} architectures of objective {self.name}")
+        test = None if self._test is None else float(self._test[row])
+        return Outcome(float(self._validation[row]), test, float(self._cost_s[row]))
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """The table as it is used, for reports: architecture, validation, test (where there is one), cost_s."""
+        import pandas as pd
+
+        columns: dict[str, object] = {"architecture": self.architectures, "validation": self._validation}
+        if self._test is not None:
+            columns["test"] = self._test
+        return pd.DataFrame({**columns, "cost_s": self._cost_s})
+
+
+def _architecture_column(path: Path, named: str | None, names: Sequence[str]) -> str:
+    if named is not None:
+        return find_column(path, named, names)
+    for candidate in _ARCHITECTURE_COLUMNS:
+        if candidate in names:
+            return find_column(path, candidate, names)
+    expected = " nor ".join(repr(candidate) for candidate in _ARCHITECTURE_COLUMNS)
+    raise InputError(
+        f"{path} has neither a column {expected}; name the column of architectures with architecture=, "
+        f"one of {listed(names)}"
+    )
+
+
+def _find_space(path: Path, texts: Sequence[str]) -> SearchSpace:
+    """The space in whose notation the first readable row is."""
+    for text in texts[:_TRIED]:
+        for name in SPACES:
+            space = get_space(name)
+            try:
+                space.parse([text])
+            except InputError:
+                continue
+            return space
+    raise InputError(f"{path}: {texts[0]!r} at row 0 is not in the notation of a known space ({', '.join(SPACES)})")
+
+
+def _canonical(path: Path, space: SearchSpace, texts: Sequence[str]) -> list[str]:
+    """The architectures as the space writes them, so that variants of notation meet."""
+    try:
+        return space.format(space.parse(texts))
+    except InputError as error:
+        for row, text in enumerate(texts):
+            try:
+                space.parse([text])
+            except InputError as reason:
+                raise InputError(f"{path}, row {row}: {reason}") from error
+        raise
+
+
+def _index(path: Path, architectures: Sequence[str]) -> dict[str, int]:
+    rows: dict[str, int] = {}
+    repeats = [
+        (architecture, row)
+        for row, architecture in enumerate(architectures)
+        if rows.setdefault(architecture, row) < row
+    ]
+    if repeats:
+        first, row = repeats[0]
+        raise InputError(
+            f"{path} holds architectures more than once: {first!r} at rows {rows[first]} and {row}, "
+            f"{len(repeats):,} rows too many"
+        )
+    return rows
+
+
+def _require_all(path: Path, space: SearchSpace, rows: dict[str, int]) -> None:
+    # Distinct architectures of the space, as many as it has, are all of it.
+    if not space.enumerable or len(rows) == space.size:
+        return
+    missing = [architecture for architecture in space.format(space.enumerate()) if architecture not in rows]
+    if missing:
+        raise InputError(
+            f"{path} lacks {len(missing):,} architectures of {space.name}, the first {missing[0]!r}; "
+            "say partial=true to use the others"
+        )
+
+
+def _percent(values: NDArray[np.float64], scale: float | None) -> tuple[NDArray[np.float64], str]:
+    if scale is not None:
+        return values * scale, "percent as given" if scale == 1 else f"times {scale:g}"
+    if values.min() >= 0 and values.max() <= 1:
+        return values * 100, "fractions, read as percent"
+    return values, "percent"
+
+
+def _seconds(path: Path, name: str, values: NDArray[np.float64], architectures: Sequence[str]) -> NDArray[np.float64]:
+    negative = np.flatnonzero(values < 0)
+    if len(negative):
+        row = int(negative[0])
+        raise InputError(f"{path}: column {name!r} is negative at row {row} (architecture {architectures[row]!r})")
+    return values
