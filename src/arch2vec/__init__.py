@@ -1,0 +1,1 @@
+"""Unsupervised representations of neural architectures, and search in them."""

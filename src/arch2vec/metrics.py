@@ -1,0 +1,104 @@
+"""How good a representation is: reconstruction, validity, uniqueness (paper, section 4.1)."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from arch2vec.encoder import Encoder
+from arch2vec.fingerprints import fingerprint
+from arch2vec.graphs import GraphBatch
+
+PRIOR_DRAWS = 10_000
+"""How many draws from the prior the paper decodes."""
+
+
+@dataclass(frozen=True)
+class Reconstruction:
+    """Shares of what is decoded right from the posterior mean, between 0 and 1.
+
+    Attributes:
+        operations: of the vertices, padded ones left out.
+        edges: of the vertex pairs i < j, pairs with a padded vertex left out.
+        graphs: of the graphs, with every operation and every edge right.
+    """
+
+    operations: float
+    edges: float
+    graphs: float
+
+
+@dataclass(frozen=True)
+class Generation:
+    """What graphs decoded from the prior are like, shares between 0 and 1.
+
+    Attributes:
+        validity: of the draws, valid by the definition behind the published figures.
+        uniqueness: distinct graphs (up to isomorphism) among the valid ones.
+        strict_validity: of the draws, architectures of the space, every edge checked.
+        strict_uniqueness: distinct ones among the strictly valid.
+        novelty: of the strictly valid draws, those that are not in the training split.
+    """
+
+    validity: float
+    uniqueness: float
+    strict_validity: float
+    strict_uniqueness: float
+    novelty: float
+
+
+@dataclass(frozen=True)
+class Quality:
+    """Both sides of an encoder's quality."""
+
+    reconstruction: Reconstruction
+    generation: Generation
+
+    def to_dict(self) -> dict[str, Any]:
+        """As printed with ``--json``."""
+        return {"reconstruction": asdict(self.reconstruction), **asdict(self.generation)}
+
+
+def reconstruction(encoder: Encoder, graphs: GraphBatch) -> Reconstruction:
+    """Encode and decode ``graphs`` (held-out ones, for the paper's metric)."""
+    decoded = encoder.decode(encoder.encode(graphs))
+    mask = graphs.mask
+    upper = np.triu(np.ones((graphs.num_vertices, graphs.num_vertices), dtype=np.bool_), 1)
+    pairs = mask[:, :, None] & mask[:, None, :] & upper
+    right_ops = (decoded.ops == graphs.ops) & mask
+    right_edges = (decoded.adjacency == graphs.adjacency) & pairs
+    whole = (right_ops == mask).all(axis=1) & (right_edges == pairs).all(axis=(1, 2))
+    return Reconstruction(
+        operations=float(right_ops.sum() / mask.sum()),
+        edges=float(right_edges.sum() / pairs.sum()),
+        graphs=float(whole.mean()),
+    )
+
+
+def generation(encoder: Encoder, training: GraphBatch, *, draws: int = PRIOR_DRAWS, seed: int = 0) -> Generation:
+    """Decode ``draws`` points of the prior and look at what comes out.
+
+    Args:
+        encoder: the encoder.
+        training: the architectures it was trained on, for novelty.
+        draws: how many.
+        seed: of the draws.
+    """
+    decoded = encoder.decode(encoder.sample_prior(draws, np.random.default_rng(seed)))
+    prints = fingerprint(decoded)
+    valid = encoder.space.is_valid_as_released(decoded)
+    strict = encoder.space.is_valid(decoded)
+    novel = ~np.isin(prints[strict], fingerprint(training))
+
+    def distinct(chosen: np.ndarray) -> float:
+        return len(np.unique(prints[chosen])) / max(1, int(chosen.sum()))
+
+    return Generation(
+        validity=float(valid.mean()),
+        uniqueness=distinct(valid),
+        strict_validity=float(strict.mean()),
+        strict_uniqueness=distinct(strict),
+        novelty=float(novel.mean()) if len(novel) else 0.0,
+    )

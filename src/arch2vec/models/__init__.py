@@ -1,0 +1,1 @@
+"""Graph autoencoders in plain PyTorch."""

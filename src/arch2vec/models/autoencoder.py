@@ -1,0 +1,111 @@
+"""The autoencoder that joins an encoder and the decoder, and its training loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from arch2vec.errors import InputError, unknown
+from arch2vec.models.decoder import Decoder
+from arch2vec.models.gin import GINEncoder
+from arch2vec.models.inputs import GraphTensors
+from arch2vec.models.losses import OperationActivation, edge_loss, kl_divergence, operation_loss
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    """The shape of a model; the defaults are the paper's.
+
+    Attributes:
+        name: which model, a key of :data:`MODELS`.
+        hidden: width of the encoder's layers.
+        layers: how many of them aggregate over neighbours.
+        latent: dimensions per vertex.
+        dropout: on Z before decoding, in training.
+    """
+
+    name: str = "arch2vec"
+    hidden: int = 128
+    layers: int = 4
+    latent: int = 16
+    dropout: float = 0.3
+
+    def __post_init__(self) -> None:
+        if self.name not in MODELS:
+            raise unknown("model", self.name, MODELS)
+        for field, smallest in (("hidden", 1), ("layers", 1), ("latent", 1)):
+            if getattr(self, field) < smallest:
+                raise InputError(f"{field} must be at least {smallest}, got {getattr(self, field)}")
+        if not 0 <= self.dropout < 1:
+            raise InputError(f"dropout must be in [0, 1), got {self.dropout}")
+
+
+@dataclass(frozen=True)
+class Family:
+    """What tells the models of the pre-training study apart.
+
+    Attributes:
+        variational: whether Z is sampled from q(Z | X, A) in training and the KL
+            divergence to the prior is part of the loss.
+    """
+
+    variational: bool
+
+
+MODELS: dict[str, Family] = {"arch2vec": Family(variational=True)}
+
+
+class Losses(NamedTuple):
+    """The terms of the loss, each a scalar; ``total`` is what is minimised."""
+
+    total: Tensor
+    operations: Tensor
+    edges: Tensor
+    kl: Tensor
+
+
+class GraphAutoencoder(nn.Module):
+    """Encoder q(Z | X, A) and decoder p(X, A | Z)."""
+
+    def __init__(self, config: ModelConfig, operations: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.variational = MODELS[config.name].variational
+        self.encoder = GINEncoder(operations, config.hidden, config.layers, config.latent, generator)
+        self.decoder = Decoder(config.latent, operations, config.dropout, generator)
+
+    def encode(self, graphs: GraphTensors) -> Tensor:
+        """(B, V, latent) the posterior means."""
+        mean, _ = self.encoder(graphs.X, graphs.symmetrised, graphs.mask)
+        return mean
+
+    def loss(
+        self,
+        graphs: GraphTensors,
+        kl_weight: float,
+        activation: OperationActivation,
+        generator: torch.Generator,
+    ) -> Losses:
+        """The training loss of one batch.
+
+        In training mode Z is one sample of the posterior with dropout applied; in
+        evaluation mode it is the posterior mean.
+        """
+        mean, log_std = self.encoder(graphs.X, graphs.symmetrised, graphs.mask)
+        Z = mean
+        if self.training and self.variational:
+            noise = torch.empty_like(mean).normal_(generator=generator)
+            Z = torch.addcmul(mean, log_std.exp(), noise)
+        operation_logits, edge_logits = self.decoder(Z, generator)
+        operations = operation_loss(operation_logits, graphs.X, graphs.mask, activation)
+        edges = edge_loss(edge_logits, graphs.A, graphs.mask)
+        kl = kl_divergence(mean, log_std, graphs.mask) if self.variational else mean.new_zeros(())
+        return Losses(operations + edges + kl_weight * kl, operations, edges, kl)
+
+    @torch.no_grad()
+    def decode(self, Z: Tensor) -> tuple[Tensor, Tensor]:
+        """The most probable graph: operations (B, V) uint8 and adjacency (B, V, V) bool."""
+        operation_logits, edge_logits = self.decoder(Z)
+        return operation_logits.argmax(-1).to(torch.uint8), (edge_logits > 0).triu(1)

@@ -1,0 +1,37 @@
+"""The decoder: edges from inner products, operations from a linear layer (paper, section 3.2)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from arch2vec.models.gin import linear
+
+
+class Decoder(nn.Module):
+    """p(A | Z) and p(X | Z), vertex by vertex and pair by pair.
+
+    Edges: P(A_ij = 1) = sigmoid(z_i . z_j) for i < j. Operations: softmax(W z_i + b).
+    In training, dropout is applied to Z before both.
+    """
+
+    def __init__(self, latent: int, operations: int, dropout: float, generator: torch.Generator) -> None:
+        super().__init__()
+        self.dropout = dropout
+        self.operations = linear(latent, operations, generator)
+
+    def forward(self, Z: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+        """Logits of operations and edges.
+
+        Args:
+            Z: (B, V, latent).
+            generator: where dropout is drawn from, in training mode.
+
+        Returns:
+            Operation logits (B, V, K) and edge logits (B, V, V); of the latter only
+            the strict upper triangle has a meaning.
+        """
+        if self.training and self.dropout > 0:
+            keep = torch.empty_like(Z).bernoulli_(1 - self.dropout, generator=generator)
+            Z = Z * keep.div_(1 - self.dropout)
+        return self.operations(Z), torch.bmm(Z, Z.transpose(1, 2))

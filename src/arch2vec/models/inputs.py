@@ -1,0 +1,74 @@
+"""Architecture graphs as tensors, kept compact and expanded a batch at a time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from arch2vec.graphs import PADDING, GraphBatch
+
+
+class GraphTensors(NamedTuple):
+    """B graphs as an encoder takes them.
+
+    Attributes:
+        X: (B, V, K) float, operations one-hot, zero rows at padded vertices.
+        A: (B, V, V) float, the adjacency matrix, strictly upper triangular.
+        mask: (B, V) float, 1 where there is a vertex; None if there is one everywhere.
+    """
+
+    X: Tensor
+    A: Tensor
+    mask: Tensor | None
+
+    @property
+    def symmetrised(self) -> Tensor:
+        """(B, V, V) float, A + A^T (paper, section 3.1)."""
+        return self.A + self.A.transpose(1, 2)
+
+
+class GraphStore:
+    """N graphs in compact integer form on a device.
+
+    A million 8-vertex graphs take 72 MB; only the batch at hand is expanded to floats.
+    """
+
+    def __init__(self, graphs: GraphBatch, num_operations: int, device: torch.device) -> None:
+        self.num_operations = num_operations
+        self.ops = torch.from_numpy(np.ascontiguousarray(graphs.ops)).to(device)
+        self.adjacency = torch.from_numpy(np.ascontiguousarray(graphs.adjacency)).to(device)
+        self.padded = bool((self.ops == PADDING).any())
+        self._codes = torch.arange(num_operations, dtype=torch.uint8, device=device)
+
+    def __len__(self) -> int:
+        return len(self.ops)
+
+    @property
+    def num_vertices(self) -> int:
+        """V."""
+        return self.ops.shape[1]
+
+    def expand(self, rows: Tensor | slice) -> GraphTensors:
+        """The graphs at ``rows`` as floats."""
+        ops = self.ops[rows]
+        X = (ops.unsqueeze(-1) == self._codes).float()
+        mask = (ops != PADDING).float() if self.padded else None
+        return GraphTensors(X, self.adjacency[rows].float(), mask)
+
+    def batches(self, batch_size: int, order: Tensor | None = None) -> Iterator[GraphTensors]:
+        """All graphs, ``batch_size`` at a time, in ``order`` (rows) or as stored.
+
+        Many batches are expanded at once and handed out as views: at small
+        batch sizes, expanding each on its own would cost as much as encoding it.
+        """
+        ahead = batch_size * max(1, 4096 // batch_size)
+        for start in range(0, len(self), ahead):
+            stop = min(start + ahead, len(self))
+            chunk = self.expand(slice(start, stop) if order is None else order[start:stop])
+            for first in range(0, stop - start, batch_size):
+                part = slice(first, first + batch_size)
+                yield GraphTensors(chunk.X[part], chunk.A[part], None if chunk.mask is None else chunk.mask[part])

@@ -1,0 +1,60 @@
+"""The negative evidence lower bound that pre-training minimises (paper, section 3.3).
+
+Padded vertices, where a batch has any, count in none of the terms.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+OperationActivation = Literal["softmax", "sigmoid"]
+
+
+def operation_loss(logits: Tensor, X: Tensor, mask: Tensor | None, activation: OperationActivation) -> Tensor:
+    """Mean binary cross-entropy over the B x V x K operation probabilities.
+
+    Args:
+        logits: (B, V, K).
+        X: (B, V, K) the operations one-hot.
+        mask: (B, V), None for no padding.
+        activation: how logits become probabilities: ``softmax`` in the paper,
+            an independent ``sigmoid`` per operation in its public release.
+    """
+    if activation == "sigmoid":
+        losses = F.binary_cross_entropy_with_logits(logits, X, reduction="none")
+    else:
+        losses = F.binary_cross_entropy(torch.softmax(logits, dim=-1), X, reduction="none")
+    return losses.mean() if mask is None else (losses.mean(-1) * mask).sum() / mask.sum()
+
+
+def edge_loss(logits: Tensor, A: Tensor, mask: Tensor | None) -> Tensor:
+    """Mean binary cross-entropy over the B x V x V adjacency, whose lower triangle is zero on both sides.
+
+    Args:
+        logits: (B, V, V), of which only the strict upper triangle is used.
+        A: (B, V, V), strictly upper triangular.
+        mask: (B, V), None for no padding.
+    """
+    V = A.shape[-1]
+    upper = torch.triu(torch.ones(V, V, device=A.device), 1)
+    losses = F.binary_cross_entropy_with_logits(logits, A, weight=upper, reduction="none")
+    if mask is None:
+        return losses.mean()
+    pairs = mask.unsqueeze(2) * mask.unsqueeze(1)
+    return (losses * pairs).sum() / pairs.sum()
+
+
+def kl_divergence(mean: Tensor, log_std: Tensor, mask: Tensor | None) -> Tensor:
+    """KL(q(Z | X, A) || N(0, I)), summed over dimensions, averaged over vertices and batch.
+
+    Args:
+        mean: (B, V, latent).
+        log_std: (B, V, latent).
+        mask: (B, V), None for no padding.
+    """
+    vertexwise = -0.5 * (1 + 2 * log_std - mean.square() - (2 * log_std).exp()).sum(-1)
+    return vertexwise.mean() if mask is None else (vertexwise * mask).sum() / mask.sum()

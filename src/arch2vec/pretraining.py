@@ -1,0 +1,295 @@
+"""Unsupervised pre-training: how a model learns from graphs (paper, sections 3.3 and 4.1).
+
+A run is a folder: ``config.json``, ``checkpoint.safetensors`` (replaced after
+every epoch), ``metrics.jsonl`` and, when training is done, ``encoder.safetensors``.
+Starting it again resumes after the last whole epoch and ends bit for bit where
+an uninterrupted run would have.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from arch2vec.checkpoint import load_checkpoint, save_checkpoint
+from arch2vec.encoder import Encoder, Pooling
+from arch2vec.errors import InputError, unknown
+from arch2vec.graphs import GraphBatch
+from arch2vec.metrics import Quality, generation, reconstruction
+from arch2vec.metrics_stream import MetricsStream
+from arch2vec.models.autoencoder import GraphAutoencoder, ModelConfig
+from arch2vec.models.flat import clip_gradient, flatten_parameters
+from arch2vec.models.inputs import GraphStore
+from arch2vec.models.losses import OperationActivation
+from arch2vec.spaces import SearchSpace, get_space
+from arch2vec.storage import read_json, require_writable, write_json
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What the paper says and what its public release does differ in these points.
+
+    Attributes:
+        activation: of the operation logits.
+        training_mode: whether sampling, dropout and batch statistics stay on
+            ``throughout``, or only in the ``first epoch``: the release switches the
+            model to evaluation mode for its first validity check and never back.
+        shuffle: the order of the training graphs is drawn anew for ``every epoch``
+            or ``once``.
+        pooling: how a vector is made from the vertices' means.
+    """
+
+    activation: OperationActivation
+    training_mode: Literal["throughout", "first epoch"]
+    shuffle: Literal["every epoch", "once"]
+    pooling: Pooling
+
+
+PROTOCOLS: dict[str, Protocol] = {
+    "paper": Protocol("softmax", "throughout", "every epoch", "sum"),
+    "release": Protocol("sigmoid", "first epoch", "once", "mean"),
+}
+
+PAPER_BATCH_SIZE = 32
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """A pre-training run; the defaults are the paper's.
+
+    Attributes:
+        model: which model and its shape.
+        protocol: a key of :data:`PROTOCOLS`.
+        epochs: passes over the training split.
+        batch_size: graphs a step.
+        learning_rate: of Adam.
+        gradient_clip: largest norm of the gradient.
+        held_out: share of the graphs kept for measuring reconstruction.
+        kl_weight: factor of the KL divergence, by default 1 / (32 V), the
+            paper's 1 / (B V) at its batch size, whatever the batch size here.
+        seed: of the split, the initial weights, the order and all noise.
+    """
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    protocol: str = "paper"
+    epochs: int = 10
+    batch_size: int = PAPER_BATCH_SIZE
+    learning_rate: float = 1e-3
+    gradient_clip: float = 5.0
+    held_out: float = 0.1
+    kl_weight: float | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.protocol not in PROTOCOLS:
+            raise unknown("protocol", self.protocol, PROTOCOLS)
+        for name in ("epochs", "batch_size"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        for name in ("learning_rate", "gradient_clip"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name} must be positive, got {getattr(self, name)}")
+        if not 0 < self.held_out < 1:
+            raise InputError(f"held_out must be between 0 and 1, got {self.held_out}")
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"seed must be between 0 and 2^63 - 1, got {self.seed}")
+
+
+class Progress(NamedTuple):
+    """Where a run stands: step ``step`` of ``steps`` in epoch ``epoch`` (from 1) of ``epochs``."""
+
+    epoch: int
+    epochs: int
+    step: int
+    steps: int
+    loss: float
+
+
+def split(graphs: GraphBatch, config: PretrainConfig) -> tuple[GraphBatch, GraphBatch]:
+    """The training and the held-out graphs of a run, drawn by its seed."""
+    held_out = round(len(graphs) * config.held_out)
+    if not 0 < held_out < len(graphs):
+        raise InputError(f"{len(graphs)} graphs are too few to hold out {config.held_out:.0%} of them")
+    order = np.random.default_rng([config.seed, 1]).permutation(len(graphs))
+    return graphs[order[held_out:]], graphs[order[:held_out]]
+
+
+def pretrain(
+    space: SearchSpace | str,
+    config: PretrainConfig | None = None,
+    *,
+    graphs: GraphBatch | None = None,
+    seed: int | None = None,
+    out: Path | str | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    device: torch.device | str | None = None,
+) -> Encoder:
+    """Learn a representation of a search space without training one of its architectures.
+
+    Args:
+        space: the space or its name.
+        config: how; the paper's setting by default.
+        graphs: the architectures to learn from, by default all of the space.
+        seed: replaces ``config.seed``.
+        out: the run's folder. A run that is there is resumed, or loaded when it is
+            complete. Without one, nothing is written.
+        progress: called every few steps.
+        device: where to train, by default a GPU if there is one.
+
+    Returns:
+        The encoder, with its last epoch's metrics in ``encoder.training``.
+
+    Raises:
+        InputError: ``out`` cannot be written to, or holds another run.
+    """
+    space = get_space(space) if isinstance(space, str) else space
+    config = config or PretrainConfig()
+    if seed is not None:
+        config = replace(config, seed=seed)
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    graphs = space.enumerate() if graphs is None else graphs
+    space.check(graphs)
+    run = _Run(space, config, graphs, torch.device(device))
+    if out is None:
+        run.train(None, None, progress)
+    else:
+        folder = Path(out)
+        require_writable(folder)
+        _claim(folder, space, config)
+        finished = folder / "encoder.safetensors"
+        if finished.exists():
+            return Encoder.load(finished, device)
+        history = load_checkpoint(folder / "checkpoint.safetensors", run)
+        stream = MetricsStream(folder, history)
+        run.train(stream, folder / "checkpoint.safetensors", progress)
+        stream.close()
+        run.encoder().save(finished)
+    return run.encoder()
+
+
+def _claim(folder: Path, space: SearchSpace, config: PretrainConfig) -> None:
+    """Record what the run in ``folder`` is, or check that it is this one."""
+    path = folder / "config.json"
+    wanted = {"space": space.name, **asdict(config)}
+    if not path.exists():
+        write_json(path, wanted)
+        return
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise InputError(f"{path} does not describe a run")
+    for name, value in wanted.items():
+        if found.get(name) != value:
+            raise InputError(
+                f"{folder} holds a run with {name} {found.get(name)!r}, not {value!r}; choose another output folder"
+            )
+
+
+class _Run:
+    """A training run in progress: everything that a checkpoint holds."""
+
+    def __init__(self, space: SearchSpace, config: PretrainConfig, graphs: GraphBatch, device: torch.device) -> None:
+        self.space, self.config, self.device = space, config, device
+        self.protocol = PROTOCOLS[config.protocol]
+        self.training, self.held_out = split(graphs, config)
+        initial = torch.Generator().manual_seed(config.seed)
+        self.model = GraphAutoencoder(config.model, space.num_operations, initial).to(device)
+        self.parameters = flatten_parameters(self.model)
+        self.optimizer: torch.optim.Optimizer = torch.optim.Adam(
+            [self.parameters], lr=config.learning_rate, fused=True
+        )
+        self.noise = torch.Generator(device).manual_seed(config.seed)
+        self.history: list[dict[str, Any]] = []
+
+    @property
+    def kl_weight(self) -> float:
+        if self.config.kl_weight is not None:
+            return self.config.kl_weight
+        return 1 / (PAPER_BATCH_SIZE * self.space.num_vertices)
+
+    def order(self, epoch: int) -> Tensor:
+        """The rows of the training split in the order of this epoch."""
+        draw = epoch if self.protocol.shuffle == "every epoch" else 0
+        rng = np.random.default_rng([self.config.seed, 2, draw])
+        return torch.from_numpy(rng.permutation(len(self.training))).to(self.device)
+
+    def train(
+        self, stream: MetricsStream | None, checkpoint: Path | None, progress: Callable[[Progress], None] | None
+    ) -> None:
+        """Train from wherever the run stands to its last epoch."""
+        store = GraphStore(self.training, self.space.num_operations, self.device)
+        for epoch in range(len(self.history), self.config.epochs):
+            started = time.perf_counter()
+            losses = self._epoch(epoch, store, progress)
+            trained = time.perf_counter()
+            quality = self.quality()
+            record = {
+                "epoch": epoch + 1,
+                **losses,
+                **quality.to_dict(),
+                "seconds_training": trained - started,
+                "seconds_measuring": time.perf_counter() - trained,
+            }
+            self.history.append(record)
+            if checkpoint is not None:
+                save_checkpoint(checkpoint, self)
+            if stream is not None:
+                stream.write(record)
+
+    def _epoch(self, epoch: int, store: GraphStore, progress: Callable[[Progress], None] | None) -> dict[str, float]:
+        config, model = self.config, self.model
+        model.train(self.protocol.training_mode == "throughout" or epoch == 0)
+        parameters = self.parameters
+        assert parameters.grad is not None
+        steps = -(-len(store) // config.batch_size)
+        totals = torch.zeros(4, device=self.device)
+        for step, batch in enumerate(store.batches(config.batch_size, self.order(epoch)), start=1):
+            losses = model.loss(batch, self.kl_weight, self.protocol.activation, self.noise)
+            parameters.grad.zero_()
+            losses.total.backward()  # type: ignore[no-untyped-call]
+            clip_gradient(parameters, config.gradient_clip)
+            self.optimizer.step()
+            totals += torch.stack([term.detach() for term in losses])
+            if progress is not None and (step % 20 == 0 or step == steps):
+                progress(Progress(epoch + 1, config.epochs, step, steps, losses.total.item()))
+        model.eval()
+        names = ("loss", "loss_operations", "loss_edges", "kl")
+        means = (totals / steps).tolist()
+        if not np.isfinite(means[0]):
+            raise FloatingPointError(f"training diverged in epoch {epoch + 1}: the loss is {means[0]}")
+        return dict(zip(names, means, strict=True))
+
+    def quality(self) -> Quality:
+        """Reconstruction of the held-out graphs, and what the prior decodes to."""
+        encoder = self.encoder()
+        return Quality(
+            reconstruction(encoder, self.held_out),
+            generation(encoder, self.training, seed=self.config.seed),
+        )
+
+    def encoder(self) -> Encoder:
+        """The model as it is now, with the prior that its training embedding gives."""
+        self.model.eval()
+        last = self.history[-1] if self.history else {}
+        training = {**asdict(self.config), "graphs": len(self.training) + len(self.held_out), "last_epoch": last}
+        empty = np.zeros((2, self.space.num_vertices, self.config.model.latent), dtype=np.float32)
+        encoder = Encoder(self.space, self.model, self.config.model, self.protocol.pooling, empty, training)
+        encoder.prior = prior_of(encoder, self.training)
+        return encoder
+
+
+def prior_of(encoder: Encoder, graphs: GraphBatch) -> np.ndarray:
+    """(2, V, latent) mean and standard deviation of the graphs' vertex means, padded vertices left out."""
+    means = encoder.encode(graphs).astype(np.float64)
+    present = graphs.mask[:, :, None]
+    count = np.maximum(present.sum(axis=0), 1)
+    mean = (means * present).sum(axis=0) / count
+    variance = (np.square(means - mean) * present).sum(axis=0) / np.maximum(count - 1, 1)
+    return np.stack([mean, np.sqrt(variance)]).astype(np.float32)
