@@ -121,6 +121,19 @@ def split(graphs: GraphBatch, config: PretrainConfig) -> tuple[GraphBatch, Graph
     return graphs[order[held_out:]], graphs[order[:held_out]]
 
 
+def config_of(encoder: Encoder) -> PretrainConfig:
+    """The configuration an encoder was trained with.
+
+    Raises:
+        InputError: the encoder's record of it is damaged.
+    """
+    try:
+        recorded = dict(encoder.training["config"])
+        return PretrainConfig(**{**recorded, "model": ModelConfig(**recorded["model"])})
+    except (KeyError, TypeError) as error:
+        raise InputError(f"the encoder does not say how it was trained: {error}") from error
+
+
 def pretrain(
     space: SearchSpace | str,
     config: PretrainConfig | None = None,
@@ -202,9 +215,7 @@ class _Run:
         initial = torch.Generator().manual_seed(config.seed)
         self.model = GraphAutoencoder(config.model, space.num_operations, initial).to(device)
         self.parameters = flatten_parameters(self.model)
-        self.optimizer: torch.optim.Optimizer = torch.optim.Adam(
-            [self.parameters], lr=config.learning_rate, fused=True
-        )
+        self.optimizer: torch.optim.Optimizer = torch.optim.Adam([self.parameters], lr=config.learning_rate, fused=True)
         self.noise = torch.Generator(device).manual_seed(config.seed)
         self.history: list[dict[str, Any]] = []
 
@@ -278,7 +289,7 @@ class _Run:
         """The model as it is now, with the prior that its training embedding gives."""
         self.model.eval()
         last = self.history[-1] if self.history else {}
-        training = {**asdict(self.config), "graphs": len(self.training) + len(self.held_out), "last_epoch": last}
+        training = {"config": asdict(self.config), "last_epoch": last}
         empty = np.zeros((2, self.space.num_vertices, self.config.model.latent), dtype=np.float32)
         encoder = Encoder(self.space, self.model, self.config.model, self.protocol.pooling, empty, training)
         encoder.prior = prior_of(encoder, self.training)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 
@@ -53,7 +55,7 @@ class GINEncoder(nn.Module):
     def __init__(self, operations: int, hidden: int, layers: int, latent: int, generator: torch.Generator) -> None:
         super().__init__()
         widths = [operations] + [hidden] * layers
-        self.layers = nn.ModuleList(GINLayer(i, o, generator) for i, o in zip(widths, widths[1:], strict=False))
+        self.layers = nn.ModuleList(GINLayer(i, o, generator) for i, o in pairwise(widths))
         self.mean = linear(hidden, latent, generator)
         self.log_std = linear(hidden, latent, generator)
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor
+from torch.nn import functional
 
 OperationActivation = Literal["softmax", "sigmoid"]
 
@@ -25,9 +25,9 @@ def operation_loss(logits: Tensor, X: Tensor, mask: Tensor | None, activation: O
             an independent ``sigmoid`` per operation in its public release.
     """
     if activation == "sigmoid":
-        losses = F.binary_cross_entropy_with_logits(logits, X, reduction="none")
+        losses = functional.binary_cross_entropy_with_logits(logits, X, reduction="none")
     else:
-        losses = F.binary_cross_entropy(torch.softmax(logits, dim=-1), X, reduction="none")
+        losses = functional.binary_cross_entropy(torch.softmax(logits, dim=-1), X, reduction="none")
     return losses.mean() if mask is None else (losses.mean(-1) * mask).sum() / mask.sum()
 
 
@@ -41,7 +41,7 @@ def edge_loss(logits: Tensor, A: Tensor, mask: Tensor | None) -> Tensor:
     """
     V = A.shape[-1]
     upper = torch.triu(torch.ones(V, V, device=A.device), 1)
-    losses = F.binary_cross_entropy_with_logits(logits, A, weight=upper, reduction="none")
+    losses = functional.binary_cross_entropy_with_logits(logits, A, weight=upper, reduction="none")
     if mask is None:
         return losses.mean()
     pairs = mask.unsqueeze(2) * mask.unsqueeze(1)

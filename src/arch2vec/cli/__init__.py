@@ -1,0 +1,5 @@
+"""The command line."""
+
+from arch2vec.cli.main import main
+
+__all__ = ["main"]

@@ -1,0 +1,54 @@
+"""Parses the command line, calls one command, and turns errors into exit codes.
+
+Nothing heavy is imported before a command runs: ``arch2vec --help`` answers at
+once. Exit codes: 0 done, 2 bad input (one line on stderr), 1 failure.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from typing import NoReturn
+
+from arch2vec.cli import representation, searching
+from arch2vec.errors import InputError
+
+_DESCRIPTION = (
+    "Learn what neural architectures look like before a single one is trained, "
+    "then find a good one with as few trainings as possible."
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose complaints are one line."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The parser of the whole command line."""
+    parser = _Parser(prog="arch2vec", description=_DESCRIPTION, allow_abbrev=False)
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    for group in (representation, searching):
+        group.add_commands(commands)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line ``argv`` (by default the process's) and return its exit code."""
+    arguments = build_parser().parse_args(argv)
+    try:
+        arguments.run(arguments)
+    except InputError as error:
+        print(f"arch2vec: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("arch2vec: interrupted; what was finished is kept", file=sys.stderr)
+        return 1
+    except BrokenPipeError:
+        # The reader of our output went away; keep Python from complaining about it at exit.
+        sys.stdout = None  # type: ignore[assignment]
+        return 1
+    return 0

@@ -1,0 +1,201 @@
+"""Commands around the representation: spaces, pretrain, evaluate, embed, nearest."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from pathlib import Path
+from typing import Any
+
+from arch2vec.cli.output import command, percent, print_json, print_table, progress_bar, say
+from arch2vec.errors import InputError
+
+
+def add_commands(commands: Any) -> None:
+    """Add this module's commands to the command line."""
+    command(commands, "spaces", run_spaces, "what can be searched: vertices, operations, size")
+
+    parser = command(
+        commands,
+        "pretrain",
+        run_pretrain,
+        "learn the representation of a search space",
+        "Learn the representation of a search space, without training one of its architectures.\n"
+        "Running the same command again resumes after the last whole epoch.",
+    )
+    parser.add_argument("space", metavar="SPACE", help="a search space; 'arch2vec spaces' lists them")
+    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
+    parser.add_argument("--model", default="arch2vec", help="which model (default arch2vec)")
+    parser.add_argument(
+        "--protocol",
+        default="paper",
+        help="paper: training mode throughout; release: as run for the published figures (default paper)",
+    )
+    parser.add_argument("--epochs", type=int, default=10, help="passes over the training split (default 10)")
+    parser.add_argument("--batch-size", type=int, default=32, help="graphs a step (default 32)")
+    parser.add_argument("--learning-rate", type=float, default=1e-3, help="of Adam (default 0.001)")
+
+    parser = command(
+        commands, "evaluate", run_evaluate, "reconstruction accuracy, validity and uniqueness of a representation"
+    )
+    _add_run(parser)
+    parser.add_argument("--draws", type=int, default=10_000, help="draws from the prior (default 10000)")
+
+    parser = command(commands, "embed", run_embed, "vectors of all architectures, as Parquet or safetensors")
+    _add_run(parser)
+    parser.add_argument("--out", type=Path, metavar="FILE", help="default: embedding.parquet in RUN")
+
+    parser = command(commands, "nearest", run_nearest, "the most similar architectures")
+    _add_run(parser)
+    parser.add_argument("architecture", metavar="ARCH", help="in the space's notation")
+    parser.add_argument("-k", type=int, default=10, help="how many (default 10)")
+
+
+def _add_run(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("run_folder", type=Path, metavar="RUN", help="a folder made by 'arch2vec pretrain'")
+
+
+def run_spaces(arguments: argparse.Namespace) -> None:
+    """``arch2vec spaces``."""
+    from arch2vec.spaces import SPACES, get_space
+
+    spaces = [get_space(name) for name in SPACES]
+    if arguments.json:
+        print_json(
+            {
+                "spaces": [
+                    {
+                        "name": space.name,
+                        "vertices": space.num_vertices,
+                        "operations": list(space.operations),
+                        "size": space.size,
+                    }
+                    for space in spaces
+                ]
+            }
+        )
+        return
+    rows = [
+        [space.name, str(space.num_vertices), ", ".join(space.operations), f"{space.size:,}" if space.size else "?"]
+        for space in spaces
+    ]
+    print_table("Search spaces", ["space", "vertices", "operations", "architectures"], rows)
+
+
+def run_pretrain(arguments: argparse.Namespace) -> None:
+    """``arch2vec pretrain``."""
+    from arch2vec.spaces import get_space
+
+    space = get_space(arguments.space)
+
+    from arch2vec.models.autoencoder import ModelConfig
+    from arch2vec.pretraining import PretrainConfig, Progress, pretrain
+
+    config = PretrainConfig(
+        model=ModelConfig(name=arguments.model),
+        protocol=arguments.protocol,
+        epochs=arguments.epochs,
+        batch_size=arguments.batch_size,
+        learning_rate=arguments.learning_rate,
+        seed=arguments.seed,
+    )
+    started = time.perf_counter()
+    with progress_bar(f"pre-training on {space.name}") as update:
+
+        def show(at: Progress) -> None:
+            done = (at.epoch - 1) * at.steps + at.step
+            update(done, at.epochs * at.steps, f"epoch {at.epoch}, loss {at.loss:.4f}")
+
+        encoder = pretrain(space, config, out=arguments.out, progress=show)
+    _report_quality(encoder.training["last_epoch"], time.perf_counter() - started, arguments.json, space.name)
+
+
+def run_evaluate(arguments: argparse.Namespace) -> None:
+    """``arch2vec evaluate``."""
+    from arch2vec.metrics import Quality, generation, reconstruction
+    from arch2vec.pretraining import config_of, split
+
+    if arguments.draws < 1:
+        raise InputError(f"--draws must be at least 1, got {arguments.draws}")
+    encoder = load_encoder(arguments.run_folder)
+    started = time.perf_counter()
+    training, held_out = split(encoder.space.enumerate(), config_of(encoder))
+    quality = Quality(
+        reconstruction(encoder, held_out),
+        generation(encoder, training, draws=arguments.draws, seed=arguments.seed),
+    )
+    _report_quality(quality.to_dict(), time.perf_counter() - started, arguments.json, encoder.space.name)
+
+
+def _report_quality(quality: dict[str, Any], seconds: float, as_json: bool, space: str) -> None:
+    keys = ("reconstruction", "validity", "strict_validity", "uniqueness", "strict_uniqueness", "novelty")
+    if as_json:
+        print_json({**{key: quality[key] for key in keys}, "seconds": seconds})
+        return
+    reconstructed = quality["reconstruction"]
+    rows = [
+        ["operations reconstructed", percent(reconstructed["operations"])],
+        ["edges reconstructed", percent(reconstructed["edges"])],
+        ["whole graphs reconstructed", percent(reconstructed["graphs"])],
+        ["validity, as released", percent(quality["validity"])],
+        ["uniqueness of these", percent(quality["uniqueness"])],
+        ["strict validity", percent(quality["strict_validity"])],
+        ["uniqueness of these", percent(quality["strict_uniqueness"])],
+        ["novelty of these", percent(quality["novelty"])],
+    ]
+    print_table(f"Representation of {space}", ["on held-out graphs, and on draws from the prior", "%"], rows)
+    say(f"{seconds:.1f} s")
+
+
+def run_embed(arguments: argparse.Namespace) -> None:
+    """``arch2vec embed``."""
+    encoder = load_encoder(arguments.run_folder)
+    path = arguments.out or arguments.run_folder / "embedding.parquet"
+    started = time.perf_counter()
+    embedding = encoder.embed()
+    seconds = time.perf_counter() - started
+    embedding.save(path)
+    if arguments.json:
+        print_json(
+            {
+                "architectures": len(embedding),
+                "dimensions": embedding.dimensions,
+                "seconds": seconds,
+                "file": str(path),
+            }
+        )
+    else:
+        print(f"{len(embedding):,} architectures, {embedding.dimensions} dimensions, {seconds:.2f} s: {path}")
+
+
+def run_nearest(arguments: argparse.Namespace) -> None:
+    """``arch2vec nearest``."""
+    encoder = load_encoder(arguments.run_folder)
+    graph = encoder.space.parse([arguments.architecture])
+    embedding = encoder.embed()
+    rows, distances = embedding.nearest(encoder.vectors(graph)[0], arguments.k)
+    found = [(embedding.architectures[row], float(distance)) for row, distance in zip(rows, distances, strict=True)]
+    if arguments.json:
+        neighbours = [{"architecture": architecture, "distance": distance} for architecture, distance in found]
+        print_json({"architecture": encoder.space.format(graph)[0], "nearest": neighbours})
+        return
+    print_table(
+        f"Nearest to {encoder.space.format(graph)[0]}",
+        ["architecture", "distance"],
+        [[architecture, f"{distance:.4f}"] for architecture, distance in found],
+    )
+
+
+def load_encoder(run: Path) -> Any:
+    """The encoder of a run's folder.
+
+    Raises:
+        InputError: there is none, or its training has not finished.
+    """
+    if not (run / "encoder.safetensors").exists():
+        if (run / "config.json").exists():
+            raise InputError(f"the run in {run} is not finished; repeat its 'arch2vec pretrain' command to resume it")
+        raise InputError(f"no run in {run}; make one with: arch2vec pretrain SPACE --out {run}")
+    from arch2vec.encoder import Encoder
+
+    return Encoder.load(run / "encoder.safetensors")
