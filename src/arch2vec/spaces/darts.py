@@ -1,0 +1,146 @@
+"""The DARTS search space (Liu et al., ICLR 2019) as arch2vec uses it: one cell.
+
+The normal and the reduction cell are the same (arch2vec paper, section 4.1);
+:mod:`arch2vec.spaces.darts_pair` is the space in which they differ. What a cell
+is and how it becomes a graph is in :mod:`arch2vec.spaces.darts_cells`.
+
+How many cells there are depends on what counts as different, see
+:mod:`arch2vec.spaces.darts_classes`: 1,037,664,180 genotypes (180 choices of
+sources times 7^8 of operations), 382,128,166 that compute different functions,
+275,473,100 graphs that are not isomorphic. arch2vec's public release samples
+the operation ``none`` as well, which no finished DARTS cell has; this space
+does not.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import override
+
+from arch2vec.errors import InputError
+from arch2vec.graphs import GraphBatch
+from arch2vec.spaces.base import SearchSpace
+from arch2vec.spaces.darts_cells import SLOTS, VERTICES, VOCABULARY, Cells, is_cell, is_cell_as_released
+from arch2vec.spaces.darts_cost import IMAGENET, cost_of_cells
+from arch2vec.spaces.darts_moves import draw_cells, functions_of, mutate_cells, neighbor_cells, sample_distinct
+from arch2vec.spaces.darts_notation import format_cells, format_genotype, is_genotype, parse_cells, split_genotype
+
+
+class DARTS(SearchSpace):
+    """275,473,100 cells of four nodes, each the sum of two of seven operations.
+
+    Args:
+        max_macs: sample only cells whose ImageNet network
+            (:data:`arch2vec.spaces.darts_cost.IMAGENET`) has fewer multiply-adds;
+            the mobile setting, in which the paper samples, is 600,000,000. Nothing
+            but :meth:`sample` is restricted.
+    """
+
+    name = "darts"
+    operations = VOCABULARY
+    num_vertices = VERTICES
+    size = 275_473_100
+    enumerable = False
+
+    def __init__(self, max_macs: int | None = None) -> None:
+        self.max_macs = max_macs
+
+    @override
+    def enumerate(self) -> GraphBatch:
+        raise InputError(f"{self.name} has {self.size:,} architectures, too many to list; sample some")
+
+    @override
+    def sample(self, n: int, rng: np.random.Generator) -> GraphBatch:
+        """``n`` cells, no two with isomorphic graphs, every such set equally likely.
+
+        Raises:
+            InputError: the space holds fewer, or so few are below the limit on
+                multiply-adds that ``n`` cannot be found.
+        """
+        if n > self.size:
+            raise InputError(f"{self.name} has {self.size:,} architectures, cannot sample {n:,} distinct ones")
+
+        def draw(attempts: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+            cells, codes = draw_cells(attempts, rng, None if self.max_macs is None else self._within_limit)
+            return np.concatenate([cells.operations, cells.sources], axis=1), codes
+
+        rows = sample_distinct(n, draw)
+        return Cells(rows[:, :SLOTS], rows[:, SLOTS:]).graphs()
+
+    def _within_limit(self, cells: Cells) -> NDArray[np.bool_]:
+        assert self.max_macs is not None
+        return cost_of_cells(cells, cells, IMAGENET).macs < self.max_macs
+
+    @override
+    def parse(self, architectures: Sequence[str]) -> GraphBatch:
+        """Read cells in the compact form, or published genotypes whose two cells are the same.
+
+        See :mod:`arch2vec.spaces.darts_notation` for both.
+        """
+        return parse_cells([_one_cell(text) if is_genotype(text) else text for text in architectures]).graphs()
+
+    @override
+    def format(self, graphs: GraphBatch) -> list[str]:
+        """Write cells in the compact form."""
+        self.check(graphs)
+        return format_cells(Cells.of(graphs))
+
+    def to_genotype(self, graphs: GraphBatch) -> list[str]:
+        """Write cells as published genotypes, the cell being normal and reduction cell.
+
+        Raises:
+            InputError: a graph is no architecture of this space.
+        """
+        return [format_genotype(text, text) for text in self.format(graphs)]
+
+    @override
+    def is_valid(self, graphs: GraphBatch) -> NDArray[np.bool_]:
+        return is_cell(graphs)
+
+    @override
+    def is_valid_as_released(self, graphs: GraphBatch) -> NDArray[np.bool_]:
+        return is_cell_as_released(graphs)
+
+    @override
+    def mutate(self, graphs: GraphBatch, rng: np.random.Generator) -> GraphBatch:
+        """Another operation in a slot or, as likely, another source; never the same function."""
+        self.check(graphs)
+        return mutate_cells(Cells.of(graphs), rng).graphs()
+
+    @override
+    def neighbors(self, graph: GraphBatch) -> GraphBatch:
+        """The 60 cells with another operation (48) or another source (12) in one slot.
+
+        They are different as genotypes; some can have the same graph as each other.
+        """
+        self.check(graph)
+        return neighbor_cells(Cells.of(graph[:1])).graphs()
+
+    @override
+    def function_classes(self, graphs: GraphBatch) -> NDArray[np.uint64]:
+        """Labels, equal for two cells exactly if renumbering nodes makes their genotypes equal.
+
+        Cells with isomorphic graphs can differ in this
+        (:mod:`arch2vec.spaces.darts_classes`).
+        """
+        self.check(graphs)
+        return functions_of(Cells.of(graphs)).astype(np.uint64)
+
+
+def _one_cell(genotype: str) -> str:
+    """The cell of a published genotype that has only one.
+
+    Raises:
+        InputError: it is malformed, or its normal and reduction cell differ.
+    """
+    normal, reduce = split_genotype(genotype)
+    cells = parse_cells([normal, reduce]).by_source()
+    if (cells.operations[0] != cells.operations[1]).any() or (cells.sources[0] != cells.sources[1]).any():
+        raise InputError(
+            "the normal and the reduction cell differ, but the darts space has one cell for both; "
+            f"use the space darts_pair for {genotype!r}"
+        )
+    return normal

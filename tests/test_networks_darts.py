@@ -1,0 +1,294 @@
+"""DARTS networks: against a slow functional reference, and the cost formulas against them."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
+
+from arch2vec.errors import InputError
+from arch2vec.networks.darts import Cell, DARTSNetwork, Droppable, FactorisedReduction
+from arch2vec.spaces.darts import DARTS
+from arch2vec.spaces.darts_cost import CIFAR10, IMAGENET, Skeleton, count_cost
+from arch2vec.spaces.darts_notation import EXAMPLE
+from arch2vec.spaces.darts_pair import DARTSPair
+from arch2vec.spaces.darts_published import PUBLISHED_GENOTYPES
+
+SMALL = Skeleton("cifar", cells=5, channels=4, image=32, classes=10)
+SMALL_IMAGENET = Skeleton("imagenet", cells=6, channels=6, image=224, classes=7)
+
+
+def generator(seed: int = 0) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def images(n: int, skeleton: Skeleton, seed: int = 0) -> Tensor:
+    return torch.randn(n, 3, skeleton.image, skeleton.image, generator=generator(seed))
+
+
+def assert_costs_are_exact(n: int, seed: int, skeleton: Skeleton) -> None:
+    """Formulas against the numel of a built network's parameters and PyTorch's own count of a forward pass."""
+    space = DARTSPair()
+    graphs = space.sample(n, np.random.default_rng(seed))
+    costs = count_cost(*space.split(graphs), skeleton=skeleton)
+    for row, architecture in enumerate(space.format(graphs)):
+        network = DARTSNetwork(architecture, skeleton, None).eval()
+        assert sum(parameter.numel() for parameter in network.parameters()) == costs.parameters[row]
+        normalised = 0
+
+        def count_normalised(_module: nn.Module, _inputs: tuple[Tensor], output: Tensor) -> None:
+            nonlocal normalised
+            normalised += output.numel()
+
+        for module in network.modules():
+            if isinstance(module, nn.BatchNorm2d):
+                module.register_forward_hook(count_normalised)
+        counter = FlopCounterMode(display=False)
+        batch = torch.empty(1, 3, skeleton.image, skeleton.image, device="meta")
+        with counter, torch.no_grad():
+            network.forward_with_auxiliary(batch) if skeleton.auxiliary else network(batch)
+        assert counter.get_total_flops() == 2 * costs.macs[row]  # a multiply-add is two operations there
+        assert normalised == costs.normalised[row]
+
+
+@pytest.mark.parametrize(
+    "skeleton",
+    [
+        replace(SMALL, auxiliary=True),
+        replace(SMALL_IMAGENET, auxiliary=True),
+        Skeleton("imagenet", 3, 8, 64, 5),
+        Skeleton("cifar", 4, 10, 8, 3),
+    ],
+)
+def test_formulas_are_exact(skeleton: Skeleton) -> None:
+    assert_costs_are_exact(2, skeleton.cells, skeleton)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("auxiliary", [False, True])
+@pytest.mark.parametrize("skeleton", [CIFAR10, IMAGENET])
+def test_formulas_are_exact_for_the_published_networks(skeleton: Skeleton, auxiliary: bool) -> None:
+    """Half of 200 pairs of cells with an auxiliary head, half without."""
+    assert_costs_are_exact(100, int(auxiliary), replace(skeleton, auxiliary=auxiliary))
+
+
+# Millions: from the papers, and for DARTS_V2 from a user's count with a common tool.
+@pytest.mark.parametrize(
+    ("name", "published", "digits"),
+    [("P_DARTS", 557, 0), ("PC_DARTS_CIFAR", 586, 0), ("PC_DARTS_IMAGENET", 597, 0), ("DARTS_V2", 544.59, 2)],
+)
+def test_published_multiply_adds_count_every_layer(name: str, published: float, digits: int) -> None:
+    """Multiply-adds, two for each normalised number, one for each that passes a ReLU or is pooled."""
+    space = DARTSPair()
+    cost = count_cost(*space.split(space.parse([PUBLISHED_GENOTYPES[name]])), skeleton=IMAGENET)
+    network = DARTSNetwork(PUBLISHED_GENOTYPES[name], IMAGENET, None).eval()
+    others = 768 * 7 * 7  # global pooling
+
+    def count(_module: nn.Module, inputs: tuple[Tensor]) -> None:
+        nonlocal others
+        others += inputs[0].numel()
+
+    for module in network.modules():
+        if isinstance(module, nn.ReLU | nn.MaxPool2d | nn.AvgPool2d):
+            module.register_forward_pre_hook(count)
+    with torch.no_grad():
+        network(torch.empty(1, 3, 224, 224, device="meta"))
+    total = cost.macs[0] + 2 * cost.normalised[0] + others
+    assert round(float(total) / 1e6, digits) == published
+
+
+@pytest.mark.parametrize("skeleton", [SMALL, SMALL_IMAGENET])
+def test_shapes_and_gradients(skeleton: Skeleton) -> None:
+    with_head = replace(skeleton, auxiliary=True)
+    network = DARTSNetwork(PUBLISHED_GENOTYPES["PC_DARTS_CIFAR"], with_head, generator()).train()
+    scores, auxiliary = network.forward_with_auxiliary(images(2, skeleton))
+    assert scores.shape == auxiliary.shape == (2, skeleton.classes)
+    torch.autograd.backward(scores.sum() + auxiliary.sum())
+    for name, parameter in network.named_parameters():
+        assert parameter.grad is not None, name
+        assert torch.isfinite(parameter.grad).all(), name
+
+
+def test_a_network_is_fixed_by_its_generator() -> None:
+    before = torch.random.get_rng_state()
+    first, same, other = (DARTSNetwork(EXAMPLE, SMALL, generator(seed)).eval() for seed in (0, 0, 1))
+    assert torch.equal(torch.random.get_rng_state(), before)
+    batch = images(2, SMALL)
+    with torch.no_grad():
+        assert torch.equal(first(batch), same(batch))
+        assert not torch.allclose(first(batch), other(batch))
+
+
+def test_one_cell_serves_for_both() -> None:
+    batch = images(2, SMALL)
+    with torch.no_grad():
+        outputs = [
+            DARTSNetwork(text, SMALL, generator()).eval()(batch)
+            for text in (EXAMPLE, f"{EXAMPLE}+{EXAMPLE}", DARTS().to_genotype(DARTS().parse([EXAMPLE]))[0])
+        ]
+    assert torch.equal(outputs[0], outputs[1])
+    assert torch.equal(outputs[0], outputs[2])
+
+
+def test_the_auxiliary_head_leaves_the_scores_alone() -> None:
+    network = DARTSNetwork(EXAMPLE, replace(SMALL, auxiliary=True), generator()).eval()
+    with torch.no_grad():
+        assert torch.equal(network(images(2, SMALL)), network.forward_with_auxiliary(images(2, SMALL))[0])
+    with pytest.raises(InputError, match="no auxiliary head"):
+        DARTSNetwork(EXAMPLE, SMALL, generator()).forward_with_auxiliary(images(2, SMALL))
+
+
+def norm(x: Tensor) -> Tensor:
+    """What a new batch norm does in training."""
+    deviation = x - x.mean(dim=(0, 2, 3), keepdim=True)
+    return deviation / (deviation.square().mean(dim=(0, 2, 3), keepdim=True) + 1e-5).sqrt()
+
+
+def reference(weights: list[Tensor], name: str, x: Tensor, stride: int) -> Tensor:
+    """An operation of the paper, taking its convolutions' weights from the front of the list."""
+    match name:
+        case "skip_connect":
+            return x if stride == 1 else halve(weights, x)
+        case "max_pool_3x3":
+            return functional.max_pool2d(x, 3, stride, 1)
+        case "avg_pool_3x3":
+            ones = functional.avg_pool2d(torch.ones_like(x), 3, stride, 1)  # the share of a window inside the image
+            return functional.avg_pool2d(x, 3, stride, 1) / ones
+        case "sep_conv_3x3" | "sep_conv_5x5":
+            for step in (stride, 1):
+                x = depthwise_pointwise(weights, x, int(name[-1]) // 2, step, 1)
+            return x
+        case _:
+            return depthwise_pointwise(weights, x, int(name[-1]) // 2 * 2, stride, 2)
+
+
+def depthwise_pointwise(weights: list[Tensor], x: Tensor, padding: int, stride: int, dilation: int) -> Tensor:
+    depthwise, pointwise = weights.pop(0), weights.pop(0)
+    x = functional.conv2d(functional.relu(x), depthwise, None, stride, padding, dilation, groups=x.shape[1])
+    return norm(functional.conv2d(x, pointwise))
+
+
+def pointwise(weights: list[Tensor], x: Tensor) -> Tensor:
+    return norm(functional.conv2d(functional.relu(x), weights.pop(0)))
+
+
+def halve(weights: list[Tensor], x: Tensor) -> Tensor:
+    x = functional.relu(x)
+    even = functional.conv2d(x[:, :, ::2, ::2], weights.pop(0))
+    odd = functional.conv2d(x[:, :, 1::2, 1::2], weights.pop(0))
+    return norm(torch.cat([even, odd], dim=1))
+
+
+def initialised(module: nn.Module) -> list[Tensor]:
+    """Give the module random weights; its convolutions' weights in order."""
+    module.to_empty(device="cpu").train()
+    source = generator(3)
+    weights = []
+    for part in module.modules():
+        if isinstance(part, nn.Conv2d):
+            nn.init.normal_(part.weight, std=0.3, generator=source)
+            weights.append(part.weight.detach())
+        elif isinstance(part, nn.BatchNorm2d):
+            part.reset_parameters()
+    return weights
+
+
+@pytest.mark.parametrize("reduction", [False, True])
+@pytest.mark.parametrize("halved", [False, True])
+def test_a_cell_is_the_definition(reduction: bool, halved: bool) -> None:
+    slots = [
+        ("sep_conv_3x3", 1), ("skip_connect", 0), ("max_pool_3x3", 1), ("dil_conv_5x5", 2),
+        ("avg_pool_3x3", 0), ("dil_conv_3x3", 3), ("sep_conv_5x5", 0), ("skip_connect", 4),
+    ]  # fmt: skip
+    cell = Cell(slots, before=6, last=10, channels=8, reduction=reduction, halved=halved)
+    weights = initialised(cell)
+    side = 16 if halved else 8
+    before = torch.randn(3, 6, side, side, generator=generator(1))
+    last = torch.randn(3, 10, 8, 8, generator=generator(2))
+    values = [halve(weights, before) if halved else pointwise(weights, before), pointwise(weights, last)]
+    for node in range(4):
+        terms = []
+        for name, source in slots[2 * node : 2 * node + 2]:
+            terms.append(reference(weights, name, values[source], 2 if reduction and source < 2 else 1))
+        values.append(terms[0] + terms[1])
+    assert not weights
+    expected = torch.cat(values[2:], dim=1)
+    assert expected.shape == (3, 32, *((4, 4) if reduction else (8, 8)))
+    torch.testing.assert_close(cell(before, last), expected, rtol=1e-4, atol=1e-4)
+
+
+def test_a_factorised_reduction_reads_even_and_odd_pixels() -> None:
+    reduction = FactorisedReduction(2, 4)
+    initialised(reduction)
+    x = torch.zeros(1, 2, 4, 4)
+    x[:, :, 1, 1] = 1.0
+    assert (reduction.even(x) == 0).all()
+    assert (reduction.odd(x[:, :, 1:, 1:])[:, :, 0, 0] != 0).all()
+
+
+def test_drop_path_zeroes_images_and_keeps_the_mean() -> None:
+    operation = Droppable(nn.MaxPool2d(3, stride=1, padding=1)).train()
+    operation.probability, operation.generator = 0.25, generator()
+    dropped = operation(torch.ones(20_000, 2, 1, 1))
+    assert set(dropped.unique().tolist()) == {0.0, torch.tensor(1 / 0.75).item()}
+    assert torch.equal(dropped[:, 0], dropped[:, 1])  # a whole image at a time
+    assert abs(dropped.mean().item() - 1) < 0.02
+    assert torch.equal(operation.eval()(torch.ones(9, 2, 1, 1)), torch.ones(9, 2, 1, 1))
+
+
+def test_drop_path_is_repeatable_and_spares_the_identity() -> None:
+    network = DARTSNetwork(EXAMPLE, SMALL, generator()).train()
+    batch = images(4, SMALL)
+    plain = network(batch)
+    state = torch.random.get_rng_state()
+    outputs = []
+    for _ in range(2):
+        network.set_drop_path(0.5, generator(7))
+        outputs.append(network(batch))
+    assert torch.equal(torch.random.get_rng_state(), state)
+    assert torch.equal(outputs[0], outputs[1])
+    assert not torch.allclose(outputs[0], plain)
+    skips = "|".join([f"skip_connect~{source}" for source in [0, 1] * 4])
+    pair = f"{skips}+{skips.replace('skip_connect', 'max_pool_3x3')}"
+    identities = [m for m in DARTSNetwork(pair, SMALL, None).cells[0].modules() if isinstance(m, Droppable)]
+    assert not identities
+    with pytest.raises(InputError, match=r"in \[0, 1\)"):
+        network.set_drop_path(1.0, generator())
+
+
+def test_a_few_steps_of_training_fit_the_labels() -> None:
+    network = DARTSNetwork(EXAMPLE, replace(SMALL, cells=3), generator()).train()
+    batch, labels = images(8, SMALL), torch.arange(8)
+    optimiser = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
+    losses = []
+    for _ in range(8):
+        loss = functional.cross_entropy(network(batch), labels)
+        optimiser.zero_grad()
+        torch.autograd.backward(loss)
+        optimiser.step()
+        losses.append(loss.item())
+    assert losses[-1] < 0.5 * losses[0]
+
+
+def test_a_network_can_be_copied_and_its_weights_loaded() -> None:
+    network = DARTSNetwork(EXAMPLE, SMALL, generator()).eval()
+    batch = images(2, SMALL)
+    other = DARTSNetwork(EXAMPLE, SMALL, generator(1)).eval()
+    other.load_state_dict(network.state_dict())
+    with torch.no_grad():
+        assert torch.equal(copy.deepcopy(network)(batch), network(batch))
+        assert torch.equal(other(batch), network(batch))
+
+
+def test_images_that_cannot_be_halved_are_refused() -> None:
+    network = DARTSNetwork(EXAMPLE, SMALL, generator())
+    with pytest.raises(InputError, match=r"multiples of 4, got \(32, 30\)"):
+        network(torch.zeros(1, 3, 32, 30))
+    with pytest.raises(InputError, match="one looks like"):
+        DARTSNetwork("skip_connect~0", SMALL, generator())
