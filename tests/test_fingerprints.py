@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from graph_strategies import dags, relabelled
 from hypothesis import given
 from hypothesis import strategies as st
 
 from arch2vec.fingerprints import fingerprint, fingerprint128, module_hash
 from arch2vec.graphs import PADDING, GraphBatch
+from graph_strategies import dags, relabelled
 
 CODES = {"input": 0, "conv1x1-bn-relu": 1, "conv3x3-bn-relu": 2, "maxpool3x3": 3, "output": 4}
 PUBLISHED_LABELS = {0: -1, 1: 1, 2: 0, 3: 2, 4: -2}
@@ -58,8 +58,7 @@ def test_invariant_under_relabelling(graph: GraphBatch, seed: int) -> None:
 def test_same_equivalence_as_the_published_hash(first: GraphBatch, second: GraphBatch) -> None:
     sizes = [int(g.mask[0].sum()) for g in (first, second)]
     hashes = [
-        module_hash(g.adjacency[0, :n, :n], g.ops[0, :n].tolist())
-        for g, n in zip((first, second), sizes, strict=True)
+        module_hash(g.adjacency[0, :n, :n], g.ops[0, :n].tolist()) for g, n in zip((first, second), sizes, strict=True)
     ]
     assert (fingerprint(first)[0] == fingerprint(second)[0]) == (hashes[0] == hashes[1])
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from graph_strategies import dags
 from hypothesis import given
 
 from arch2vec.errors import InputError
 from arch2vec.graphs import PADDING, GraphBatch
+from graph_strategies import dags
 
 CHAIN = np.array([[0, 1, 0], [0, 0, 1], [0, 0, 0]])
 

@@ -120,8 +120,14 @@ def test_samples_are_distinct_and_uniform() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "nonsense", "|none~0|", "|conv~0|+|none~0|none~1|+|none~0|none~1|none~2|"]
-    + ["|none~0|+|none~1|none~0|+|none~0|none~1|none~2|", "|input~0|+|none~0|none~1|+|none~0|none~1|none~2|"],
+    [
+        "",
+        "nonsense",
+        "|none~0|",
+        "|conv~0|+|none~0|none~1|+|none~0|none~1|none~2|",
+        "|none~0|+|none~1|none~0|+|none~0|none~1|none~2|",
+        "|input~0|+|none~0|none~1|+|none~0|none~1|none~2|",
+    ],
 )
 def test_malformed_architectures_get_one_line(text: str) -> None:
     with pytest.raises(InputError) as caught:

@@ -59,7 +59,13 @@ def demo(out: Path, *, trainings: int, seed: int, as_json: bool) -> None:
         "Best cell by validation accuracy, on scikit-learn's handwritten digits",
         ["method", "validation, %", "test, %", "trainings", "seconds training"],
         [
-            [row["method"], f"{row['validation']:.2f}", f"{row['test']:.2f}", str(row["trainings"]), f"{row['seconds']:.0f}"]
+            [
+                row["method"],
+                f"{row['validation']:.2f}",
+                f"{row['test']:.2f}",
+                str(row["trainings"]),
+                f"{row['seconds']:.0f}",
+            ]
             for row in rows
         ],
         footer=f"one search each, seed {seed}",

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+import os
+import pickle
+import stat
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from arch2vec.errors import InputError
+from arch2vec.storage import atomic_path, read_arrays, read_json, require_writable, write_arrays, write_json, write_text
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path: Path) -> None:
+    path = tmp_path / "file.txt"
+    write_text(path, "old")
+    with pytest.raises(RuntimeError), atomic_path(path) as temporary:
+        temporary.write_text("half of the ne")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_files_get_the_ordinary_mode(tmp_path: Path) -> None:
+    path = tmp_path / "deep" / "file.txt"
+    write_text(path, "text")
+    (tmp_path / "plain").write_text("")
+    assert stat.S_IMODE(path.stat().st_mode) == stat.S_IMODE((tmp_path / "plain").stat().st_mode)
+
+
+def test_json_round_trip_and_complaints(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"x": [1, 2.5, None]})
+    assert read_json(tmp_path / "a.json") == {"x": [1, 2.5, None]}
+    (tmp_path / "b.json").write_text('{"x": ')
+    for name, complaint in (("b.json", "not a JSON document"), ("c.json", "No such file")):
+        with pytest.raises(InputError, match=complaint):
+            read_json(tmp_path / name)
+
+
+def test_arrays_round_trip_and_nothing_is_unpickled(tmp_path: Path) -> None:
+    arrays = {"a": np.arange(6).reshape(2, 3), "b": np.asfortranarray(np.eye(3, dtype=np.float32))}
+    write_arrays(tmp_path / "a.safetensors", arrays, {"kind": "test"})
+    read, metadata = read_arrays(tmp_path / "a.safetensors")
+    assert metadata == {"kind": "test"}
+    assert all(np.array_equal(read[name], array) for name, array in arrays.items())
+    (tmp_path / "p.safetensors").write_bytes(pickle.dumps(arrays))
+    for name in ("p.safetensors", "missing.safetensors"):
+        with pytest.raises(InputError, match=name):
+            read_arrays(tmp_path / name)
+
+
+def test_folders_that_cannot_be_written_to(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    with pytest.raises(InputError, match="cannot write to the output folder"):
+        require_writable(tmp_path / "file" / "run")
+    if os.geteuid() != 0:
+        (tmp_path / "closed").mkdir(mode=0o500)
+        with pytest.raises(InputError, match="Permission denied"):
+            require_writable(tmp_path / "closed")
+    require_writable(tmp_path / "new")
+    assert list((tmp_path / "new").iterdir()) == []
