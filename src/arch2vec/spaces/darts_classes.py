@@ -124,17 +124,12 @@ class CellClasses:
             genotype of the class when genotypes are ordered by structure, then by
             operations.
         """
-        return self._classify(operations, sources)[0]
+        return self.code_and_size(operations, sources)[0]
 
     def code_and_size(
         self, operations: NDArray[np.integer], sources: NDArray[np.integer]
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """:meth:`code`, and (N,) how many genotypes each cell's class holds."""
-        return self._classify(operations, sources)
-
-    def _classify(
-        self, operations: NDArray[np.integer], sources: NDArray[np.integer]
-    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         codes = np.empty(len(operations), dtype=np.int64)
         sizes = np.empty(len(operations), dtype=np.int64)
         structure = self.structure_of(sources)
