@@ -39,7 +39,10 @@ def test_json_round_trip_and_complaints(tmp_path: Path) -> None:
 
 
 def test_arrays_round_trip_and_nothing_is_unpickled(tmp_path: Path) -> None:
-    arrays = {"a": np.arange(6).reshape(2, 3), "b": np.asfortranarray(np.eye(3, dtype=np.float32))}
+    arrays: dict[str, np.ndarray] = {
+        "a": np.arange(6).reshape(2, 3),
+        "b": np.asfortranarray(np.eye(3, dtype=np.float32)),
+    }
     write_arrays(tmp_path / "a.safetensors", arrays, {"kind": "test"})
     read, metadata = read_arrays(tmp_path / "a.safetensors")
     assert metadata == {"kind": "test"}

@@ -1,1 +1,69 @@
-"""Unsupervised representations of neural architectures, and search in them."""
+"""Unsupervised representations of neural architectures, and search in them.
+
+    >>> import arch2vec
+    >>> space = arch2vec.get_space("nasbench201")
+    >>> encoder = arch2vec.pretrain(space, seed=0)
+    >>> embedding = encoder.embed(space)
+    >>> result = arch2vec.search(embedding, objective, method="bo", budget=100, seed=0)
+    >>> result.best
+
+Names are imported when they are first used, so that ``import arch2vec`` and the
+command line do not wait for PyTorch.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from arch2vec.embedding import Embedding
+    from arch2vec.encoder import Encoder
+    from arch2vec.errors import InputError
+    from arch2vec.graphs import GraphBatch
+    from arch2vec.objectives.base import Objective, Outcome
+    from arch2vec.objectives.spec import resolve_objective
+    from arch2vec.pretraining import PretrainConfig, pretrain
+    from arch2vec.searching import search
+    from arch2vec.spaces import SearchSpace, get_space
+
+_HOMES = {
+    "Embedding": "arch2vec.embedding",
+    "Encoder": "arch2vec.encoder",
+    "GraphBatch": "arch2vec.graphs",
+    "InputError": "arch2vec.errors",
+    "Objective": "arch2vec.objectives.base",
+    "Outcome": "arch2vec.objectives.base",
+    "PretrainConfig": "arch2vec.pretraining",
+    "SearchSpace": "arch2vec.spaces",
+    "get_space": "arch2vec.spaces",
+    "pretrain": "arch2vec.pretraining",
+    "resolve_objective": "arch2vec.objectives.spec",
+    "search": "arch2vec.searching",
+}
+
+__all__ = [
+    "Embedding",
+    "Encoder",
+    "GraphBatch",
+    "InputError",
+    "Objective",
+    "Outcome",
+    "PretrainConfig",
+    "SearchSpace",
+    "get_space",
+    "pretrain",
+    "resolve_objective",
+    "search",
+]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

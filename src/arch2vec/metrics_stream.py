@@ -26,7 +26,7 @@ class MetricsStream:
         if importlib.util.find_spec("tensorboard") is not None:
             from torch.utils.tensorboard import SummaryWriter
 
-            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=len(history))  # type: ignore[no-untyped-call]
+            self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=len(history))
 
     def write(self, record: Mapping[str, Any]) -> None:
         """Append the record of one epoch; ``record["epoch"]`` counts from 1."""

@@ -1,0 +1,56 @@
+# Two commands on a fresh machine with Python 3.11 or newer, make and git:
+#   make demo    sets everything up and runs the whole path on something real
+#   make test    sets everything up and runs the tests
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV ?= .venv
+DEMO ?= demo
+JOBS ?= 2
+
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
+TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
+
+.PHONY: demo install test test-slow lint types bench clean
+
+demo: $(VENV)/.installed
+	$(BIN)/arch2vec demo --out $(DEMO)
+
+install: $(VENV)/.installed
+
+test: $(VENV)/.installed-dev
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
+
+test-slow: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -m slow
+
+lint: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(VENV)/.installed-dev
+	$(BIN)/mypy
+
+$(VENV)/.torch: constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "arch2vec needs Python 3.11 or newer: make PYTHON=...")'
+	$(PYTHON) -m venv $(VENV)
+	@echo "installing PyTorch $(TORCH), CPU build"
+	@$(PIP) "torch==$(TORCH)+cpu" 2> $(VENV)/torch.log || { \
+	  echo "no wheel named $(TORCH)+cpu on your package indexes; installing torch $(TORCH) as they have it."; \
+	  echo "(On Linux x86-64 that may be a CUDA build of several gigabytes: to avoid it, stop and"; \
+	  echo "set PIP_EXTRA_INDEX_URL to the CPU index that PyTorch's installation page names.)"; \
+	  $(PIP) "torch==$(TORCH)"; }
+	@touch $@
+
+$(VENV)/.installed: $(VENV)/.torch pyproject.toml constraints.txt
+	@echo "installing arch2vec"
+	@$(PIP) --editable .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.torch pyproject.toml constraints.txt
+	@echo "installing arch2vec and the tools its tests need"
+	@$(PIP) --editable '.[dev]'
+	@touch $@ $(VENV)/.installed
+
+clean:
+	rm -rf $(VENV) $(DEMO) .mypy_cache .pytest_cache .ruff_cache
