@@ -1,0 +1,163 @@
+"""The NAS-Bench-101 search space (Ying et al., ICML 2019).
+
+A cell is a DAG of two to seven vertices and at most nine edges whose inner
+vertices carry a 1x1 convolution, a 3x3 convolution or a 3x3 max pooling; see
+:mod:`arch2vec.spaces.nasbench101_cells`. Smaller cells are padded at the end,
+so the output is a cell's last vertex that is there, not vertex six.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from typing_extensions import override
+
+from arch2vec.errors import InputError
+from arch2vec.fingerprints import fingerprint
+from arch2vec.graphs import GraphBatch
+from arch2vec.spaces import nasbench101_edits as edits
+from arch2vec.spaces import nasbench101_notation as notation
+from arch2vec.spaces.base import SearchSpace
+from arch2vec.spaces.nasbench101_cells import MAX_VERTICES, OPERATIONS, is_cell, is_well_formed, prune
+from arch2vec.spaces.nasbench101_enumeration import NUM_CELLS, published_cells
+from arch2vec.spaces.nasbench101_hashes import module_hashes
+
+
+class NASBench101(SearchSpace):
+    """423,624 cells, one of each isomorphism class.
+
+    The first use of the list computes it, which takes about ten seconds, and
+    keeps it on disk; see :mod:`arch2vec.cache`.
+    """
+
+    name = "nasbench101"
+    operations = OPERATIONS
+    num_vertices = MAX_VERTICES
+    size = NUM_CELLS
+
+    @override
+    def enumerate(self) -> GraphBatch:
+        """All 423,624, sorted by published module hash, which is the order of the published tables."""
+        cells = _cells()
+        return GraphBatch(cells.ops.copy(), cells.adjacency.copy())
+
+    @override
+    def sample(self, n: int, rng: np.random.Generator) -> GraphBatch:
+        if n > self.size:
+            raise InputError(f"{self.name} has {self.size:,} architectures, cannot sample {n:,} distinct ones")
+        return _cells()[rng.choice(self.size, size=n, replace=False)]
+
+    def index_of(self, graphs: GraphBatch) -> NDArray[np.int64]:
+        """(N,) the row of each graph's isomorphism class in :meth:`enumerate`, -1 for one that is no cell.
+
+        Graphs are taken as they are; :func:`prune` first what may have idle vertices.
+        """
+        rows = np.full(len(graphs), -1, dtype=np.int64)
+        valid = np.flatnonzero(self.is_valid(graphs))
+        known, row_of = _index()
+        rows[valid] = row_of[np.searchsorted(known, fingerprint(graphs[valid]))]
+        return rows
+
+    def module_hashes(self, graphs: GraphBatch) -> list[str]:
+        """The published hash of each graph, 32 hexadecimal digits, the key of the published tables.
+
+        Raises:
+            InputError: a graph is no pruned cell.
+        """
+        self.check(graphs)
+        return module_hashes(graphs)
+
+    @override
+    def parse(self, architectures: Sequence[str]) -> GraphBatch:
+        """Read ``ROWS|OPERATIONS``: adjacency rows joined by ``;`` and operations joined by ``,``.
+
+        Cells are pruned, as the benchmark does; vertices keep their order, so
+        that a pruned cell comes back as it is written. Isomorphic cells written
+        differently stay different; :meth:`index_of` tells that they are the same.
+
+        Raises:
+            InputError: see :func:`arch2vec.spaces.nasbench101_notation.parse`.
+        """
+        return notation.parse(architectures)
+
+    @override
+    def format(self, graphs: GraphBatch) -> list[str]:
+        self.check(graphs)
+        return notation.format_cells(graphs)
+
+    def from_matrix(self, matrix: ArrayLike, operations: Sequence[str]) -> GraphBatch:
+        """A batch of one pruned cell from the benchmark's (n, n) 0/1 matrix and n operation names.
+
+        Raises:
+            InputError: they are no cell.
+        """
+        return notation.from_matrix(matrix, operations)
+
+    def to_matrix(self, graphs: GraphBatch) -> list[tuple[NDArray[np.int8], list[str]]]:
+        """Each cell as the benchmark's (matrix (n, n), n operation names), without padding.
+
+        Raises:
+            InputError: a graph is no pruned cell.
+        """
+        self.check(graphs)
+        return notation.to_matrix(graphs)
+
+    @override
+    def is_valid(self, graphs: GraphBatch) -> NDArray[np.bool_]:
+        """(N,) whether each graph is a pruned cell: one with a vertex on no path from input to output is not."""
+        return is_cell(graphs)
+
+    @override
+    def is_valid_as_released(self, graphs: GraphBatch) -> NDArray[np.bool_]:
+        """The benchmark's own check, which prunes first.
+
+        The first and the last vertex must be input and output and connected;
+        once vertices on no path between them are removed, at most nine edges may be left
+        and inner vertices must carry inner operations. Removed vertices may carry anything.
+        """
+        pruned, connected = prune(graphs)
+        return is_well_formed(graphs) & connected & is_cell(pruned)
+
+    @override
+    def mutate(self, graphs: GraphBatch, rng: np.random.Generator) -> GraphBatch:
+        """One random edit of each cell: of an operation, an edge or, below seven vertices, a new vertex.
+
+        See :mod:`arch2vec.spaces.nasbench101_edits` for what an edit is and how it is drawn.
+
+        Raises:
+            InputError: a graph is no pruned cell.
+        """
+        self.check(graphs)
+        return edits.random_edit(graphs, rng)
+
+    @override
+    def neighbors(self, graph: GraphBatch) -> GraphBatch:
+        """All cells one edit away, one of each isomorphism class; the cell itself is none of them.
+
+        Raises:
+            InputError: the graph is no pruned cell, or not one graph.
+        """
+        if len(graph) != 1:
+            raise InputError(f"neighbors are those of one architecture, got {len(graph)}")
+        self.check(graph)
+        return edits.all_edits(graph)
+
+
+@cache
+def _cells() -> GraphBatch:
+    """The list, read or computed once a process. Never handed out, only copies of it."""
+    return published_cells()
+
+
+@cache
+def _index() -> tuple[NDArray[np.uint64], NDArray[np.intp]]:
+    """Fingerprints of all cells in ascending order, and the row that each belongs to."""
+    fingerprints = fingerprint(_cells())
+    order = np.argsort(fingerprints)
+    return fingerprints[order], order
+
+
+__all__ = ["NASBench101", "prune"]

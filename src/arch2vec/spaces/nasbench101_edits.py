@@ -1,0 +1,157 @@
+"""Single edits of NAS-Bench-101 cells, for local search and evolution.
+
+The benchmark's authors mutate seven-vertex matrices, pruned or not, by flipping
+entries and changing operations. Cells here are pruned, so that every cell is
+one thing; a vertex that pruning has removed must then be able to come back:
+
+* **operation**: another operation at an inner vertex;
+* **edge**: an edge is added between two vertices, in either direction as long
+  as the graph stays acyclic, or one is removed; vertices that this takes off
+  every path go with it;
+* **vertex**: a cell of fewer than seven vertices gets a new one, with one edge in
+  and one out. This undoes the removal of either edge of such a vertex.
+
+An edit is valid if the result is a cell (at most nine edges, input and output
+connected). Which cells are one edit away does not depend on how vertices are
+numbered, and every cell can be reached from every other. The result always
+differs from the cell: an edge edit changes the number of edges, a vertex edit
+the number of vertices, an operation edit how often each operation occurs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arch2vec.fingerprints import fingerprint
+from arch2vec.graphs import GraphBatch
+from arch2vec.spaces.nasbench101_cells import (
+    INNER,
+    INPUT,
+    MAX_EDGES,
+    MAX_VERTICES,
+    OUTPUT,
+    in_topological_order,
+    prune,
+)
+
+OPERATION, EDGE, VERTEX = range(3)
+"""The kinds of edits."""
+
+
+@dataclass(frozen=True)
+class Edits:
+    """N edits, one a cell; see the module's text.
+
+    Attributes:
+        kind: (N,) :data:`OPERATION`, :data:`EDGE` or :data:`VERTEX`.
+        source: (N,) the vertex that is relabelled, or the source of the edge or path.
+        target: (N,) the target of the edge or path.
+        operation: (N,) the new operation of the relabelled or added vertex.
+    """
+
+    kind: NDArray[np.int64]
+    source: NDArray[np.int64]
+    target: NDArray[np.int64]
+    operation: NDArray[np.int64]
+
+    def __getitem__(self, rows: NDArray[np.generic]) -> Edits:
+        return Edits(self.kind[rows], self.source[rows], self.target[rows], self.operation[rows])
+
+
+def apply(cells: GraphBatch, edits: Edits) -> tuple[GraphBatch, NDArray[np.bool_]]:
+    """Make one edit in each of N cells.
+
+    Returns:
+        The results and (N,) whether each edit is valid; the result of one that
+        is not has no meaning.
+    """
+    rows, count = np.arange(len(cells)), cells.mask.sum(axis=1)
+    num_edges = cells.adjacency.sum(axis=(1, 2))
+    source, target, operation = edits.source, edits.target, edits.operation.astype(np.uint8)
+    ops, adjacency = cells.ops.copy(), cells.adjacency.copy()
+
+    relabels = edits.kind == OPERATION
+    exists = cells.adjacency[rows, source, target]
+    forward = (source != target) & ~_paths(cells)[rows, target, source]
+    adds_edge = (edits.kind == EDGE) & ~exists
+    adds_vertex = edits.kind == VERTEX
+    valid = np.select(
+        [relabels, adds_edge, adds_vertex],
+        [
+            (cells.ops[rows, source] != operation) & (source > 0) & (source < count - 1),
+            forward & (num_edges < MAX_EDGES),
+            forward & (num_edges < MAX_EDGES - 1) & (count < MAX_VERTICES),
+        ],
+        default=True,
+    )
+    valid &= (source < count) & (relabels | (target < count))
+
+    ops[rows[relabels], source[relabels]] = operation[relabels]
+    flips = edits.kind == EDGE
+    adjacency[rows[flips], source[flips], target[flips]] ^= True
+    grows = np.flatnonzero(adds_vertex & valid)
+    ops[grows, count[grows]] = operation[grows]
+    adjacency[grows, source[grows], count[grows]] = True
+    adjacency[grows, count[grows], target[grows]] = True
+
+    unordered = valid & (adds_vertex | (adds_edge & (source > target)))
+    ordered = in_topological_order(GraphBatch(ops[unordered], adjacency[unordered]))
+    ops[unordered], adjacency[unordered] = ordered.ops, ordered.adjacency
+    pruned, connected = prune(GraphBatch(ops, adjacency))
+    return pruned, valid & connected
+
+
+def random_edit(cells: GraphBatch, rng: np.random.Generator) -> GraphBatch:
+    """A random valid edit of each cell.
+
+    The kind is drawn uniformly from those that apply to the cell (operation and
+    edge: cells with an inner vertex; vertex: cells of fewer than seven vertices
+    and fewer than eight edges), then an edit of that kind uniformly from the valid ones.
+    """
+    count, num_edges = cells.mask.sum(axis=1), cells.adjacency.sum(axis=(1, 2))
+    can_grow = (count < MAX_VERTICES) & (num_edges < MAX_EDGES - 1)
+    kind = np.where(count == 2, VERTEX, rng.integers(0, 2 + can_grow))
+    ops, adjacency = cells.ops.copy(), cells.adjacency.copy()
+    pending = np.arange(len(cells))
+    while len(pending):
+        limit = count[pending]
+        drawn = Edits(
+            kind[pending],
+            rng.integers(0, limit),
+            rng.integers(0, limit),
+            rng.integers(1, 1 + len(INNER), size=len(pending)),
+        )
+        edited, valid = apply(cells[pending], drawn)
+        done = pending[valid]
+        ops[done], adjacency[done] = edited.ops[valid], edited.adjacency[valid]
+        pending = pending[~valid]
+    return GraphBatch(ops, adjacency)
+
+
+def all_edits(cell: GraphBatch) -> GraphBatch:
+    """The results of all valid edits of a batch of one cell, one of each isomorphism class.
+
+    In the order of the kinds, then of source, target and operation.
+    """
+    vertices, operations = np.arange(int(cell.mask.sum())), np.arange(INPUT + 1, OUTPUT)
+    grids = (
+        np.meshgrid([OPERATION], vertices, [0], operations, indexing="ij"),
+        np.meshgrid([EDGE], vertices, vertices, [0], indexing="ij"),
+        np.meshgrid([VERTEX], vertices, vertices, operations, indexing="ij"),
+    )
+    edits = Edits(*(np.concatenate([grid[part].ravel() for grid in grids]) for part in range(4)))
+    edited, valid = apply(cell[np.zeros(len(edits.kind), dtype=np.int64)], edits)
+    results = edited[valid]
+    _, first = np.unique(fingerprint(results), return_index=True)
+    return results[np.sort(first)]
+
+
+def _paths(cells: GraphBatch) -> NDArray[np.bool_]:
+    """(N, V, V) whether a path leads from vertex i to vertex j."""
+    paths = cells.adjacency.copy()
+    for middle in range(cells.num_vertices):
+        paths |= paths[:, :, middle, None] & paths[:, None, middle, :]
+    return paths
