@@ -1,0 +1,1 @@
+"""Architectures as PyTorch networks, and their training."""

@@ -1,0 +1,120 @@
+"""Real trainings within seconds: NAS-Bench-201 cells on scikit-learn's handwritten digits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from typing_extensions import override
+
+from arch2vec.errors import InputError
+from arch2vec.networks.digits_data import NUM_CLASSES, NUM_IMAGES, digits_splits
+from arch2vec.networks.nasbench201 import NASBench201Network, Skeleton, count_parameters
+from arch2vec.networks.training import TrainingConfig, train
+from arch2vec.objectives.base import Objective, Outcome
+
+
+@dataclass(frozen=True)
+class DigitsConfig:
+    """How an architecture is trained on the digits.
+
+    Attributes:
+        epochs: the default fidelity.
+        channels: of the first stage.
+        cells_per_stage: cells in each of the three stages.
+        train_images: images to fit weights to.
+        validation_images: images to choose by; all others are for testing.
+        batch_size: images a step.
+        learning_rate: of the first step.
+        weight_decay: L2 penalty.
+        seeds: of the trainings (weights and order of the images), whose accuracies are averaged.
+        split_seed: of the partition of the images.
+
+    Raises:
+        InputError: a value is out of its range.
+    """
+
+    epochs: int = 8
+    channels: int = 4
+    cells_per_stage: int = 3
+    train_images: int = 400
+    validation_images: int = 700
+    batch_size: int = 32
+    learning_rate: float = 0.1
+    weight_decay: float = 5e-4
+    seeds: tuple[int, ...] = (0,)
+    split_seed: int = 0
+
+    def __post_init__(self) -> None:
+        if not self.seeds or min(self.seeds) < 0:
+            raise InputError(f"training on the digits needs seeds of 0 or above, got {self.seeds}")
+        if not 0 <= self.split_seed < 2**32:
+            raise InputError(f"a split_seed must be in 0 .. 2^32 - 1, got {self.split_seed}")
+        self.skeleton()
+        self.training(self.epochs)
+
+    def skeleton(self) -> Skeleton:
+        """What surrounds the cells."""
+        return Skeleton(self.channels, self.cells_per_stage, input_channels=1, classes=NUM_CLASSES)
+
+    def training(self, epochs: int) -> TrainingConfig:
+        """How one network is trained for a number of epochs; only the last is evaluated."""
+        return TrainingConfig(
+            epochs=epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            weight_decay=self.weight_decay,
+            evaluate_every=epochs,
+        )
+
+
+class DigitsObjective(Objective):
+    """The accuracy an architecture reaches when its network is trained on the digits.
+
+    Each evaluation is a training on one core and depends on nothing but the
+    architecture, the configuration and the fidelity, bit for bit on one
+    machine. The object holds the configuration only, so it can be sent to
+    worker processes; run several evaluations at once that way, not in threads.
+
+    An evaluation's ``validation`` is NaN where training diverged. Its ``cost_s``
+    is the processor time of the trainings; ``extra`` holds ``epochs``,
+    ``parameters`` and ``trainings`` (the number of seeds).
+    """
+
+    name = "digits"
+    space = "nasbench201"
+
+    def __init__(self, config: DigitsConfig | None = None) -> None:
+        self.config = DigitsConfig() if config is None else config
+        train_images, validation_images = self.config.train_images, self.config.validation_images
+        digits_splits(train_images, validation_images, self.config.split_seed)
+        seeds = ", ".join(map(str, self.config.seeds))
+        self.description = (
+            f"handwritten digits of scikit-learn, 8x8: {train_images} images to train, {validation_images} to "
+            f"validate, {NUM_IMAGES - train_images - validation_images} to test (split {self.config.split_seed}); "
+            f"accuracy after {self.config.epochs} epochs, mean over training seeds {seeds}"
+        )
+
+    @override
+    def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:
+        epochs = self.config.epochs if fidelity is None else fidelity
+        if epochs < 1:
+            raise InputError(f"the fidelity of {self.name} is a number of epochs of at least 1, got {epochs}")
+        config = self.config
+        splits = digits_splits(config.train_images, config.validation_images, config.split_seed)
+        training, skeleton = config.training(epochs), config.skeleton()
+        results, parameters = [], 0
+        for seed in config.seeds:
+            # The weights and the order of the images come from independent streams.
+            weights_seed, order_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
+            generator = torch.Generator().manual_seed(weights_seed)
+            network = NASBench201Network(architecture, skeleton, generator)
+            results.append(train(network, splits, training, order_seed))
+            parameters = count_parameters(network)
+        return Outcome(
+            validation=float(np.mean([result.validation for result in results])),
+            test=float(np.mean([result.test for result in results])),
+            cost_s=sum(result.cpu_seconds for result in results),
+            extra={"epochs": epochs, "parameters": parameters, "trainings": len(results)},
+        )
