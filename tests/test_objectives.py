@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from arch2vec.errors import InputError
 from arch2vec.objectives import FunctionObjective, Outcome, resolve_objective
+from arch2vec.objectives.digits import DigitsConfig, DigitsObjective
 from arch2vec.objectives.table import TableObjective
 from arch2vec.spaces import get_space
 
@@ -498,6 +499,15 @@ def test_tables_by_notation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     )
     assert objective.evaluate(CELLS[1]) == Outcome(181.0, 179.0, 1.25)
     assert objective.name == "mine"
+
+
+def test_digits_by_notation() -> None:
+    plain, changed = resolve_objective("digits"), resolve_objective("digits?epochs=3&seed=7")
+    assert isinstance(plain, DigitsObjective) and isinstance(changed, DigitsObjective)
+    assert plain.config == DigitsConfig()
+    assert changed.config == DigitsConfig(epochs=3, seeds=(7,))
+    assert "seeds" in error_of(lambda: resolve_objective("digits?seed=-1"))
+    error_of(lambda: resolve_objective("digits?epochs=0"))
 
 
 PYTHON_FILE = '''

@@ -55,9 +55,11 @@ def _digits(target: str, query: str) -> Objective:
     if target:
         raise InputError(f"objective digits takes options only, as in digits?seed=1; got {target!r} after the colon")
     options = _options("digits", query, {"epochs": _whole, "seed": _whole})
-    from arch2vec.objectives.digits import DigitsObjective
+    from arch2vec.objectives.digits import DigitsConfig, DigitsObjective
 
-    return DigitsObjective(**options)
+    if "seed" in options:
+        options["seeds"] = (options.pop("seed"),)
+    return DigitsObjective(DigitsConfig(**options))
 
 
 def _table(target: str, query: str) -> Objective:

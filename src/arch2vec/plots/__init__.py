@@ -1,0 +1,6 @@
+"""Figures. Each function draws one and writes it to a file; matplotlib is imported when one is called."""
+
+from arch2vec.plots.cells import draw_cell
+from arch2vec.plots.curves import best_so_far
+
+__all__ = ["best_so_far", "draw_cell"]
