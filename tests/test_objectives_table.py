@@ -135,6 +135,23 @@ def test_notation_variants_match(table: Callable[[pd.DataFrame], Path]) -> None:
     assert objective.architectures == CELLS
 
 
+def test_isomorphic_cells_are_the_same(tmp_path: Path) -> None:
+    operations = "input,conv1x1-bn-relu,maxpool3x3,output"
+    turned = "input,maxpool3x3,conv1x1-bn-relu,output"
+    cells = [f"0110;0001;0001;0000|{operations}", "01;00|input,output"]
+    frame = pd.DataFrame({"architecture": cells, "val": [50.0, 60.0]})
+    objective = TableObjective(write(frame, tmp_path / "t.csv"), validation="val", partial=True)
+    assert objective.space == "nasbench101" and objective.architectures == cells
+    assert objective.evaluate(f"0110;0001;0001;0000|{turned}").validation == 50.0
+    chain = f"0100;0010;0001;0000|{operations}"
+    assert error_of(lambda: objective.evaluate(chain)).startswith(f"{chain!r} is not among the 2 architectures")
+    frame.loc[1, "architecture"] = f"0110;0001;0001;0000|{turned}"
+    path = write(frame, tmp_path / "t.csv")
+    assert (
+        bad_table(path) == f"{path} holds architectures more than once: {cells[0]!r} at rows 0 and 1; rows too many: 1"
+    )
+
+
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 2**32 - 1))
 def test_validation_does_not_depend_on_test(tmp_path: Path, seed: int) -> None:
@@ -251,7 +268,7 @@ def test_duplicate_architectures(table: Callable[[pd.DataFrame], Path]) -> None:
     frame["architecture"] = [CELLS[0], CELLS[1], CELLS[2], f" {CELLS[1]}", CELLS[2], CELLS[1]]
     path = table(frame)
     assert bad_table(path) == (
-        f"{path} holds architectures more than once: {CELLS[1]!r} at rows 1 and 3, 3 rows too many"
+        f"{path} holds architectures more than once: {CELLS[1]!r} at rows 1 and 3; rows too many: 3"
     )
 
 

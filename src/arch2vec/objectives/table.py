@@ -20,6 +20,8 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from arch2vec.errors import InputError
+from arch2vec.fingerprints import fingerprint
+from arch2vec.graphs import GraphBatch
 from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.objectives.columns import column_names, find_column, listed, read_columns
 from arch2vec.spaces import SPACES, SearchSpace, get_space
@@ -36,6 +38,7 @@ class TableObjective(Objective):
 
     Values are percent. A validation or test column that lies within [0, 1] as
     a whole holds fractions and is multiplied by 100; ``scale`` overrules that.
+    Isomorphic architectures are one and the same, however they are written.
     The test value travels in :attr:`Outcome.test` only and takes part in
     nothing else here.
 
@@ -97,10 +100,14 @@ class TableObjective(Objective):
             space = _find_space(path, texts)
         self._space: SearchSpace = get_space(space) if isinstance(space, str) else space
         self.space = self._space.name
-        self.architectures = _canonical(path, self._space, texts)
-        self._rows = _index(path, self.architectures)
+        graphs = _parse(path, self._space, texts)
+        self.architectures = self._space.format(graphs)
+        self._rows = {architecture: row for row, architecture in enumerate(self.architectures)}
+        self._fingerprints = fingerprint(graphs)
+        self._order = np.argsort(self._fingerprints, kind="stable")
+        _refuse_repeats(path, self.architectures, self._fingerprints, self._order)
         if not partial:
-            _require_all(path, self._space, self._rows)
+            _require_all(path, self._space, self._fingerprints)
 
         self._validation, validation_unit = _percent(columns[validation], scale)
         self.optimum = float(self._validation.max())
@@ -125,14 +132,18 @@ class TableObjective(Objective):
     def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:
         if fidelity is not None:
             raise InputError(f"objective {self.name} has one fidelity, that of its columns; {fidelity} is not offered")
-        row = self._rows.get(architecture)
-        if row is None:
-            canonical = self._space.format(self._space.parse([architecture]))[0]
-            row = self._rows.get(canonical)
-        if row is None:
-            raise InputError(f"{architecture!r} is not among the {len(self):,} architectures of objective {self.name}")
+        row = self._row_of(architecture)
         test = None if self._test is None else float(self._test[row])
         return Outcome(float(self._validation[row]), test, float(self._cost_s[row]))
+
+    def _row_of(self, architecture: str) -> int:
+        if architecture in self._rows:
+            return self._rows[architecture]
+        wanted = fingerprint(self._space.parse([architecture]))[0]
+        place = int(np.searchsorted(self._fingerprints, wanted, sorter=self._order))
+        if place == len(self) or self._fingerprints[self._order[place]] != wanted:
+            raise InputError(f"{architecture!r} is not among the {len(self):,} architectures of objective {self.name}")
+        return int(self._order[place])
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -171,10 +182,9 @@ def _find_space(path: Path, texts: Sequence[str]) -> SearchSpace:
     raise InputError(f"{path}: {texts[0]!r} at row 0 is not in the notation of a known space ({', '.join(SPACES)})")
 
 
-def _canonical(path: Path, space: SearchSpace, texts: Sequence[str]) -> list[str]:
-    """The architectures as the space writes them, so that variants of notation meet."""
+def _parse(path: Path, space: SearchSpace, texts: Sequence[str]) -> GraphBatch:
     try:
-        return space.format(space.parse(texts))
+        return space.parse(texts)
     except InputError as error:
         for row, text in enumerate(texts):
             try:
@@ -184,30 +194,30 @@ def _canonical(path: Path, space: SearchSpace, texts: Sequence[str]) -> list[str
         raise
 
 
-def _index(path: Path, architectures: Sequence[str]) -> dict[str, int]:
-    rows: dict[str, int] = {}
-    repeats = [
-        (architecture, row)
-        for row, architecture in enumerate(architectures)
-        if rows.setdefault(architecture, row) < row
-    ]
-    if repeats:
-        first, row = repeats[0]
+def _refuse_repeats(
+    path: Path, architectures: Sequence[str], fingerprints: NDArray[np.uint64], order: NDArray[np.int64]
+) -> None:
+    """Raise :class:`InputError` if a fingerprint is there twice; ``order`` sorts them, equal ones by row."""
+    repeats = order[1:][fingerprints[order[1:]] == fingerprints[order[:-1]]]
+    if len(repeats):
+        row = int(repeats.min())
+        first = int(np.flatnonzero(fingerprints == fingerprints[row])[0])
         raise InputError(
-            f"{path} holds architectures more than once: {first!r} at rows {rows[first]} and {row}, "
-            f"{len(repeats):,} rows too many"
+            f"{path} holds architectures more than once: {architectures[first]!r} at rows {first} and {row}; "
+            f"rows too many: {len(repeats):,}"
         )
-    return rows
 
 
-def _require_all(path: Path, space: SearchSpace, rows: dict[str, int]) -> None:
-    # Distinct architectures of the space, as many as it has, are all of it.
-    if not space.enumerable or len(rows) == space.size:
+def _require_all(path: Path, space: SearchSpace, fingerprints: NDArray[np.uint64]) -> None:
+    # Different architectures of the space, as many as it has, are all of it.
+    if not space.enumerable or len(fingerprints) == space.size:
         return
-    missing = [architecture for architecture in space.format(space.enumerate()) if architecture not in rows]
-    if missing:
+    everything = space.enumerate()
+    missing = np.flatnonzero(~np.isin(fingerprint(everything), fingerprints))
+    if len(missing):
+        first = space.format(everything[int(missing[0])])[0]
         raise InputError(
-            f"{path} lacks {len(missing):,} architectures of {space.name}, the first {missing[0]!r}; "
+            f"{path} lacks {len(missing):,} architectures of {space.name}, the first {first!r}; "
             "say partial=true to use the others"
         )
 
