@@ -31,6 +31,11 @@ def add_commands(commands: Any) -> None:
         default="paper",
         help="paper: training mode throughout; release: as run for the published figures (default paper)",
     )
+    parser.add_argument(
+        "--activation",
+        default="sigmoid",
+        help="of the operation logits: sigmoid, or softmax as in the paper's text (default sigmoid)",
+    )
     parser.add_argument("--epochs", type=int, default=10, help="passes over the training split (default 10)")
     parser.add_argument("--batch-size", type=int, default=32, help="graphs a step (default 32)")
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="of Adam (default 0.001)")
@@ -94,6 +99,7 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
     config = PretrainConfig(
         model=ModelConfig(name=arguments.model),
         protocol=arguments.protocol,
+        activation=arguments.activation,
         epochs=arguments.epochs,
         batch_size=arguments.batch_size,
         learning_rate=arguments.learning_rate,

@@ -12,6 +12,7 @@ from torch import Tensor
 from torch.nn import functional
 
 OperationActivation = Literal["softmax", "sigmoid"]
+ACTIVATIONS: tuple[OperationActivation, ...] = ("softmax", "sigmoid")
 
 
 def operation_loss(logits: Tensor, X: Tensor, mask: Tensor | None, activation: OperationActivation) -> Tensor:
@@ -21,8 +22,9 @@ def operation_loss(logits: Tensor, X: Tensor, mask: Tensor | None, activation: O
         logits: (B, V, K).
         X: (B, V, K) the operations one-hot.
         mask: (B, V), None for no padding.
-        activation: how logits become probabilities: ``softmax`` in the paper,
-            an independent ``sigmoid`` per operation in its public release.
+        activation: how logits become probabilities: a ``softmax`` over the operations,
+            as in the paper's text, or an independent ``sigmoid`` for each, as in its
+            public release.
     """
     if activation == "sigmoid":
         losses = functional.binary_cross_entropy_with_logits(logits, X, reduction="none")
