@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +28,19 @@ class SearchSpace(ABC):
     """V, the vertex count graphs are padded to."""
     size: int | None
     """How many architectures there are (up to isomorphism), None where that is not known."""
-    enumerable: ClassVar[bool] = True
+    enumerable: bool = True
     """Whether :meth:`enumerate` can list all of them in memory."""
+    loaded_from: str | None = None
+    """The ``python:`` reference that :func:`arch2vec.get_space` has loaded the space from, None for any other."""
+
+    @property
+    def reference(self) -> str:
+        """Text from which :func:`arch2vec.get_space` makes an equal space in any process; files store it.
+
+        A name for built-in spaces, ``python:WHERE:NAME`` for loaded classes, the
+        whole declaration for declared spaces.
+        """
+        return self.loaded_from or self.name
 
     @property
     def num_operations(self) -> int:
@@ -73,12 +83,13 @@ class SearchSpace(ABC):
     def is_valid(self, graphs: GraphBatch) -> NDArray[np.bool_]:
         """(N,) whether each graph is an architecture of this space, every edge checked."""
 
-    @abstractmethod
     def is_valid_as_released(self, graphs: GraphBatch) -> NDArray[np.bool_]:
         """(N,) validity by the definition behind the figures published for arch2vec.
 
-        Looser than :meth:`is_valid` in some spaces; only for comparison with them.
+        Looser than :meth:`is_valid` in the spaces that figures were published for; only
+        for comparison with them.
         """
+        return self.is_valid(graphs)
 
     @abstractmethod
     def mutate(self, graphs: GraphBatch, rng: np.random.Generator) -> GraphBatch:

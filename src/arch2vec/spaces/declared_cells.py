@@ -1,0 +1,60 @@
+"""What the declared space asks of a topology, fixed or free."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arch2vec.graphs import GraphBatch
+
+MAX_LISTED = 1_000_000
+"""Spaces of more architectures than this (by estimate, where it takes one) are not enumerated."""
+
+
+class Cells(ABC):
+    """The cells of a declared space. Those passed in have been checked."""
+
+    num_vertices: int
+
+    @abstractmethod
+    def size(self) -> int | None:
+        """How many there are up to isomorphism, None where only listing them tells."""
+
+    @abstractmethod
+    def estimated_size(self) -> int:
+        """About how many there are."""
+
+    @abstractmethod
+    def can_list(self) -> bool:
+        """Whether there are at most :data:`MAX_LISTED`."""
+
+    @abstractmethod
+    def all_cells(self) -> GraphBatch:
+        """Every cell, one of each isomorphism class; asked for only where :meth:`can_list` says so."""
+
+    @abstractmethod
+    def draw(self, attempts: int, rng: np.random.Generator) -> GraphBatch:
+        """About ``attempts`` or fewer independent cells, every isomorphism class equally likely."""
+
+    @abstractmethod
+    def is_cell(self, graphs: GraphBatch) -> NDArray[np.bool_]:
+        """(N,) whether each graph is one, its vertices numbered as they should be."""
+
+    @abstractmethod
+    def random_edit(self, cells: GraphBatch, rng: np.random.Generator) -> GraphBatch:
+        """One random edit of each."""
+
+    @abstractmethod
+    def all_edits(self, cell: GraphBatch) -> GraphBatch:
+        """The results of all edits of a batch of one, isomorphic ones once."""
+
+    @abstractmethod
+    def parse(self, architectures: Sequence[str]) -> GraphBatch:
+        """Read the notation; raises InputError."""
+
+    @abstractmethod
+    def format(self, cells: GraphBatch) -> list[str]:
+        """Write the notation."""
