@@ -43,16 +43,21 @@ class Protocol:
         shuffle: the order of the training graphs is drawn anew for ``every epoch``
             or ``once``.
         pooling: how a vector is made from the vertices' means.
+        base_rate: whether operations start at their base rate, see
+            :meth:`arch2vec.models.decoder.Decoder.start_at_base_rate`; the release
+            starts from PyTorch's default, which with training mode throughout
+            leaves it to the seed whether ten epochs are enough.
     """
 
     training_mode: Literal["throughout", "first epoch"]
     shuffle: Literal["every epoch", "once"]
     pooling: Pooling
+    base_rate: bool
 
 
 PROTOCOLS: dict[str, Protocol] = {
-    "paper": Protocol("throughout", "every epoch", "sum"),
-    "release": Protocol("first epoch", "once", "mean"),
+    "paper": Protocol("throughout", "every epoch", "sum", base_rate=True),
+    "release": Protocol("first epoch", "once", "mean", base_rate=False),
 }
 
 PAPER_BATCH_SIZE = 32
@@ -218,6 +223,8 @@ class _Run:
         self.training, self.held_out = split(graphs, config)
         initial = torch.Generator().manual_seed(config.seed)
         self.model = GraphAutoencoder(config.model, space.num_operations, initial).to(device)
+        if self.protocol.base_rate:
+            self.model.decoder.start_at_base_rate()
         self.parameters = flatten_parameters(self.model)
         self.optimizer: torch.optim.Optimizer = torch.optim.Adam([self.parameters], lr=config.learning_rate, fused=True)
         self.noise = torch.Generator(device).manual_seed(config.seed)

@@ -16,18 +16,22 @@ class Decoder(nn.Module):
     Edges: P(A_ij = 1) = sigmoid(z_i . z_j) for i < j. Operations: the activation
     (see :mod:`arch2vec.models.losses`) of W z_i + b. In training, dropout is
     applied to Z before both.
-
-    b starts where each of the K operations has probability 1 / K under a sigmoid.
-    From b = 0 the first thing that training finds is to lower all logits through
-    the mean of Z, and noise then keeps operations from being told apart for
-    anything between one and fifteen epochs, depending on the seed.
     """
 
     def __init__(self, latent: int, operations: int, dropout: float, generator: torch.Generator) -> None:
         super().__init__()
         self.dropout = dropout
         self.operations = linear(latent, operations, generator)
-        nn.init.constant_(self.operations.bias, -math.log(max(1, operations - 1)))
+
+    @torch.no_grad()
+    def start_at_base_rate(self) -> None:
+        """Set b so that each of the K operations starts with probability 1 / K under a sigmoid.
+
+        From b near 0 the first thing that training finds is to lower all logits
+        through the mean of Z, and noise then keeps operations from being told
+        apart for anything between one and fifteen epochs, depending on the seed.
+        """
+        self.operations.bias.fill_(-math.log(max(1, self.operations.out_features - 1)))
 
     def forward(self, Z: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
         """Logits of operations and edges.
