@@ -1,0 +1,24 @@
+"""Search methods (ask and tell), and studies that run them against an objective."""
+
+from __future__ import annotations
+
+from arch2vec.errors import unknown
+from arch2vec.search.base import Candidate, SearchMethod
+from arch2vec.search.bo import BayesianOptimization
+from arch2vec.search.random_search import RandomSearch
+
+__all__ = ["METHODS", "BayesianOptimization", "Candidate", "RandomSearch", "SearchMethod", "get_method"]
+
+METHODS: dict[str, type[SearchMethod]] = {method.name: method for method in (RandomSearch, BayesianOptimization)}
+"""Every search method by its name."""
+
+
+def get_method(name: str) -> type[SearchMethod]:
+    """The search method called ``name``.
+
+    Raises:
+        InputError: there is none.
+    """
+    if name not in METHODS:
+        raise unknown("search method", name, METHODS)
+    return METHODS[name]

@@ -1,0 +1,121 @@
+"""A study on disk: one JSON file that is replaced after every evaluation.
+
+It holds what the study is (its configuration), the trials and the state of the
+search method, and goes from one whole document to the next: after a crash the
+study continues from its last finished evaluation.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from arch2vec.embedding import Embedding
+from arch2vec.errors import InputError
+from arch2vec.search.base import SearchMethod
+from arch2vec.search.trials import Trial
+from arch2vec.storage import read_json, require_writable, write_json
+
+_KIND = "arch2vec study 1"
+
+
+def embedding_digest(embedding: Embedding) -> str:
+    """32 hexadecimal digits, equal for embeddings of the same architectures, order and vectors."""
+    digest = hashlib.sha256(embedding.vectors.tobytes())
+    for _, array in sorted(embedding.graphs.arrays().items()):
+        digest.update(array.tobytes())
+    return digest.hexdigest()[:32]
+
+
+@dataclass(frozen=True)
+class StudyConfig:
+    """What must be the same for a study to be continued. Its budget may differ."""
+
+    space: str
+    embedding: str
+    objective: str
+    method: str
+    seed: int
+    batch: int
+
+
+class StudyFile:
+    """``study.json`` in a folder.
+
+    Args:
+        folder: created where missing.
+        config: of the study to write or continue.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+
+    def __init__(self, folder: Path, config: StudyConfig) -> None:
+        require_writable(folder)
+        self.path = folder / "study.json"
+        self.config = config
+
+    def save(self, method: SearchMethod, trials: Sequence[Trial]) -> None:
+        """Replace the file by the study as it is now."""
+        document = {
+            "kind": _KIND,
+            "config": asdict(self.config),
+            "trials": [_to_json(trial) for trial in trials],
+            "method": method.state_dict(),
+        }
+        write_json(self.path, document)
+
+    def load(self, method: SearchMethod) -> list[Trial]:
+        """Bring ``method`` to the stored state and return the trials; none where there is no file.
+
+        Raises:
+            InputError: the file is damaged, or of a study with another configuration.
+        """
+        if not self.path.exists():
+            return []
+        document = read_json(self.path)
+        if not isinstance(document, dict) or document.get("kind") != _KIND:
+            raise InputError(f"{self.path} is not a study; name another output folder")
+        try:
+            self._compare(document["config"])
+            trials = [_from_json(entry) for entry in document["trials"]]
+            method.load_state_dict(document["method"])
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{self.path} is damaged: {type(error).__name__} {error}") from error
+        known = method.embedding.architectures
+        for number, trial in enumerate(trials, start=1):
+            if trial.number != number or trial.index >= len(known) or known[trial.index] != trial.architecture:
+                raise InputError(f"{self.path} is damaged: trial {number} is not one of this embedding")
+        return trials
+
+    def _compare(self, stored: Mapping[str, Any]) -> None:
+        for name, value in asdict(self.config).items():
+            if stored[name] != value:
+                raise InputError(
+                    f"{self.path} is a study with {name} {stored[name]!r}, not {value!r}; "
+                    f"repeat its {name} or name another output folder"
+                )
+
+
+def _to_json(trial: Trial) -> dict[str, Any]:
+    return asdict(trial) | {"validation": None if trial.failed else trial.validation, "extra": dict(trial.extra)}
+
+
+def _from_json(entry: Mapping[str, Any]) -> Trial:
+    return Trial(
+        number=int(entry["number"]),
+        index=int(entry["index"]),
+        architecture=str(entry["architecture"]),
+        validation=math.nan if entry["validation"] is None else float(entry["validation"]),
+        test=None if entry["test"] is None else float(entry["test"]),
+        cost_s=float(entry["cost_s"]),
+        cumulative_cost_s=float(entry["cumulative_cost_s"]),
+        method_s=float(entry["method_s"]),
+        extra={str(name): float(value) for name, value in entry["extra"].items()},
+    )

@@ -1,0 +1,90 @@
+"""Running one search against an objective, so that it survives a crash."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from arch2vec.embedding import Embedding
+from arch2vec.errors import InputError
+from arch2vec.search import get_method
+from arch2vec.search.evaluation import AnyObjective, as_objective, check_budget, evaluate
+from arch2vec.search.many import run_many, summarise
+from arch2vec.search.store import StudyConfig, StudyFile, embedding_digest
+from arch2vec.search.trials import Limits, SearchResult, Trial
+
+__all__ = ["SearchResult", "Trial", "run_many", "search", "summarise"]
+
+
+def search(
+    embedding: Embedding,
+    objective: AnyObjective,
+    method: str = "bo",
+    budget: int | None = 100,
+    max_cost_s: float | None = None,
+    seed: int = 0,
+    batch: int = 1,
+    out: Path | None = None,
+    on_evaluation: Callable[[Trial], None] | None = None,
+) -> SearchResult:
+    """Search the embedding's architectures for one of high validation accuracy.
+
+    With ``out``, the study is written to ``study.json`` there after every
+    evaluation. Called again with the same arguments it goes on where it stopped,
+    and ends with the trials of a run that was never interrupted; called with a
+    larger budget it continues; with a smaller one it returns the trials within it.
+
+    Args:
+        embedding: the architectures and their vectors.
+        objective: what is maximised; a function from an architecture to an
+            outcome or to an accuracy will do.
+        method: the name of a search method.
+        budget: evaluations at most, None for no limit but the cost.
+        max_cost_s: no evaluation starts once those before it cost this many seconds.
+        seed: of everything random in the method.
+        batch: how many architectures the method proposes at a time.
+        out: a folder, created where missing.
+        on_evaluation: called with every new trial, after it has been stored.
+
+    Raises:
+        InputError: an unknown method, a limit that cannot be, a budget beyond the
+            architectures (or different functions) there are, an objective for
+            another space, or an ``out`` that is damaged or holds another study.
+    """
+    limits = Limits(budget, max_cost_s)
+    if batch < 1:
+        raise InputError(f"a batch holds at least 1 architecture, got {batch}")
+    target = as_objective(objective, embedding)
+    searcher = get_method(method)(embedding, seed=seed)
+    check_budget(limits, searcher)
+    trials: list[Trial] = []
+    file: StudyFile | None = None
+    if out is not None:
+        digest = embedding_digest(embedding)
+        file = StudyFile(out, StudyConfig(embedding.space.name, digest, target.name, method, seed, batch))
+        trials = file.load(searcher)
+        if len(kept := limits.within(trials)) < len(trials):
+            return SearchResult(kept)
+
+    # What an interrupted study had proposed and not evaluated comes first. Batches are asked for
+    # in full even where the budget ends within one: a larger budget then finds the rest of it.
+    waiting, ask_s = searcher.pending, 0.0
+    while not limits.reached(len(trials), trials[-1].cumulative_cost_s if trials else 0.0):
+        if not waiting:
+            if searcher.remaining == 0:
+                break
+            start = time.perf_counter()
+            waiting = searcher.ask(min(batch, searcher.remaining))
+            ask_s = (time.perf_counter() - start) / len(waiting)
+        candidate = waiting.pop(0)
+        trial = evaluate(target, candidate, trials)
+        start = time.perf_counter()
+        searcher.tell([candidate], [trial.validation])
+        trials.append(replace(trial, method_s=ask_s + time.perf_counter() - start))
+        if file is not None:
+            file.save(searcher, trials)
+        if on_evaluation is not None:
+            on_evaluation(trials[-1])
+    return SearchResult(trials)

@@ -1,0 +1,150 @@
+"""What a study records: its evaluations in order, and what follows from them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from arch2vec.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One evaluation of a study.
+
+    Attributes:
+        number: 1 for the study's first evaluation.
+        index: the architecture's row in the embedding.
+        architecture: in the space's notation.
+        validation: what the search was told, accuracy in percent; NaN if the
+            evaluation failed.
+        test: accuracy in percent that the search did not see, None where there is none.
+        cost_s: what the evaluation cost, seconds.
+        cumulative_cost_s: what it and all before it cost, seconds.
+        method_s: what the search method itself took to propose it and to take
+            note of it, seconds of this machine. Not compared for equality.
+        extra: further numbers of the objective.
+    """
+
+    number: int
+    index: int
+    architecture: str
+    validation: float
+    test: float | None
+    cost_s: float
+    cumulative_cost_s: float
+    method_s: float = field(compare=False)
+    extra: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def failed(self) -> bool:
+        """Whether the evaluation gave no value."""
+        return math.isnan(self.validation)
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When a study ends. An evaluation that starts within both limits counts, whatever it costs.
+
+    Attributes:
+        budget: evaluations, None for any number.
+        max_cost_s: cumulative cost of evaluations, seconds, None for any.
+    """
+
+    budget: int | None
+    max_cost_s: float | None
+
+    def __post_init__(self) -> None:
+        if self.budget is None and self.max_cost_s is None:
+            raise InputError("a search needs a budget of evaluations, a maximum cost, or both")
+        if self.budget is not None and self.budget < 1:
+            raise InputError(f"the budget must be at least 1 evaluation, got {self.budget}")
+        if self.max_cost_s is not None and not self.max_cost_s > 0:
+            raise InputError(f"the maximum cost must be above 0 seconds, got {self.max_cost_s}")
+
+    def reached(self, evaluations: int, cost_s: float) -> bool:
+        """Whether no further evaluation may start."""
+        return (self.budget is not None and evaluations >= self.budget) or (
+            self.max_cost_s is not None and cost_s >= self.max_cost_s
+        )
+
+    def within(self, trials: Sequence[Trial]) -> list[Trial]:
+        """The trials, without those that would not have started."""
+        kept: list[Trial] = []
+        for trial in trials:
+            if self.reached(len(kept), kept[-1].cumulative_cost_s if kept else 0.0):
+                break
+            kept.append(trial)
+        return kept
+
+
+@dataclass(frozen=True)
+class SearchResult:
+    """A study's evaluations.
+
+    Attributes:
+        trials: in the order they were made.
+    """
+
+    trials: list[Trial]
+
+    @property
+    def best(self) -> Trial:
+        """The trial of highest validation accuracy, the first of equal ones.
+
+        Raises:
+            InputError: no evaluation succeeded.
+        """
+        succeeded = [trial for trial in self.trials if not trial.failed]
+        if not succeeded:
+            raise InputError(f"none of the {len(self.trials)} evaluations succeeded")
+        return max(succeeded, key=lambda trial: trial.validation)
+
+    @property
+    def evaluations(self) -> int:
+        """How many evaluations were made, failed ones included."""
+        return len(self.trials)
+
+    @property
+    def cost_s(self) -> float:
+        """What they cost together, seconds."""
+        return self.trials[-1].cumulative_cost_s if self.trials else 0.0
+
+    def trajectory(self) -> pd.DataFrame:
+        """A row an evaluation, in order.
+
+        Columns: ``evaluation`` (1, 2, ...), ``architecture``, ``validation``,
+        ``test``, ``cost_s``, ``cumulative_cost_s``, ``method_s``,
+        ``best_validation`` (the highest so far) and ``best_test`` (the test
+        accuracy of the architecture that has it). Missing numbers are NaN.
+        """
+        import pandas as pd
+
+        rows = []
+        best: Trial | None = None
+        for trial in self.trials:
+            if not trial.failed and (best is None or trial.validation > best.validation):
+                best = trial
+            rows.append(
+                {
+                    "evaluation": trial.number,
+                    "architecture": trial.architecture,
+                    "validation": trial.validation,
+                    "test": _number(trial.test),
+                    "cost_s": trial.cost_s,
+                    "cumulative_cost_s": trial.cumulative_cost_s,
+                    "method_s": trial.method_s,
+                    "best_validation": _number(best.validation if best else None),
+                    "best_test": _number(best.test if best else None),
+                }
+            )
+        return pd.DataFrame(rows)
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value

@@ -1,0 +1,1 @@
+"""Regression with uncertainty, for searches that model what they were told."""

@@ -1,0 +1,160 @@
+"""Deep networks for global optimisation (Snoek et al., ICML 2015): regression with uncertainty.
+
+A network with tanh layers is trained on the targets; its last hidden layer,
+and a constant, are the basis functions of a Bayesian linear regression. The
+cost is linear in the number of predictions and cubic only in the width of the
+basis, so a whole search space is scored in a fraction of a second.
+
+Everything is batched over R independent runs with as many targets each; a
+single one is R = 1. Networks compute in single precision, regressions in double.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from arch2vec.errors import InputError
+from arch2vec.surrogates.basis_network import BasisNetwork, Seed, Training
+from arch2vec.surrogates.bayesian_linear import BayesianLinear
+
+Array = NDArray[np.floating]
+_ROWS = 1024  # points predicted at a time: their activations stay in the cache
+
+
+@dataclass(frozen=True)
+class DNGO:
+    """The surrogate's settings. It holds no data: :meth:`fit` returns what was learned."""
+
+    training: Training = field(default_factory=Training)
+
+    def fit(self, features: Array, targets: Array, seeds: Sequence[Seed]) -> DNGOPosterior:
+        """Learn from the data of R runs, each on its own.
+
+        Args:
+            features: (R, n, d).
+            targets: (R, n), in any unit.
+            seeds: R of them. A run's result follows from its data and its seed.
+
+        Raises:
+            InputError: shapes that do not fit, or a number that is not finite.
+        """
+        features, targets = np.asarray(features, dtype=np.float64), np.asarray(targets, dtype=np.float64)
+        if features.ndim != 3 or targets.shape != features.shape[:2] or len(seeds) != len(targets) or not targets.size:
+            raise InputError(
+                "a surrogate needs features (R, n, d), targets (R, n) and R seeds with R, n >= 1, "
+                f"got {features.shape}, {targets.shape} and {len(seeds)}"
+            )
+        if not (np.isfinite(features).all() and np.isfinite(targets).all()):
+            raise InputError("a surrogate's features and targets must be finite")
+        inputs, outputs = Scale.of(features), Scale.of(targets)
+        x = torch.from_numpy(inputs.standardise(features).astype(np.float32))
+        y = torch.from_numpy(outputs.standardise(targets))
+        network = BasisNetwork(features.shape[2], self.training, seeds)
+        network.fit(x, y.float())
+        basis = torch.stack([network.basis(run, rows) for run, rows in enumerate(x)])
+        return DNGOPosterior(network, BayesianLinear.fit(basis.double(), y), inputs, outputs)
+
+
+@dataclass(frozen=True, eq=False)
+class DNGOPosterior:
+    """What R fitted surrogates believe.
+
+    Attributes:
+        network: the trained basis networks.
+        linear: the regressions on their last hidden layers, in standardised units.
+        inputs: the standardisation of the features.
+        outputs: the standardisation of the targets.
+    """
+
+    network: BasisNetwork
+    linear: BayesianLinear
+    inputs: Scale
+    outputs: Scale
+
+    def predict(self, points: Array, *, noise: bool = False) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Predictive means and standard deviations, in the targets' units.
+
+        Args:
+            points: (N, d), the same for all runs, or (R, N, d).
+            noise: whether the standard deviation is that of another noisy
+                observation, or (default) of the function without its noise, which
+                is what an acquisition function asks for.
+
+        Returns:
+            Mean (R, N) and standard deviation (R, N).
+
+        Raises:
+            InputError: the points have another shape.
+        """
+        pool = self._pool(points)
+        runs, n, _ = pool.shape
+        mean, variance = np.empty((runs, n)), np.empty((runs, n))
+        for run in range(runs):
+            linear = self.linear.run(run)
+            for start in range(0, n, _ROWS):
+                rows = slice(start, start + _ROWS)
+                basis = self._basis(run, pool[run, rows])
+                m, v = linear.predict(basis.unsqueeze(0))
+                mean[run, rows], variance[run, rows] = m[0].numpy(), v[0].numpy()
+        if noise:
+            variance += 1 / self.linear.beta.numpy()[:, None]
+        return self.outputs.restore(mean), np.sqrt(variance) * self.outputs.spread
+
+    def condition(self, points: Array) -> DNGOPosterior:
+        """What they would believe after seeing their own predictions come true at q more points.
+
+        Means stay, uncertainty shrinks around the points; nothing is trained.
+
+        Args:
+            points: (R, q, d).
+        """
+        pool = self._pool(points)
+        basis = torch.stack([self._basis(run, rows) for run, rows in enumerate(pool)])
+        return replace(self, linear=self.linear.condition(basis.double()))
+
+    def _basis(self, run: int, points: Array) -> torch.Tensor:
+        standardised = (points - self.inputs.centre[run]) / self.inputs.spread[run]
+        return self.network.basis(run, torch.from_numpy(standardised.astype(np.float32)))
+
+    def _pool(self, points: Array) -> Array:
+        """The points as (R, N, d), a view."""
+        runs, d = len(self.linear.mean), self.inputs.centre.shape[2]
+        points = np.asarray(points)
+        if points.ndim == 2:
+            points = np.broadcast_to(points, (runs, *points.shape))
+        if points.ndim != 3 or points.shape[0] != runs or points.shape[2] != d:
+            raise InputError(f"points to predict have shape (N, {d}) or ({runs}, N, {d}), got {points.shape}")
+        return points
+
+
+@dataclass(frozen=True, eq=False)
+class Scale:
+    """Standardisation along axis 1: centre and spread, each (R, 1, ...).
+
+    What does not vary is only centred.
+    """
+
+    centre: NDArray[np.float64]
+    spread: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, values: Array) -> Scale:
+        """Of values (R, n, ...)."""
+        centre = values.mean(axis=1, keepdims=True)
+        spread = values.std(axis=1, keepdims=True)
+        # Equal values can differ from their mean by rounding.
+        constant = spread <= 1e-12 * np.abs(values).max(axis=1, keepdims=True)
+        return cls(centre, np.where(constant, 1.0, spread))
+
+    def standardise(self, values: Array) -> NDArray[np.float64]:
+        """Values (R, n, ...) with mean 0 and standard deviation 1."""
+        return (values - self.centre) / self.spread
+
+    def restore(self, values: Array) -> NDArray[np.float64]:
+        """The inverse of :meth:`standardise`."""
+        return values * self.spread + self.centre
