@@ -42,6 +42,35 @@ def get_space(name: str) -> SearchSpace:
     raise InputError(f"{unknown('search space', name, SPACES)}; {own}")
 
 
+def stored_space(reference: str, given: SearchSpace | None, where: object) -> SearchSpace:
+    """The space that a stored file says it belongs to.
+
+    Reading a file never runs code: a space that is somebody's Python code has to
+    be given by the caller.
+
+    Args:
+        reference: as the file has it.
+        given: the caller's space, None if it has none.
+        where: the file, for complaints.
+
+    Raises:
+        InputError: the caller's space is another one, there is none of that name, or
+            the reference is to Python code and no space is given.
+    """
+    if given is not None:
+        if given.reference != reference:
+            raise InputError(f"{where} is of search space {reference!r}, not {given.reference!r}")
+        return given
+    if reference.startswith(loaded.PREFIX):
+        raise InputError(
+            f"{where} is of a search space in Python code, which is not run unasked: name it, {reference!r}"
+        )
+    try:
+        return get_space(reference)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from error
+
+
 __all__ = [
     "SPACES",
     "DeclaredSpace",
@@ -50,4 +79,5 @@ __all__ = [
     "SearchSpace",
     "SpaceDeclaration",
     "get_space",
+    "stored_space",
 ]

@@ -7,6 +7,7 @@ uniformly (:mod:`arch2vec.spaces.declared_fixed`, :mod:`arch2vec.spaces.declared
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -25,6 +26,10 @@ def automorphisms(adjacency: NDArray[np.bool_], colours: Sequence[int], limit: i
         (G, V), row g mapping vertex v to ``[g, v]``, the identity first; None where
         there are more than ``limit``.
     """
+    looks = np.concatenate([adjacency, adjacency.T, np.asarray(colours)[:, None]], axis=1)
+    twins = np.unique(looks, axis=0, return_counts=True)[1]
+    if math.prod(map(math.factorial, twins.tolist())) > limit:
+        return None  # vertices with the same neighbours can be permuted in any way
     found: list[list[int]] = []
     for image in _extensions(_Search(adjacency, colours), []):
         if len(found) == limit:

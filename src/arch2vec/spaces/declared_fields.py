@@ -24,7 +24,7 @@ INPUT, OUTPUT = "input", "output"
 """Reserved: the operations of a graph's first and last vertex."""
 
 MAX_OPERATIONS = 62  # with input and output, codes below those that `labelled` gives to vertices without an operation
-MAX_POSITIONS = 62  # the number of paths through 64 vertices fits into 64 bits
+MAX_POSITIONS = 30  # lists of graphs with more vertices take long to make
 MAX_FREE_VERTICES = 12  # numberings are counted by a table with an entry for every set of inner vertices
 
 _NAME = re.compile(r"[A-Za-z][\w.-]*", re.ASCII)

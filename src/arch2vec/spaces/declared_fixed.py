@@ -65,10 +65,10 @@ class FixedCells(Cells):
 
     @override
     def can_list(self) -> bool:
-        if not self._labellings.symmetric or self._labellings.product() <= MAX_LISTED:
-            return self._labellings.product() <= MAX_LISTED
+        if self._labellings.product() <= MAX_LISTED:
+            return True
         if not self._labellings.counted:
-            return self._list is not None  # only trying tells
+            return self._labellings.least() <= MAX_LISTED and self._list is not None  # only trying tells
         number = self.size()
         return (self.estimated_size() if number is None else number) <= MAX_LISTED
 

@@ -36,11 +36,16 @@ def strong_fingerprint(graphs: GraphBatch) -> NDArray[np.uint64]:
     """(N,) fingerprints that hold for symmetric graphs too; see the module's text."""
     if graphs.num_vertices <= _SAFE_VERTICES:
         return fingerprint(graphs)
-    result = np.zeros(len(graphs), dtype=np.uint64)
-    for vertex in range(1, graphs.num_vertices):
-        marked = graphs.ops.copy()
-        marked[:, vertex] = np.where(graphs.mask[:, vertex], marked[:, vertex] + _MARK, marked[:, vertex])
-        result += fingerprint(GraphBatch(marked, graphs.adjacency))
+    n, v = graphs.ops.shape
+    result = np.empty(n, dtype=np.uint64)
+    step = max(1, _CHUNK // v**2)
+    for start in range(0, n, step):
+        part = graphs[start : start + step]
+        # (rows, V, V): row by row, the codes with one vertex marked.
+        marks = np.eye(v, dtype=np.bool_) & part.mask[:, None]
+        marked = np.where(marks, part.ops[:, None] + np.uint8(_MARK), part.ops[:, None])
+        copies = GraphBatch(marked.reshape(-1, v), np.repeat(part.adjacency, v, axis=0))
+        result[start : start + step] = fingerprint(copies).reshape(-1, v).sum(axis=1, dtype=np.uint64)
     return result
 
 

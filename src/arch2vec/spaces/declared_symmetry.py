@@ -20,7 +20,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from arch2vec.spaces.automorphisms import automorphisms
+from arch2vec.spaces.automorphisms import automorphisms, group_order
 
 MAX_SYMMETRIES = 50_000
 """DAGs with more symmetries are treated as having none: classes are not counted, labellings are drawn uniformly."""
@@ -39,7 +39,8 @@ class Labellings:
 
     def __init__(self, adjacency: NDArray[np.bool_], choices: Sequence[Sequence[int]]) -> None:
         n = len(choices)
-        found = automorphisms(adjacency, [1, *[0] * n, 2], MAX_SYMMETRIES)
+        self._adjacency, self._colours = adjacency, [1, *[0] * n, 2]
+        found = automorphisms(adjacency, self._colours, MAX_SYMMETRIES)
         self.counted = found is not None
         """Whether the symmetries are few enough to be listed."""
         self._group = np.arange(n)[None] if found is None else found[:, 1:-1] - 1
@@ -69,6 +70,12 @@ class Labellings:
         ):
             return None
         return sum(self._fixed) // len(self._group)
+
+    def least(self) -> int:
+        """No more than there are classes: a class holds at most as many labellings as there are symmetries."""
+        if self.counted:
+            return -(-self.product() // len(self._group))
+        return -(-self.product() // group_order(self._adjacency, self._colours))
 
     def estimate(self) -> int:
         """About how many classes there are.
