@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import torch
 
 from arch2vec.errors import InputError
-from arch2vec.spaces import SearchSpace
+from arch2vec.spaces import SearchSpace, stored_space
 from arch2vec.storage import read_arrays, write_arrays
 
 _KIND = "arch2vec checkpoint"
@@ -31,7 +31,7 @@ def save_checkpoint(path: Path, run: Checkpointable) -> None:
     for index, state in run.optimizer.state_dict()["state"].items():
         arrays |= {f"optimizer.{index}.{name}": tensor.cpu().numpy() for name, tensor in state.items()}
     arrays["noise"] = run.noise.get_state().numpy()
-    metadata = {"kind": _KIND, "space": run.space.name, "history": json.dumps(run.history)}
+    metadata = {"kind": _KIND, "space": run.space.reference, "history": json.dumps(run.history)}
     write_arrays(path, arrays, metadata)
 
 
@@ -49,8 +49,7 @@ def load_checkpoint(path: Path, run: Checkpointable) -> list[dict[str, Any]]:
     arrays, metadata = read_arrays(path)
     if metadata.get("kind") != _KIND:
         raise InputError(f"{path} is not a checkpoint of a pre-training run")
-    if metadata.get("space") != run.space.name:
-        raise InputError(f"{path} is of search space {metadata.get('space')!r}, not {run.space.name!r}")
+    stored_space(metadata.get("space", ""), run.space, path)
     try:
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
         run.model.load_state_dict(_under("model.", tensors))

@@ -11,8 +11,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from arch2vec.errors import InputError
+from arch2vec.fingerprints import fingerprint
 from arch2vec.graphs import GraphBatch
-from arch2vec.spaces import SearchSpace, get_space
+from arch2vec.spaces import SearchSpace, stored_space
 from arch2vec.storage import atomic_path, read_arrays, write_arrays
 
 _KIND = "arch2vec embedding"
@@ -63,16 +64,23 @@ class Embedding:
     def _index(self) -> dict[str, int]:
         return {architecture: index for index, architecture in enumerate(self.architectures)}
 
+    @cached_property
+    def _index_of_fingerprint(self) -> dict[int, int]:
+        return {value: index for index, value in enumerate(fingerprint(self.graphs).tolist())}
+
     def index_of(self, architecture: str) -> int:
         """The row of an architecture given in the space's notation.
 
         Raises:
             InputError: it is malformed, or not among the N.
         """
-        canonical = self.space.format(self.space.parse([architecture]))[0]
-        if canonical not in self._index:
+        graph = self.space.parse([architecture])
+        index = self._index.get(self.space.format(graph)[0])
+        if index is None:  # perhaps its vertices are numbered in another order
+            index = self._index_of_fingerprint.get(int(fingerprint(graph)[0]))
+        if index is None:
             raise InputError(f"{architecture!r} is not among the {len(self):,} embedded architectures")
-        return self._index[canonical]
+        return index
 
     def nearest(self, point: ArrayLike, k: int = 10) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
         """The ``k`` architectures whose vectors are closest to ``point``.
@@ -112,35 +120,39 @@ class Embedding:
 
             columns = {"architecture": pa.array(self.architectures)}
             columns |= {f"v{i}": pa.array(self.vectors[:, i]) for i in range(self.dimensions)}
-            table = pa.table(columns).replace_schema_metadata({"kind": _KIND, "space": self.space.name})
+            table = pa.table(columns).replace_schema_metadata({"kind": _KIND, "space": self.space.reference})
             with atomic_path(path) as temporary:
                 pq.write_table(table, temporary)
         else:
             write_arrays(
                 path,
                 {"vectors": self.vectors, **self.graphs.arrays()},
-                {"kind": _KIND, "space": self.space.name},
+                {"kind": _KIND, "space": self.space.reference},
             )
 
     @classmethod
-    def load(cls, path: Path) -> Embedding:
+    def load(cls, path: Path, space: SearchSpace | None = None) -> Embedding:
         """Read what :meth:`save` wrote, in either format. Runs no code from the file.
 
+        Args:
+            path: the file.
+            space: the space it is of; needed only where that is Python code of your own.
+
         Raises:
-            InputError: the file is missing, damaged or no embedding.
+            InputError: the file is missing, damaged, no embedding or of another space.
         """
         if path.suffix == ".parquet":
-            return cls._load_parquet(path)
+            return cls._load_parquet(path, space)
         arrays, metadata = read_arrays(path)
         if metadata.get("kind") != _KIND or "vectors" not in arrays:
             raise InputError(f"{path} is not an embedding; 'arch2vec embed' writes one")
-        space = get_space(metadata.get("space", ""))
+        space = stored_space(metadata.get("space", ""), space, path)
         graphs = GraphBatch.from_arrays(arrays)
         space.check(graphs)
         return cls(space, graphs, arrays["vectors"])
 
     @classmethod
-    def _load_parquet(cls, path: Path) -> Embedding:
+    def _load_parquet(cls, path: Path, space: SearchSpace | None) -> Embedding:
         import pyarrow as pa
         import pyarrow.parquet as pq
 
@@ -151,7 +163,7 @@ class Embedding:
         metadata = table.schema.metadata or {}
         if metadata.get(b"kind") != _KIND.encode():
             raise InputError(f"{path} is not an embedding; 'arch2vec embed' writes one")
-        space = get_space(metadata.get(b"space", b"").decode())
+        space = stored_space(metadata.get(b"space", b"").decode(), space, path)
         graphs = space.parse(table.column("architecture").to_pylist())
         names = [name for name in table.column_names if name != "architecture"]
         vectors = np.stack([table.column(name).to_numpy() for name in names], axis=1)

@@ -17,7 +17,7 @@ from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.models.autoencoder import GraphAutoencoder, ModelConfig
 from arch2vec.models.inputs import GraphStore
-from arch2vec.spaces import SearchSpace, get_space
+from arch2vec.spaces import SearchSpace, stored_space
 from arch2vec.storage import read_arrays, write_arrays
 
 _KIND = "arch2vec encoder"
@@ -84,7 +84,7 @@ class Encoder:
             InputError: a graph is no architecture of this encoder's space, or the
                 whole space is asked for and too large.
         """
-        if isinstance(graphs, SearchSpace) and graphs.name != self.space.name:
+        if isinstance(graphs, SearchSpace) and graphs.reference != self.space.reference:
             raise InputError(f"this encoder was trained on {self.space.name}, not on {graphs.name}")
         if isinstance(graphs, GraphBatch):
             self.space.check(graphs)
@@ -111,7 +111,7 @@ class Encoder:
         arrays = {f"model.{name}": tensor.cpu().numpy() for name, tensor in self.model.state_dict().items()}
         metadata = {
             "kind": _KIND,
-            "space": self.space.name,
+            "space": self.space.reference,
             "config": json.dumps(asdict(self.config)),
             "pooling": self.pooling,
             "training": json.dumps(self.training),
@@ -119,17 +119,23 @@ class Encoder:
         write_arrays(path, {**arrays, "prior": self.prior}, metadata)
 
     @classmethod
-    def load(cls, path: Path, device: torch.device | str = "cpu") -> Encoder:
+    def load(cls, path: Path, device: torch.device | str = "cpu", space: SearchSpace | None = None) -> Encoder:
         """Read what :meth:`save` wrote. Runs no code from the file.
 
+        Args:
+            path: the file.
+            device: where the model is to be.
+            space: the space it was trained on; needed only where that is Python code of
+                your own.
+
         Raises:
-            InputError: the file is missing, damaged or no encoder.
+            InputError: the file is missing, damaged, no encoder or of another space.
         """
         arrays, metadata = read_arrays(path)
         if metadata.get("kind") != _KIND:
             raise InputError(f"{path} is not an encoder; 'arch2vec pretrain' writes one")
         try:
-            space = get_space(metadata["space"])
+            space = stored_space(metadata["space"], space, path)
             config = ModelConfig(**json.loads(metadata["config"]))
             pooling: Pooling = "mean" if metadata["pooling"] == "mean" else "sum"
             model = GraphAutoencoder(config, space.num_operations, torch.Generator())

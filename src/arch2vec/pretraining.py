@@ -188,7 +188,7 @@ def pretrain(
         _claim(folder, space, config)
         finished = folder / "encoder.safetensors"
         if finished.exists():
-            return Encoder.load(finished, device)
+            return Encoder.load(finished, device, space)
         history = load_checkpoint(folder / "checkpoint.safetensors", run)
         stream = MetricsStream(folder, history)
         run.train(stream, folder / "checkpoint.safetensors", progress)
@@ -200,7 +200,7 @@ def pretrain(
 def _claim(folder: Path, space: SearchSpace, config: PretrainConfig) -> None:
     """Record what the run in ``folder`` is, or check that it is this one."""
     path = folder / "config.json"
-    wanted = {"space": space.name, **asdict(config)}
+    wanted = {"space": space.reference, **asdict(config)}
     if not path.exists():
         write_json(path, wanted)
         return

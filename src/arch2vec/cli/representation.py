@@ -58,6 +58,14 @@ def add_commands(commands: Any) -> None:
 
 def _add_run(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="a folder made by 'arch2vec pretrain'")
+    add_space(parser)
+
+
+def add_space(parser: argparse.ArgumentParser) -> None:
+    """The flag by which a user allows their own Python search space to be run."""
+    parser.add_argument(
+        "--space", metavar="SPACE", help="needed where RUN is of a space in your own Python code: python:FILE:NAME"
+    )
 
 
 def run_spaces(arguments: argparse.Namespace) -> None:
@@ -123,7 +131,7 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
 
     if arguments.draws < 1:
         raise InputError(f"--draws must be at least 1, got {arguments.draws}")
-    encoder = load_encoder(arguments.run_folder)
+    encoder = load_encoder(arguments.run_folder, arguments.space)
     started = time.perf_counter()
     training, held_out = split(encoder.space.enumerate(), config_of(encoder))
     quality = Quality(
@@ -155,7 +163,7 @@ def _report_quality(quality: dict[str, Any], seconds: float, as_json: bool, spac
 
 def run_embed(arguments: argparse.Namespace) -> None:
     """``arch2vec embed``."""
-    encoder = load_encoder(arguments.run_folder)
+    encoder = load_encoder(arguments.run_folder, arguments.space)
     path = arguments.out or arguments.run_folder / "embedding.parquet"
     started = time.perf_counter()
     embedding = encoder.embed()
@@ -176,7 +184,7 @@ def run_embed(arguments: argparse.Namespace) -> None:
 
 def run_nearest(arguments: argparse.Namespace) -> None:
     """``arch2vec nearest``."""
-    encoder = load_encoder(arguments.run_folder)
+    encoder = load_encoder(arguments.run_folder, arguments.space)
     graph = encoder.space.parse([arguments.architecture])
     embedding = encoder.embed()
     rows, distances = embedding.nearest(encoder.vectors(graph)[0], arguments.k)
@@ -192,7 +200,7 @@ def run_nearest(arguments: argparse.Namespace) -> None:
     )
 
 
-def load_encoder(run: Path) -> Any:
+def load_encoder(run: Path, space: str | None = None) -> Any:
     """The encoder of a run's folder.
 
     Raises:
@@ -203,5 +211,6 @@ def load_encoder(run: Path) -> Any:
             raise InputError(f"the run in {run} is not finished; repeat its 'arch2vec pretrain' command to resume it")
         raise InputError(f"no run in {run}; make one with: arch2vec pretrain SPACE --out {run}")
     from arch2vec.encoder import Encoder
+    from arch2vec.spaces import get_space
 
-    return Encoder.load(run / "encoder.safetensors")
+    return Encoder.load(run / "encoder.safetensors", space=get_space(space) if space else None)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
+from arch2vec.cli.representation import add_space, load_encoder
 from arch2vec.errors import InputError
 
 if TYPE_CHECKING:
@@ -54,17 +55,18 @@ def add_commands(commands: Any) -> None:
 
 def _add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", type=Path, metavar="RUN", help="a run's folder, or a file made by 'arch2vec embed'")
+    add_space(parser)
     parser.add_argument("--objective", required=True, help=_OBJECTIVE)
     parser.add_argument("--budget", type=int, default=100, help="evaluations (default 100)")
 
 
-def _embedding(source: Path) -> Embedding:
-    from arch2vec.cli.representation import load_encoder
+def _embedding(source: Path, space: str | None) -> Embedding:
     from arch2vec.embedding import Embedding
+    from arch2vec.spaces import get_space
 
     if source.is_file():
-        return Embedding.load(source)
-    embedding: Embedding = load_encoder(source).embed()
+        return Embedding.load(source, get_space(space) if space else None)
+    embedding: Embedding = load_encoder(source, space).embed()
     return embedding
 
 
@@ -75,7 +77,7 @@ def run_search(arguments: argparse.Namespace) -> None:
 
     get_method(arguments.method)
     objective = resolve_objective(arguments.objective)
-    embedding = _embedding(arguments.source)
+    embedding = _embedding(arguments.source, arguments.space)
     with progress_bar(f"{arguments.method} on {objective.name}") as update:
 
         def show(trial: Any, best: Any) -> None:
@@ -135,7 +137,7 @@ def run_compare(arguments: argparse.Namespace) -> None:
     objective = resolve_objective(arguments.objective)
     if arguments.out is not None:
         require_writable(arguments.out)
-    embedding = _embedding(arguments.source)
+    embedding = _embedding(arguments.source, arguments.space)
     with progress_bar(f"{len(methods)} methods x {arguments.runs} runs") as update:
         frame = run_many(
             embedding,

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from arch2vec.errors import InputError, unknown
 from arch2vec.spaces import declared_text, loaded
 from arch2vec.spaces.base import SearchSpace
+from arch2vec.spaces.darts import DARTS
+from arch2vec.spaces.darts_pair import DARTSPair
 from arch2vec.spaces.declared import DeclaredSpace
 from arch2vec.spaces.declared_fields import SpaceDeclaration
 from arch2vec.spaces.nasbench101 import NASBench101
@@ -15,6 +17,8 @@ from arch2vec.spaces.nasbench201 import NASBench201
 SPACES: dict[str, Callable[[], SearchSpace]] = {
     "nasbench101": NASBench101,
     "nasbench201": NASBench201,
+    "darts": DARTS,
+    "darts_pair": DARTSPair,
 }
 
 
@@ -72,7 +76,9 @@ def stored_space(reference: str, given: SearchSpace | None, where: object) -> Se
 
 
 __all__ = [
+    "DARTS",
     "SPACES",
+    "DARTSPair",
     "DeclaredSpace",
     "NASBench101",
     "NASBench201",
