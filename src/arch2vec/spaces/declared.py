@@ -123,9 +123,10 @@ class DeclaredSpace(SearchSpace):
                     f"{self.name} has {len(self._list):,} architectures, cannot sample {n:,} distinct ones"
                 )
             return self._list[rng.choice(len(self._list), size=n, replace=False)]
-        parts, prints = [self._cells.draw(0, rng)], np.empty(0, dtype=np.uint64)
+        parts: list[GraphBatch] = []
+        prints = np.empty(0, dtype=np.uint64)
         attempts, idle = min(_MOST_ATTEMPTS, max(64, n)), 0
-        while len(prints) < n:
+        while len(prints) < n or not parts:
             drawn = self._cells.draw(attempts, rng)
             own = fingerprint(drawn)
             _, first = np.unique(own, return_index=True)

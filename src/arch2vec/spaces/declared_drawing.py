@@ -40,19 +40,19 @@ class NumberedCells:
 
         The number of numbered cells times the mean of a / e over 4,096 drawn ones.
         """
-        cells = self._numbered(_TRIALS, np.random.default_rng(0))
-        return max(1, round(self.number * float((_symmetries(cells) / _orders(cells)).mean())))
+        cells = self.draw_numbered(_TRIALS, np.random.default_rng(0))
+        return max(1, round(self.number * float((num_symmetries(cells) / num_orders(cells)).mean())))
 
     def draw(self, attempts: int, rng: np.random.Generator) -> GraphBatch:
         """What is kept of ``attempts`` numbered cells: independent cells, every isomorphism class equally likely."""
         parts = []
         for start in range(0, attempts, _CHUNK):
-            cells = self._numbered(min(_CHUNK, attempts - start), rng)
-            threshold = rng.random(len(cells)) * _orders(cells)
+            cells = self.draw_numbered(min(_CHUNK, attempts - start), rng)
+            threshold = rng.random(len(cells)) * num_orders(cells)
             # Symmetries are counted only where they can make the difference.
-            likely = np.flatnonzero(threshold < _most_symmetries(cells))
+            likely = np.flatnonzero(threshold < most_symmetries(cells))
             cells = cells[likely]
-            parts.append(cells[threshold[likely] < _symmetries(cells)])
+            parts.append(cells[threshold[likely] < num_symmetries(cells)])
         return GraphBatch.concatenate(parts)
 
     def _ways(self, n: int, j: int, unread: int, edges: int) -> int:
@@ -75,7 +75,7 @@ class NumberedCells:
                     steps.append(((new, old), ways))
         return steps
 
-    def _numbered(self, size: int, rng: np.random.Generator) -> GraphBatch:
+    def draw_numbered(self, size: int, rng: np.random.Generator) -> GraphBatch:
         """``size`` numbered cells, uniformly."""
         counts = rng.choice(len(self._shares), size=size, p=self._shares / self._shares.sum()) + 2
         v = self._limits.vertices
@@ -111,7 +111,7 @@ class NumberedCells:
         return matrices
 
 
-def _orders(cells: GraphBatch) -> NDArray[np.int64]:
+def num_orders(cells: GraphBatch) -> NDArray[np.int64]:
     """(N,) how many topological orders each cell has.
 
     An order of a set of vertices ends with one whose predecessors are all in the
@@ -134,7 +134,7 @@ def _orders(cells: GraphBatch) -> NDArray[np.int64]:
     return result
 
 
-def _most_symmetries(cells: GraphBatch) -> NDArray[np.int64]:
+def most_symmetries(cells: GraphBatch) -> NDArray[np.int64]:
     """(N,) at least as many as each cell has symmetries: the permutations of vertices that look alike."""
     edges = cells.adjacency.astype(np.uint64)
     looks = mix(cells.ops.astype(np.uint64))
@@ -145,11 +145,11 @@ def _most_symmetries(cells: GraphBatch) -> NDArray[np.int64]:
     return np.where(cells.mask, alike.sum(axis=2), 1).prod(axis=1)
 
 
-def _symmetries(cells: GraphBatch) -> NDArray[np.int64]:
+def num_symmetries(cells: GraphBatch) -> NDArray[np.int64]:
     """(N,) how many symmetries each cell has."""
     result = np.ones(len(cells), dtype=np.int64)
     counts = cells.mask.sum(axis=1)
-    for row in np.flatnonzero(_most_symmetries(cells) > 1):
+    for row in np.flatnonzero(most_symmetries(cells) > 1):
         n = int(counts[row])
         result[row] = group_order(cells.adjacency[row, :n, :n], cells.ops[row, :n].tolist())
     return result

@@ -74,7 +74,7 @@ def labelled(shapes: GraphBatch, choices: Sequence[Sequence[int]], limit: int | 
         graphs.ops[:, vertex] = blanks[tuple(choice)]
     for vertex, choice in enumerate(choices, start=1):
         step = max(1, _CHUNK // len(choice))
-        starts = range(0, len(graphs), step)
+        starts = range(0, max(1, len(graphs)), step)
         parts = [distinct(_with_operation(graphs[at : at + step], vertex, choice)) for at in starts]
         graphs = parts[0] if len(parts) == 1 else distinct(GraphBatch.concatenate(parts))
         if limit is not None and len(graphs) > limit:
