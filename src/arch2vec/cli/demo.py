@@ -10,11 +10,15 @@ import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from arch2vec.cli.output import print_json, print_table, progress_bar, say
 from arch2vec.errors import InputError
 from arch2vec.storage import read_json, require_writable, write_json
+
+if TYPE_CHECKING:
+    from arch2vec.embedding import Embedding
+    from arch2vec.search.study import SearchResult
 
 METHODS = ("random", "bo")
 
@@ -47,13 +51,12 @@ def demo(out: Path, *, trainings: int, seed: int, as_json: bool) -> None:
     )
 
     say(f"2. Search: {trainings} networks trained on handwritten digits by each of {' and '.join(METHODS)}.")
-    _search_all(out, embedding_file, trainings, seed)
-    studies = {method: _study(out, method) for method in METHODS}
-
-    rows = [_row(method, studies[method]) for method in METHODS]
-    _draw(out, embedding, studies)
+    results = _search_all(out, embedding_file, trainings, seed)
+    rows = [_row(method, result) for method, result in results.items()]
+    best = max(rows, key=lambda row: row["validation"])
+    _draw(out, embedding, results, best["architecture"])
     if as_json:
-        print_json({"rows": rows, "reconstruction": quality["reconstruction"]})
+        print_json({"rows": rows, "best": best})
         return
     print_table(
         "Best cell by validation accuracy, on scikit-learn's handwritten digits",
@@ -70,8 +73,7 @@ def demo(out: Path, *, trainings: int, seed: int, as_json: bool) -> None:
         ],
         footer=f"one search each, seed {seed}",
     )
-    winner = max(rows, key=lambda row: row["validation"])
-    print(f"Best cell: {winner['architecture']}")
+    print(f"Best cell: {best['architecture']}")
     print(f"Best so far against trainings: {out / 'search.png'}; the best cell drawn: {out / 'best_cell.png'}")
 
 
@@ -83,75 +85,64 @@ def _claim(out: Path, settings: dict[str, int]) -> None:
         raise InputError(f"{out} holds a demo with {found}, not {settings}; choose another folder with --out")
 
 
-def _search_all(out: Path, embedding_file: Path, trainings: int, seed: int) -> None:
+def _search_all(out: Path, embedding_file: Path, trainings: int, seed: int) -> dict[str, SearchResult]:
     """Run the searches side by side, one process and one core each, and show how far they are."""
     total = trainings * len(METHODS)
     with (
         progress_bar("training networks") as update,
         ProcessPoolExecutor(len(METHODS), mp_context=get_context("spawn")) as pool,
     ):
-        futures = [pool.submit(_search_one, method, out, embedding_file, trainings, seed) for method in METHODS]
-        while not all(future.done() for future in futures):
+        futures = {method: pool.submit(_search_one, method, out, embedding_file, trainings, seed) for method in METHODS}
+        while not all(future.done() for future in futures.values()):
             update(sum(_trainings_done(out, method) for method in METHODS), total, "")
-            time.sleep(0.3)
-        for future in futures:
-            future.result()
+            time.sleep(0.5)
         update(total, total, "")
+        return {method: future.result() for method, future in futures.items()}
 
 
-def _search_one(method: str, out: Path, embedding_file: Path, trainings: int, seed: int) -> None:
+def _search_one(method: str, out: Path, embedding_file: Path, trainings: int, seed: int) -> SearchResult:
     import torch
 
     from arch2vec.embedding import Embedding
     from arch2vec.objectives.digits import DigitsObjective
-    from arch2vec.search import search
+    from arch2vec.search.study import search
 
     torch.set_num_threads(1)
-    search(
+    return search(
         Embedding.load(embedding_file),
         DigitsObjective(),
         method=method,
         budget=trainings,
         seed=seed,
-        out=out / f"search-{method}",
+        out=_folder(out, method),
     )
 
 
+def _folder(out: Path, method: str) -> Path:
+    return out / f"search-{method}"
+
+
 def _trainings_done(out: Path, method: str) -> int:
-    path = out / f"search-{method}" / "study.json"
+    path = _folder(out, method) / "study.json"
     return len(read_json(path)["trials"]) if path.exists() else 0
 
 
-def _study(out: Path, method: str) -> list[dict[str, Any]]:
-    trials: list[dict[str, Any]] = read_json(out / f"search-{method}" / "study.json")["trials"]
-    return trials
-
-
-def _row(method: str, trials: list[dict[str, Any]]) -> dict[str, Any]:
-    best = max(trials, key=lambda trial: trial["validation"])
+def _row(method: str, result: SearchResult) -> dict[str, Any]:
+    best = result.best
     return {
         "method": method,
-        "architecture": best["architecture"],
-        "validation": best["validation"],
-        "test": best["test"],
-        "trainings": len(trials),
-        "seconds": sum(trial["cost_s"] for trial in trials),
+        "architecture": best.architecture,
+        "validation": best.validation,
+        "test": best.test,
+        "trainings": result.evaluations,
+        "seconds": result.cost_s,
     }
 
 
-def _draw(out: Path, embedding: Any, studies: dict[str, list[dict[str, Any]]]) -> None:
-    import pandas as pd
-
+def _draw(out: Path, embedding: Embedding, results: dict[str, SearchResult], best: str) -> None:
     from arch2vec.plots.cells import draw_cell
     from arch2vec.plots.curves import best_so_far
 
-    curves = {}
-    for method, trials in studies.items():
-        frame = pd.DataFrame(trials)
-        frame["best_validation"] = frame["validation"].cummax()
-        frame["evaluation"] = range(1, len(frame) + 1)
-        curves[method] = frame
-    best_so_far(curves, out / "search.png")
-    best = max((trial for trials in studies.values() for trial in trials), key=lambda trial: trial["validation"])
-    graph = embedding.graphs[embedding.index_of(best["architecture"])]
-    draw_cell(embedding.space, graph, out / "best_cell.png")
+    curves = {method: result.trajectory() for method, result in results.items()}
+    best_so_far(curves, out / "search.png", title="Best cell so far, trained on handwritten digits")
+    draw_cell(embedding.space, embedding.graphs[embedding.index_of(best)], out / "best_cell.png", title="The best cell")

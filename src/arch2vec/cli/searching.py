@@ -31,7 +31,6 @@ def add_commands(commands: Any) -> None:
     )
     _add_search(parser)
     parser.add_argument("--method", default="bo", help="a search method: bo, random (default bo)")
-    parser.add_argument("--max-cost", type=float, metavar="S", help="stop once evaluations have cost S seconds")
     parser.add_argument("--batch", type=int, default=1, help="architectures proposed at a time (default 1)")
     parser.add_argument("--out", type=Path, metavar="STUDY", help="folder that the search is kept in")
 
@@ -57,7 +56,8 @@ def _add_search(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("source", type=Path, metavar="RUN", help="a run's folder, or a file made by 'arch2vec embed'")
     add_space(parser)
     parser.add_argument("--objective", required=True, help=_OBJECTIVE)
-    parser.add_argument("--budget", type=int, default=100, help="evaluations (default 100)")
+    parser.add_argument("--budget", type=int, help="evaluations (default 100, or no limit with --max-cost)")
+    parser.add_argument("--max-cost", type=float, metavar="S", help="stop once evaluations have cost S seconds")
 
 
 def _embedding(source: Path, space: str | None) -> Embedding:
@@ -70,24 +70,39 @@ def _embedding(source: Path, space: str | None) -> Embedding:
     return embedding
 
 
+def _budget(arguments: argparse.Namespace) -> int | None:
+    budget: int | None = arguments.budget
+    return 100 if budget is None and arguments.max_cost is None else budget
+
+
+def _limits(arguments: argparse.Namespace) -> str:
+    budget = _budget(arguments)
+    parts = [] if budget is None else [f"{budget} evaluations"]
+    return " or ".join(parts if arguments.max_cost is None else [*parts, f"{arguments.max_cost:,.0f} s"])
+
+
 def run_search(arguments: argparse.Namespace) -> None:
     """``arch2vec search``."""
     from arch2vec.objectives.spec import resolve_objective
-    from arch2vec.search import get_method, search
+    from arch2vec.search import get_method
+    from arch2vec.search.study import Trial, search
 
     get_method(arguments.method)
     objective = resolve_objective(arguments.objective)
     embedding = _embedding(arguments.source, arguments.space)
+    budget, best_seen = _budget(arguments), float("-inf")
     with progress_bar(f"{arguments.method} on {objective.name}") as update:
 
-        def show(trial: Any, best: Any) -> None:
-            update(trial.number + 1, arguments.budget, f"best {best.validation:.2f} %")
+        def show(trial: Trial) -> None:
+            nonlocal best_seen
+            best_seen = max(best_seen, trial.validation)
+            update(trial.number, budget or trial.number, f"best {best_seen:.2f} %")
 
         result = search(
             embedding,
             objective,
             method=arguments.method,
-            budget=arguments.budget,
+            budget=budget,
             max_cost_s=arguments.max_cost,
             seed=arguments.seed,
             batch=arguments.batch,
@@ -126,8 +141,8 @@ def run_compare(arguments: argparse.Namespace) -> None:
     """``arch2vec compare``."""
     from arch2vec.objectives.spec import resolve_objective
     from arch2vec.plots.curves import best_so_far
-    from arch2vec.search import get_method, run_many, summarise
-    from arch2vec.storage import atomic_path, require_writable
+    from arch2vec.search import get_method
+    from arch2vec.search.study import run_many, summarise
 
     methods = [name.strip() for name in arguments.methods.split(",") if name.strip()]
     for name in methods:
@@ -135,31 +150,37 @@ def run_compare(arguments: argparse.Namespace) -> None:
     if not methods or arguments.runs < 1:
         raise InputError("compare needs at least one method and one run")
     objective = resolve_objective(arguments.objective)
-    if arguments.out is not None:
-        require_writable(arguments.out)
     embedding = _embedding(arguments.source, arguments.space)
+    budget, done = _budget(arguments), 0
     with progress_bar(f"{len(methods)} methods x {arguments.runs} runs") as update:
+
+        def show(method: str, evaluations: int) -> None:
+            nonlocal done
+            done += evaluations
+            update(done, len(methods) * arguments.runs * budget if budget else done, method)
+
         frame = run_many(
             embedding,
             objective,
             methods,
             runs=arguments.runs,
-            budget=arguments.budget,
+            budget=budget,
             seed0=arguments.seed,
-            progress=update,
+            max_cost_s=arguments.max_cost,
+            out=arguments.out,
+            progress=show,
         )
     summary = summarise(frame)
     if arguments.out is not None:
-        with atomic_path(arguments.out / "trajectories.parquet") as temporary:
-            frame.to_parquet(temporary)
         curves = {str(name): part for name, part in frame.groupby("method", sort=False)}
-        best_so_far(curves, arguments.out / "figure.png")
+        optimum = getattr(objective, "optimum", None)
+        best_so_far(curves, arguments.out / "figure.png", optimum=optimum, title=objective.name)
     rows = [{**row, "objective": objective.name, "published": {}} for row in summary.to_dict("records")]
     if arguments.json:
         print_json({"rows": rows})
         return
     print_table(
-        f"{arguments.budget} evaluations, {arguments.runs} runs: the architecture best by validation",
+        f"{_limits(arguments)}, {arguments.runs} runs: the architecture best by validation",
         ["method", "validation, %", "test, %", "seconds a run"],
         [
             [
