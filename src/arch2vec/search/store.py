@@ -83,7 +83,8 @@ class StudyFile:
         try:
             self._compare(document["config"])
             trials = [_from_json(entry) for entry in document["trials"]]
-            method.load_state_dict(document["method"])
+            state = document["method"]
+            told = state["told"]
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             if isinstance(error, InputError):
                 raise
@@ -92,6 +93,12 @@ class StudyFile:
         for number, trial in enumerate(trials, start=1):
             if trial.number != number or trial.index >= len(known) or known[trial.index] != trial.architecture:
                 raise InputError(f"{self.path} is damaged: trial {number} is not one of this embedding")
+        if told != [[trial.index, _value(trial)] for trial in trials]:
+            raise InputError(f"{self.path} is damaged: its search method knows of other evaluations than its trials")
+        try:
+            method.load_state_dict(state)
+        except InputError as error:
+            raise InputError(f"{self.path} is damaged: {error}") from error
         return trials
 
     def _compare(self, stored: Mapping[str, Any]) -> None:
@@ -104,7 +111,11 @@ class StudyFile:
 
 
 def _to_json(trial: Trial) -> dict[str, Any]:
-    return asdict(trial) | {"validation": None if trial.failed else trial.validation, "extra": dict(trial.extra)}
+    return asdict(trial) | {"validation": _value(trial), "extra": dict(trial.extra)}
+
+
+def _value(trial: Trial) -> float | None:
+    return None if trial.failed else trial.validation
 
 
 def _from_json(entry: Mapping[str, Any]) -> Trial:

@@ -110,7 +110,7 @@ class BasisNetwork:
         Args:
             features: (R, b, d) float32.
             targets: (R, b) float32.
-            out: overwritten.
+            out: overwritten, but for the padding at the end of each run, which has no gradient.
         """
         layers, (output_weight, output_bias) = self._views(out)
         inputs = [features]  # of every layer, and of the output

@@ -6,12 +6,15 @@ cost is linear in the number of predictions and cubic only in the width of the
 basis, so a whole search space is scored in a fraction of a second.
 
 Everything is batched over R independent runs with as many targets each; a
-single one is R = 1. Networks compute in single precision, regressions in double.
+single one is R = 1. Networks compute in single precision, regressions in double,
+and both in one thread: the matrices are too small for more to be faster, and so
+no sum depends on how many cores there are.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -54,10 +57,12 @@ class DNGO:
         inputs, outputs = Scale.of(features), Scale.of(targets)
         x = torch.from_numpy(inputs.standardise(features).astype(np.float32))
         y = torch.from_numpy(outputs.standardise(targets))
-        network = BasisNetwork(features.shape[2], self.training, seeds)
-        network.fit(x, y.float())
-        basis = torch.stack([network.basis(run, rows) for run, rows in enumerate(x)])
-        return DNGOPosterior(network, BayesianLinear.fit(basis.double(), y), inputs, outputs)
+        with _one_thread():
+            network = BasisNetwork(features.shape[2], self.training, seeds)
+            network.fit(x, y.float())
+            basis = torch.stack([network.basis(run, rows) for run, rows in enumerate(x)])
+            linear = BayesianLinear.fit(basis.double(), y)
+        return DNGOPosterior(network, linear, inputs, outputs)
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,13 +99,13 @@ class DNGOPosterior:
         pool = self._pool(points)
         runs, n, _ = pool.shape
         mean, variance = np.empty((runs, n)), np.empty((runs, n))
-        for run in range(runs):
-            linear = self.linear.run(run)
-            for start in range(0, n, _ROWS):
-                rows = slice(start, start + _ROWS)
-                basis = self._basis(run, pool[run, rows])
-                m, v = linear.predict(basis.unsqueeze(0))
-                mean[run, rows], variance[run, rows] = m[0].numpy(), v[0].numpy()
+        with _one_thread():
+            for run in range(runs):
+                linear = self.linear.run(run)
+                for start in range(0, n, _ROWS):
+                    rows = slice(start, start + _ROWS)
+                    m, v = linear.predict(self._basis(run, pool[run, rows]).unsqueeze(0))
+                    mean[run, rows], variance[run, rows] = m[0].numpy(), v[0].numpy()
         if noise:
             variance += 1 / self.linear.beta.numpy()[:, None]
         return self.outputs.restore(mean), np.sqrt(variance) * self.outputs.spread
@@ -114,8 +119,9 @@ class DNGOPosterior:
             points: (R, q, d).
         """
         pool = self._pool(points)
-        basis = torch.stack([self._basis(run, rows) for run, rows in enumerate(pool)])
-        return replace(self, linear=self.linear.condition(basis.double()))
+        with _one_thread():
+            basis = torch.stack([self._basis(run, rows) for run, rows in enumerate(pool)])
+            return replace(self, linear=self.linear.condition(basis.double()))
 
     def _basis(self, run: int, points: Array) -> torch.Tensor:
         standardised = (points - self.inputs.centre[run]) / self.inputs.spread[run]
@@ -158,3 +164,13 @@ class Scale:
     def restore(self, values: Array) -> NDArray[np.float64]:
         """The inverse of :meth:`standardise`."""
         return values * self.spread + self.centre
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
