@@ -175,7 +175,7 @@ class TestContract:
         for wrong in (Candidate(-1, real.architecture), Candidate(POOL, real.architecture), Candidate(1, "|none~0|")):
             with pytest.raises(InputError, match="of the embedding is not"):
                 search.tell([real, wrong], [1.0, 2.0])
-        with pytest.raises(InputError, match="infinite|inf"):
+        with pytest.raises(InputError, match="give a finite one"):
             search.tell([real], [math.inf])
         with pytest.raises(InputError, match="1 candidates need as many values, got 2"):
             search.tell([real], [1.0, 2.0])
@@ -252,7 +252,8 @@ class TestBayesianOptimization:
         search = BayesianOptimization(embedding, seed=0, initial=4)
         reference = RandomSearch(embedding, seed=0)
         for number in range(7):
-            assert search.ask() == (asked := reference.ask())
+            asked = search.ask()
+            assert asked == reference.ask()
             search.tell(asked, [math.nan if number < 3 else worth(asked[0])])
         assert search.ask() != reference.ask()
 

@@ -291,12 +291,14 @@ class TestMany:
         frame = run_many(embedding, Worth(), ["random", "bo"], 3, EVALUATIONS, seed0=4, progress=progress)
         assert counted == {"random": 3 * EVALUATIONS, "bo": 3 * EVALUATIONS}
         assert list(frame)[:2] == ["method", "seed"]
-        for (method, seed), part in frame.groupby(["method", "seed"]):
-            alone = search(embedding, Worth(), method, EVALUATIONS, seed=seed).trajectory()
-            pd.testing.assert_frame_equal(
-                part.drop(columns=["method", "seed", "method_s"]).reset_index(drop=True),
-                alone.drop(columns="method_s"),
-            )
+        for method in counted:
+            for seed in (4, 5, 6):
+                part = frame[(frame.method == method) & (frame.seed == seed)]
+                alone = search(embedding, Worth(), method, EVALUATIONS, seed=seed).trajectory()
+                pd.testing.assert_frame_equal(
+                    part.drop(columns=["method", "seed", "method_s"]).reset_index(drop=True),
+                    alone.drop(columns="method_s"),
+                )
         assert set(frame.seed) == {4, 5, 6}
 
     def test_runs_may_end_at_different_lengths(self, embedding: Embedding) -> None:
