@@ -22,7 +22,7 @@ from arch2vec.spaces import get_space
 
 GOOD = "|nor_conv_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|skip_connect~0|none~1|nor_conv_3x3~2|"
 UNCONNECTED = "|none~0|+|none~0|nor_conv_3x3~1|+|none~0|nor_conv_1x1~1|skip_connect~2|"
-SMALL = DigitsConfig(epochs=4, cells_per_stage=1, train_images=200)
+SMALL = DigitsConfig(epochs=4, channels=4, cells_per_stage=1, train_images=200)
 
 
 def numbers(outcome: Outcome) -> tuple[float, float | None, dict[str, float]]:

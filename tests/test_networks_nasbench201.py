@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
 
@@ -25,11 +26,19 @@ from arch2vec.networks.nasbench201 import (
     Skeleton,
     count_parameters,
 )
+from arch2vec.networks.training import thread_count
 from arch2vec.spaces.nasbench201 import EDGES, NONE, OPERATIONS, SKIP, NASBench201
 
 CONV1, CONV3, POOL = 1, 2, 3
 SPACE = NASBench201()
 edge_operations = st.lists(st.integers(1, 5), min_size=6, max_size=6)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_core() -> Iterator[None]:
+    """Tensors this small are only slowed down by more."""
+    with thread_count(1):
+        yield
 
 
 def text(operations: list[int]) -> str:

@@ -1,4 +1,17 @@
-"""Real trainings within seconds: NAS-Bench-201 cells on scikit-learn's handwritten digits."""
+"""Real trainings within seconds: NAS-Bench-201 cells on scikit-learn's handwritten digits.
+
+The digits are easy: with a thousand training images nearly every cell reaches
+98 %, and ranks are noise. The default setting makes them tell cells apart: few
+training images, few epochs, and the benchmark's own five cells a stage, so that
+a cell that trains badly shows. ``bench/digits.py`` measures what that is worth.
+On 80 random cells: validation accuracies from 53 to 97 % (quartiles 84, 87, 92),
+Spearman's correlation 0.85 between two training seeds and 0.97 between
+validation and test accuracy, 1.4 s of one core on average and 2.9 s at most.
+It measures what can be learnt in 78 steps: the correlation with the published
+accuracy on CIFAR-10 is 0.39 after 12 epochs and 0.25 after 200. Three cells a
+stage and 8 epochs raise those to 0.60 and 0.50, but lower the agreement between
+seeds to 0.76, and to nothing among the best quarter, where a search works.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +30,7 @@ from arch2vec.objectives.base import Objective, Outcome
 
 @dataclass(frozen=True)
 class DigitsConfig:
-    """How an architecture is trained on the digits.
+    """How an architecture is trained on the digits; the module's text says why so by default.
 
     Attributes:
         epochs: the default fidelity.
@@ -35,9 +48,9 @@ class DigitsConfig:
         InputError: a value is out of its range.
     """
 
-    epochs: int = 8
-    channels: int = 4
-    cells_per_stage: int = 3
+    epochs: int = 6
+    channels: int = 8
+    cells_per_stage: int = 5
     train_images: int = 400
     validation_images: int = 700
     batch_size: int = 32
