@@ -14,6 +14,7 @@ import torch
 from arch2vec.embedding import Embedding
 from arch2vec.encoder import Encoder
 from arch2vec.errors import InputError
+from arch2vec.fingerprints import fingerprint
 from arch2vec.graphs import GraphBatch
 from arch2vec.metrics import generation, reconstruction
 from arch2vec.models.autoencoder import ModelConfig
@@ -133,7 +134,7 @@ def test_metrics_against_counting_by_hand() -> None:
     known = {row.tobytes() for row in training.ops}
     valid = [n for n in range(2000) if SPACE.is_valid_as_released(draws[n])[0]]
     strict = [n for n in range(2000) if SPACE.is_valid(draws[n])[0]]
-    found_generation = generation(encoder, training, draws=2000, seed=3)
+    found_generation = generation(encoder, fingerprint(training), draws=2000, seed=3)
     assert found_generation.validity == len(valid) / 2000
     assert found_generation.strict_validity == len(strict) / 2000
     distinct = {draws.ops[n].tobytes() + draws.adjacency[n].tobytes() for n in valid}

@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from arch2vec.encoder import Encoder
 from arch2vec.fingerprints import fingerprint
@@ -77,12 +78,12 @@ def reconstruction(encoder: Encoder, graphs: GraphBatch) -> Reconstruction:
     )
 
 
-def generation(encoder: Encoder, training: GraphBatch, *, draws: int = PRIOR_DRAWS, seed: int = 0) -> Generation:
+def generation(encoder: Encoder, known: NDArray[np.uint64], *, draws: int = PRIOR_DRAWS, seed: int = 0) -> Generation:
     """Decode ``draws`` points of the prior and look at what comes out.
 
     Args:
         encoder: the encoder.
-        training: the architectures it was trained on, for novelty.
+        known: fingerprints of the architectures it was trained on, for novelty.
         draws: how many.
         seed: of the draws.
     """
@@ -90,7 +91,7 @@ def generation(encoder: Encoder, training: GraphBatch, *, draws: int = PRIOR_DRA
     prints = fingerprint(decoded)
     valid = encoder.space.is_valid_as_released(decoded)
     strict = encoder.space.is_valid(decoded)
-    novel = ~np.isin(prints[strict], fingerprint(training))
+    novel = ~np.isin(prints[strict], known)
 
     def distinct(chosen: np.ndarray) -> float:
         return len(np.unique(prints[chosen])) / max(1, int(chosen.sum()))

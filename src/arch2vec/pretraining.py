@@ -11,16 +11,19 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from arch2vec.checkpoint import load_checkpoint, save_checkpoint
 from arch2vec.encoder import Encoder, Pooling
 from arch2vec.errors import InputError, unknown
+from arch2vec.fingerprints import fingerprint
 from arch2vec.graphs import GraphBatch
 from arch2vec.metrics import Quality, generation, reconstruction
 from arch2vec.metrics_stream import MetricsStream
@@ -30,6 +33,7 @@ from arch2vec.models.inputs import GraphStore
 from arch2vec.models.losses import ACTIVATIONS, OperationActivation
 from arch2vec.spaces import SearchSpace, get_space
 from arch2vec.storage import read_json, require_writable, write_json
+from arch2vec.threads import thread_count
 
 
 @dataclass(frozen=True)
@@ -61,6 +65,9 @@ PROTOCOLS: dict[str, Protocol] = {
 }
 
 PAPER_BATCH_SIZE = 32
+
+_ONE_THREAD_BELOW = 128  # graphs a batch, from which on a second thread pays
+_PRIOR_SAMPLE = 20_000  # training graphs whose embedding gives the prior; their order is random
 
 
 @dataclass(frozen=True)
@@ -249,7 +256,8 @@ class _Run:
         store = GraphStore(self.training, self.space.num_operations, self.device)
         for epoch in range(len(self.history), self.config.epochs):
             started = time.perf_counter()
-            losses = self._epoch(epoch, store, progress)
+            with thread_count(1 if self.config.batch_size < _ONE_THREAD_BELOW else torch.get_num_threads()):
+                losses = self._epoch(epoch, store, progress)
             trained = time.perf_counter()
             quality = self.quality()
             record = {
@@ -293,8 +301,12 @@ class _Run:
         encoder = self.encoder()
         return Quality(
             reconstruction(encoder, self.held_out),
-            generation(encoder, self.training, seed=self.config.seed),
+            generation(encoder, self._known, seed=self.config.seed),
         )
+
+    @cached_property
+    def _known(self) -> NDArray[np.uint64]:
+        return fingerprint(self.training)
 
     def encoder(self) -> Encoder:
         """The model as it is now, with the prior that its training embedding gives."""
@@ -303,11 +315,11 @@ class _Run:
         training = {"config": asdict(self.config), "last_epoch": last}
         empty = np.zeros((2, self.space.num_vertices, self.config.model.latent), dtype=np.float32)
         encoder = Encoder(self.space, self.model, self.config.model, self.protocol.pooling, empty, training)
-        encoder.prior = prior_of(encoder, self.training)
+        encoder.prior = prior_of(encoder, self.training[:_PRIOR_SAMPLE])
         return encoder
 
 
-def prior_of(encoder: Encoder, graphs: GraphBatch) -> np.ndarray:
+def prior_of(encoder: Encoder, graphs: GraphBatch) -> NDArray[np.float32]:
     """(2, V, latent) mean and standard deviation of the graphs' vertex means, padded vertices left out."""
     means = encoder.encode(graphs).astype(np.float64)
     present = graphs.mask[:, :, None]

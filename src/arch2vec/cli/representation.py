@@ -126,6 +126,7 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
 
 def run_evaluate(arguments: argparse.Namespace) -> None:
     """``arch2vec evaluate``."""
+    from arch2vec.fingerprints import fingerprint
     from arch2vec.metrics import Quality, generation, reconstruction
     from arch2vec.pretraining import config_of, split
 
@@ -136,7 +137,7 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
     training, held_out = split(encoder.space.enumerate(), config_of(encoder))
     quality = Quality(
         reconstruction(encoder, held_out),
-        generation(encoder, training, draws=arguments.draws, seed=arguments.seed),
+        generation(encoder, fingerprint(training), draws=arguments.draws, seed=arguments.seed),
     )
     _report_quality(quality.to_dict(), time.perf_counter() - started, arguments.json, encoder.space.name)
 
