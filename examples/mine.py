@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from arch2vec.spaces import DeclaredSpace, SpaceDeclaration, get_space
 
+torch.set_num_threads(1)  # networks this small only wait for one another on more
 SPACE = get_space(str(Path(__file__).with_name("my_space.yaml")))
 ACTIVATIONS = {"relu": nn.ReLU, "tanh": nn.Tanh}
 

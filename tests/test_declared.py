@@ -6,6 +6,7 @@ import dataclasses
 import pickle
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +254,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
 
 CODE = """\
 import numpy as np
+from arch2vec.graphs import GraphBatch
 from arch2vec.spaces import DeclaredSpace, SearchSpace, SpaceDeclaration
 
 class Sizeless(SearchSpace):
@@ -304,13 +306,14 @@ def function():
 
 
 @pytest.fixture
-def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The folder of ``own_spaces.py``, current and forgotten afterwards."""
     (tmp_path / "own_spaces.py").write_text(CODE)
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(sys, "path", sys.path.copy())
-    monkeypatch.setattr(sys, "modules", sys.modules.copy())
-    return tmp_path
+    yield tmp_path
+    for name in ("own_spaces", "broken", "needs"):
+        sys.modules.pop(name, None)
 
 
 @pytest.mark.parametrize("name", ["Pair", "INSTANCE"])

@@ -102,16 +102,16 @@ class Labellings:
     def _moved_in(self, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """An allowed labelling of each class that has one; the first in the order of the symmetries."""
         positions = np.arange(labels.shape[1])
+        outside = np.flatnonzero(~self._allowed[positions, labels].all(axis=1))
+        hopeless = np.zeros(len(outside), dtype=np.bool_)
         step = max(1, _IMAGES // self._group.size)
-        parts = [labels[:0]]
-        for start in range(0, len(labels), step):
-            part = labels[start : start + step]
-            outside = np.flatnonzero(~self._allowed[positions, part].all(axis=1))
-            images = part[outside[:, None, None], self._group[None]]
+        for start in range(0, len(outside), step):
+            rows = outside[start : start + step]
+            images = labels[rows[:, None, None], self._group[None]]
             fits = np.logical_and.reduce(self._allowed[positions, images], axis=2)
-            part[outside] = images[np.arange(len(outside)), fits.argmax(axis=1)]
-            parts.append(np.delete(part, outside[~fits.any(axis=1)], axis=0))
-        return np.concatenate(parts)
+            labels[rows] = images[np.arange(len(rows)), fits.argmax(axis=1)]
+            hopeless[start : start + step] = ~fits.any(axis=1)
+        return np.delete(labels, outside[hopeless], axis=0)
 
     @cached_property
     def _cycles(self) -> NDArray[np.int64]:
