@@ -26,8 +26,8 @@ from arch2vec.networks.nasbench201 import (
     Skeleton,
     count_parameters,
 )
-from arch2vec.networks.training import thread_count
 from arch2vec.spaces.nasbench201 import EDGES, NONE, OPERATIONS, SKIP, NASBench201
+from arch2vec.threads import thread_count
 
 CONV1, CONV3, POOL = 1, 2, 3
 SPACE = NASBench201()
@@ -245,6 +245,22 @@ def test_a_cell_without_a_path_gives_zeros() -> None:
     torch.testing.assert_close(cell(x), unit.norm.bias[None, :, None, None].expand_as(x))
     silent = randomised_cell([CONV3, CONV1, POOL, NONE, NONE, NONE], 2, seed=0)
     assert not silent(x).any()
+
+
+def computed_edges(operations: list[int]) -> dict[int, bool]:
+    """For every convolution of a cell, whether a gradient reached its kernel."""
+    cell = randomised_cell(operations, 2, seed=0)
+    cell(random_images(2, 4, seed=0)).sum().backward()
+    return {
+        int(name.split(".")[1]): parameter.grad is not None
+        for name, parameter in cell.named_parameters()
+        if name.endswith("convolution.weight")
+    }
+
+
+def test_only_edges_that_matter_are_computed() -> None:
+    assert computed_edges([CONV3, CONV1, NONE, NONE, CONV1, NONE]) == {0: True, 1: False, 4: True}  # 1 leads nowhere
+    assert computed_edges([NONE, SKIP, CONV3, NONE, CONV3, NONE]) == {2: False, 4: False}  # both read zero
 
 
 def test_weights_come_from_the_generator_alone() -> None:

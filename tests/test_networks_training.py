@@ -19,9 +19,9 @@ from arch2vec.networks.training import (
     TrainingConfig,
     TrainingResult,
     accuracy,
-    thread_count,
     train,
 )
+from arch2vec.threads import thread_count
 
 ARCHITECTURE = "|nor_conv_3x3~0|+|avg_pool_3x3~0|nor_conv_1x1~1|+|skip_connect~0|nor_conv_3x3~1|none~2|"
 

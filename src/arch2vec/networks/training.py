@@ -6,15 +6,14 @@ in memory, so a batch is an index and no worker processes are needed.
 
 On a CPU a run is repeatable bit for bit: it depends on the network's weights,
 the data, the configuration, the seed and the number of threads, on nothing that
-ran before, and it leaves PyTorch's global generator as it was.
+ran before, and it leaves PyTorch's global generator as it was. Run concurrent
+trainings in processes of one core each: the number of threads belongs to the process.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import torch
@@ -22,6 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from arch2vec.errors import InputError
+from arch2vec.threads import thread_count
 
 
 @dataclass(frozen=True)
@@ -246,18 +246,3 @@ def accuracy(network: nn.Module, images: Images, batch_size: int = 512) -> float
             return math.nan
         correct += int((scores.argmax(dim=1) == labels).sum())
     return 100.0 * correct / len(images)
-
-
-@contextmanager
-def thread_count(threads: int) -> Iterator[None]:
-    """Compute with ``threads`` cores inside the block, with as many as before after it.
-
-    PyTorch's setting belongs to the process: run concurrent trainings in
-    processes, one core each.
-    """
-    before = torch.get_num_threads()
-    torch.set_num_threads(threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
