@@ -187,15 +187,20 @@ def pretrain(
     graphs = space.enumerate() if graphs is None else graphs
     space.check(graphs)
     run = _Run(space, config, graphs, torch.device(device))
+    with thread_count(1 if config.batch_size < _ONE_THREAD_BELOW else torch.get_num_threads()):
+        return _start_or_resume(run, out, progress)
+
+
+def _start_or_resume(run: _Run, out: Path | str | None, progress: Callable[[Progress], None] | None) -> Encoder:
     if out is None:
         run.train(None, None, progress)
     else:
         folder = Path(out)
         require_writable(folder)
-        _claim(folder, space, config)
+        _claim(folder, run.space, run.config)
         finished = folder / "encoder.safetensors"
         if finished.exists():
-            return Encoder.load(finished, device, space)
+            return Encoder.load(finished, run.device, run.space)
         history = load_checkpoint(folder / "checkpoint.safetensors", run)
         stream = MetricsStream(folder, history)
         run.train(stream, folder / "checkpoint.safetensors", progress)
@@ -256,8 +261,7 @@ class _Run:
         store = GraphStore(self.training, self.space.num_operations, self.device)
         for epoch in range(len(self.history), self.config.epochs):
             started = time.perf_counter()
-            with thread_count(1 if self.config.batch_size < _ONE_THREAD_BELOW else torch.get_num_threads()):
-                losses = self._epoch(epoch, store, progress)
+            losses = self._epoch(epoch, store, progress)
             trained = time.perf_counter()
             quality = self.quality()
             record = {
