@@ -89,7 +89,7 @@ def test_equals_the_built_in_nasbench201() -> None:
     assert len(pairs) == len({mine for mine, _ in pairs}) == len({other for _, other in pairs}) == 4930
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(declarations())
 def test_lists_every_class_once(declaration: SpaceDeclaration) -> None:
     space = DeclaredSpace(declaration)

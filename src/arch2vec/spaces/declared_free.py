@@ -135,10 +135,14 @@ class FreeCells(Cells):
 
     @override
     def format(self, cells: GraphBatch) -> list[str]:
+        matrices: dict[tuple[int, bytes], str] = {}
         texts = []
-        for ops, adjacency, n in zip(cells.ops, cells.adjacency, cells.mask.sum(axis=1).tolist(), strict=True):
-            rows = ";".join("".join(map(str, row)) for row in adjacency[:n, :n].astype(int).tolist())
-            texts.append(f"{rows}|{','.join(self._vocabulary[code] for code in ops[:n].tolist())}")
+        for ops, adjacency, n in zip(cells.ops.tolist(), cells.adjacency, cells.mask.sum(axis=1).tolist(), strict=True):
+            key = (n, adjacency.tobytes())
+            if key not in matrices:
+                rows = adjacency[:n, :n].astype(int).tolist()
+                matrices[key] = ";".join("".join(map(str, row)) for row in rows)
+            texts.append(f"{matrices[key]}|{','.join([self._vocabulary[code] for code in ops[:n]])}")
         return texts
 
 
