@@ -38,10 +38,21 @@ class InterruptedRunError(Exception):
     pass
 
 
-@pytest.mark.parametrize("protocol", ["paper", "release"])
-@pytest.mark.parametrize("epoch", [1, 2, 3])
-def test_resumed_training_ends_bit_for_bit_the_same(tmp_path: Path, protocol: str, epoch: int) -> None:
-    config = replace(CONFIG, protocol=protocol)
+@pytest.mark.parametrize(
+    ("name", "protocol", "epoch"),
+    [
+        ("arch2vec", "paper", 1),
+        ("arch2vec", "paper", 2),
+        ("arch2vec", "paper", 3),
+        ("arch2vec", "release", 1),
+        ("arch2vec", "release", 2),
+        ("arch2vec-no-kl", "paper", 2),
+        ("gae", "paper", 2),
+        ("vgae", "paper", 2),
+    ],
+)
+def test_resumed_training_ends_bit_for_bit_the_same(tmp_path: Path, name: str, protocol: str, epoch: int) -> None:
+    config = replace(CONFIG, model=ModelConfig(name, hidden=32), protocol=protocol)
     whole = train(tmp_path / "whole", config)
 
     def interrupt(at: Progress) -> None:

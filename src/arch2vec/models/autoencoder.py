@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from arch2vec.errors import InputError, unknown
 from arch2vec.models.decoder import Decoder
+from arch2vec.models.gcn import GCNEncoder
 from arch2vec.models.gin import GINEncoder
 from arch2vec.models.inputs import GraphTensors
 from arch2vec.models.losses import OperationActivation, edge_loss, kl_divergence, operation_loss
@@ -45,17 +46,24 @@ class ModelConfig:
 
 @dataclass(frozen=True)
 class Family:
-    """What tells the models of the pre-training study apart.
+    """What tells the models of the pre-training study (paper, table 1) apart.
 
     Attributes:
+        encoder: graph isomorphism or graph convolution layers.
         variational: whether Z is sampled from q(Z | X, A) in training and the KL
-            divergence to the prior is part of the loss.
+            divergence to the prior is part of the loss; otherwise Z is the mean.
     """
 
+    encoder: type[GINEncoder | GCNEncoder]
     variational: bool
 
 
-MODELS: dict[str, Family] = {"arch2vec": Family(variational=True)}
+MODELS: dict[str, Family] = {
+    "gae": Family(GCNEncoder, variational=False),
+    "vgae": Family(GCNEncoder, variational=True),
+    "arch2vec-no-kl": Family(GINEncoder, variational=False),
+    "arch2vec": Family(GINEncoder, variational=True),
+}
 
 
 class Losses(NamedTuple):
@@ -72,8 +80,10 @@ class GraphAutoencoder(nn.Module):
 
     def __init__(self, config: ModelConfig, operations: int, generator: torch.Generator) -> None:
         super().__init__()
-        self.variational = MODELS[config.name].variational
-        self.encoder = GINEncoder(operations, config.hidden, config.layers, config.latent, generator)
+        family = MODELS[config.name]
+        self.encoder = family.encoder(
+            operations, config.hidden, config.layers, config.latent, family.variational, generator
+        )
         self.decoder = Decoder(config.latent, operations, config.dropout, generator)
 
     def encode(self, graphs: GraphTensors) -> Tensor:
@@ -95,13 +105,13 @@ class GraphAutoencoder(nn.Module):
         """
         mean, log_std = self.encoder(graphs.X, graphs.symmetrised, graphs.mask)
         Z = mean
-        if self.training and self.variational:
+        if self.training and log_std is not None:
             noise = torch.empty_like(mean).normal_(generator=generator)
             Z = torch.addcmul(mean, log_std.exp(), noise)
         operation_logits, edge_logits = self.decoder(Z, generator)
         operations = operation_loss(operation_logits, graphs.X, graphs.mask, activation)
         edges = edge_loss(edge_logits, graphs.A, graphs.mask)
-        kl = kl_divergence(mean, log_std, graphs.mask) if self.variational else mean.new_zeros(())
+        kl = mean.new_zeros(()) if log_std is None else kl_divergence(mean, log_std, graphs.mask)
         return Losses(operations + edges + kl_weight * kl, operations, edges, kl)
 
     @torch.no_grad()

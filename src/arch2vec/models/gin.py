@@ -46,20 +46,22 @@ class GINLayer(nn.Module):
 
 
 class GINEncoder(nn.Module):
-    """Graph isomorphism layers and two linear heads for the parameters of q(Z | X, A).
+    """Graph isomorphism layers and linear heads for the parameters of q(Z | X, A).
 
     The paper's setting is four layers of width 128 and 16 latent dimensions,
     which it counts as a five-layer GIN {128, 128, 128, 128, 16}.
     """
 
-    def __init__(self, operations: int, hidden: int, layers: int, latent: int, generator: torch.Generator) -> None:
+    def __init__(
+        self, operations: int, hidden: int, layers: int, latent: int, variational: bool, generator: torch.Generator
+    ) -> None:
         super().__init__()
         widths = [operations] + [hidden] * layers
         self.layers = nn.ModuleList(GINLayer(i, o, generator) for i, o in pairwise(widths))
         self.mean = linear(hidden, latent, generator)
-        self.log_std = linear(hidden, latent, generator)
+        self.log_std = linear(hidden, latent, generator) if variational else None
 
-    def forward(self, X: Tensor, S: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, X: Tensor, S: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """The approximate posterior of every vertex.
 
         Args:
@@ -68,14 +70,14 @@ class GINEncoder(nn.Module):
             mask: (B, V), 1 where there is a vertex; None if everywhere.
 
         Returns:
-            Mean and log standard deviation, each (B, V, latent); what they hold
-            at padded vertices means nothing.
+            Mean and log standard deviation (None unless variational), each (B, V,
+            latent); what they hold at padded vertices means nothing.
         """
         rows = None if mask is None else mask.flatten().nonzero().squeeze(1)
         H = X
         for layer in self.layers:
             H = layer(H, S, rows)
-        return self.mean(H), self.log_std(H)
+        return self.mean(H), None if self.log_std is None else self.log_std(H)
 
 
 def linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
