@@ -137,7 +137,7 @@ def test_malformed_architectures_get_one_line(text: str) -> None:
 
 
 def test_unknown_space() -> None:
-    with pytest.raises(InputError, match="unknown search space 'nb'; known: .*nasbench201"):
+    with pytest.raises(InputError, match="unknown search space 'nb'; known: "):
         get_space("nb")
 
 

@@ -243,9 +243,9 @@ FORMS = "digits, table:PATH?validation=COLUMN, python:MODULE_OR_FILE:FUNCTION"
             "objective table has no option 'valid'; it has validation, test, cost, architecture, space, name, "
             "cost_scale, scale, partial",
         ),
-        ("python:a2v_nothing", "objective python:a2v_nothing names no function; write python:MODULE_OR_FILE:FUNCTION"),
-        ("python::f", "objective python::f names no function; write python:MODULE_OR_FILE:FUNCTION"),
-        ("python:a.py:f", "there is no file a.py to take an objective from"),
+        ("python:a2v_nothing", "python:a2v_nothing names no function; write python:MODULE_OR_FILE.py:FUNCTION"),
+        ("python::f", "python::f names no function; write python:MODULE_OR_FILE.py:FUNCTION"),
+        ("python:a.py:f", "there is no Python file a.py"),
         ("python:os:getcwdd", "os has no function 'getcwdd'; it has getcwd, getcwdb, getuid"),
         ("python:os:sep", "'sep' in os is a str, not a function"),
         ("python:os:getcwd?seed=1", "objective python has no option 'seed'; it has name, space"),

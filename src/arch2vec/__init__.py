@@ -25,9 +25,10 @@ if TYPE_CHECKING:
     from arch2vec.objectives.spec import resolve_objective
     from arch2vec.pretraining import PretrainConfig, pretrain
     from arch2vec.searching import search
-    from arch2vec.spaces import SearchSpace, get_space
+    from arch2vec.spaces import DeclaredSpace, SearchSpace, SpaceDeclaration, get_space
 
 _HOMES = {
+    "DeclaredSpace": "arch2vec.spaces",
     "Embedding": "arch2vec.embedding",
     "Encoder": "arch2vec.encoder",
     "GraphBatch": "arch2vec.graphs",
@@ -36,6 +37,7 @@ _HOMES = {
     "Outcome": "arch2vec.objectives.base",
     "PretrainConfig": "arch2vec.pretraining",
     "SearchSpace": "arch2vec.spaces",
+    "SpaceDeclaration": "arch2vec.spaces",
     "get_space": "arch2vec.spaces",
     "pretrain": "arch2vec.pretraining",
     "resolve_objective": "arch2vec.objectives.spec",
@@ -43,6 +45,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "DeclaredSpace",
     "Embedding",
     "Encoder",
     "GraphBatch",
@@ -51,6 +54,7 @@ __all__ = [
     "Outcome",
     "PretrainConfig",
     "SearchSpace",
+    "SpaceDeclaration",
     "get_space",
     "pretrain",
     "resolve_objective",

@@ -102,9 +102,9 @@ def _refine(ops: NDArray[np.uint8], edges: NDArray[np.bool_], stream: np.uint64)
     out_degree = edges.sum(axis=1, dtype=np.uint64)
     in_degree = edges.sum(axis=0, dtype=np.uint64)
     start = ops.astype(np.uint64) + (out_degree << np.uint64(16)) + (in_degree << np.uint64(32))
-    colours = _mix(_mix(start) + _mix(np.full(1, stream, dtype=np.uint64) + np.uint64(0x51)))
+    colours = mix(mix(start) + mix(np.full(1, stream, dtype=np.uint64) + np.uint64(0x51)))
     for _ in range(num_vertices):
-        colours = _mix(colours)
+        colours = mix(colours)
         incoming = np.zeros((num_vertices, n), dtype=np.uint64)
         outgoing = np.zeros((num_vertices, n), dtype=np.uint64)
         for (i, j), mask in masks.items():
@@ -113,12 +113,12 @@ def _refine(ops: NDArray[np.uint8], edges: NDArray[np.bool_], stream: np.uint64)
             outgoing[i] += colours[j] & unsigned
         # Different odd factors keep the three roles apart before they are mixed again.
         colours = colours * np.uint64(0x9E3779B97F4A7C15)
-        colours += _mix(incoming) * np.uint64(0xC2B2AE3D27D4EB4F)
-        colours += _mix(outgoing) * np.uint64(0x165667B19E3779F9)
-    return _mix((_mix(colours) * present).sum(axis=0, dtype=np.uint64))
+        colours += mix(incoming) * np.uint64(0xC2B2AE3D27D4EB4F)
+        colours += mix(outgoing) * np.uint64(0x165667B19E3779F9)
+    return mix((mix(colours) * present).sum(axis=0, dtype=np.uint64))
 
 
-def _mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
+def mix(values: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """A bijection of 64-bit integers in which every output bit depends on every input bit.
 
     The finaliser of SplitMix64 (Steele, Lea and Flood, OOPSLA 2014).

@@ -15,18 +15,14 @@ folder.
 
 from __future__ import annotations
 
-import difflib
-import importlib
-import importlib.util
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import ModuleType
 from typing import Any
 from urllib.parse import unquote
 
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
+from arch2vec.user_code import load_object
 
 _FORMS = "digits, table:PATH?validation=COLUMN, python:MODULE_OR_FILE:FUNCTION"
 
@@ -77,22 +73,13 @@ def _table(target: str, query: str) -> Objective:
 
 
 def _python(target: str, query: str) -> Objective:
-    where, _, name = target.rpartition(":")
-    if not where or not name:
-        raise InputError(f"objective python:{target} names no function; write python:MODULE_OR_FILE:FUNCTION")
     options = _options("python", query, {"name": str, "space": str})
-    is_file = where.endswith(".py") or "/" in where
-    module = _load_file(_path(where)) if is_file else _load_module(where)
-    found = getattr(module, name, None)
-    if found is None:
-        public = [key for key, value in vars(module).items() if callable(value) and not key.startswith("_")]
-        close = difflib.get_close_matches(name, public, n=3) or sorted(public)[:12]
-        hint = f"; it has {', '.join(close)}" if close else ""
-        raise InputError(f"{where} has no function {name!r}{hint}")
+    found, _ = load_object(target, "function", "FUNCTION")
     if isinstance(found, Objective):
         return found
+    name = target.rpartition(":")[2]
     if not callable(found):
-        raise InputError(f"{name!r} in {where} is a {type(found).__name__}, not a function")
+        raise InputError(f"{name!r} in {target.rpartition(':')[0]} is a {type(found).__name__}, not a function")
     from arch2vec.objectives.function import FunctionObjective
 
     return FunctionObjective(found, **{"name": name, **options})
@@ -143,47 +130,3 @@ def _yes_or_no(value: str) -> bool:
 def _path(text: str) -> Path:
     # No shell expands a tilde in the middle of a word.
     return Path.home() / text[2:] if text.startswith("~/") else Path(text)
-
-
-def _load_module(name: str) -> ModuleType:
-    # A console script does not look for modules in the current folder, 'python -m' does.
-    _look_in(Path.cwd())
-    try:
-        return importlib.import_module(name)
-    except ModuleNotFoundError as error:
-        if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
-            raise InputError(
-                f"there is no Python module {name!r} (no {error.name!r} in {Path.cwd()} or installed)"
-            ) from error
-        raise _broken(name, error) from error
-    except (Exception, SystemExit) as error:
-        raise _broken(name, error) from error
-
-
-def _load_file(path: Path) -> ModuleType:
-    if not path.is_file():
-        raise InputError(f"there is no file {path} to take an objective from")
-    path = path.resolve()
-    name = f"_arch2vec_objective_{path.stem}"
-    specification = importlib.util.spec_from_file_location(name, path)
-    if specification is None or specification.loader is None:
-        raise InputError(f"{path} is not a Python file; its name must end in .py")
-    _look_in(path.parent)
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[name] = module  # dataclasses and pickle look a module up by its name
-    try:
-        specification.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
-        del sys.modules[name]
-        raise _broken(str(path), error) from error
-    return module
-
-
-def _look_in(folder: Path) -> None:
-    if str(folder) not in sys.path:
-        sys.path.insert(0, str(folder))
-
-
-def _broken(name: str, error: BaseException) -> InputError:
-    reason = " ".join(f"{type(error).__name__}: {error}".split())
-    return InputError(f"cannot import {name}: {reason}")

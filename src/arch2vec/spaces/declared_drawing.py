@@ -15,7 +15,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from arch2vec.fingerprints import _mix as mix
+from arch2vec.fingerprints import mix
 from arch2vec.graphs import PADDING, GraphBatch
 from arch2vec.spaces.automorphisms import group_order
 from arch2vec.spaces.declared_limits import INPUT, Limits

@@ -18,7 +18,7 @@ from collections.abc import Collection
 import numpy as np
 from numpy.typing import NDArray
 
-from arch2vec.fingerprints import _mix as mix
+from arch2vec.fingerprints import mix
 from arch2vec.graphs import PADDING, GraphBatch
 
 _INPUT_TERM = 0x9E3779B97F4A7C15  # any odd number: no number of paths below 2^64 makes its sum zero

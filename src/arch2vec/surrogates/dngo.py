@@ -13,8 +13,7 @@ no sum depends on how many cores there are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -24,6 +23,7 @@ from numpy.typing import NDArray
 from arch2vec.errors import InputError
 from arch2vec.surrogates.basis_network import BasisNetwork, Seed, Training
 from arch2vec.surrogates.bayesian_linear import BayesianLinear
+from arch2vec.threads import thread_count
 
 Array = NDArray[np.floating]
 _ROWS = 1024  # points predicted at a time: their activations stay in the cache
@@ -57,7 +57,7 @@ class DNGO:
         inputs, outputs = Scale.of(features), Scale.of(targets)
         x = torch.from_numpy(inputs.standardise(features).astype(np.float32))
         y = torch.from_numpy(outputs.standardise(targets))
-        with _one_thread():
+        with thread_count(1):
             network = BasisNetwork(features.shape[2], self.training, seeds)
             network.fit(x, y.float())
             basis = torch.stack([network.basis(run, rows) for run, rows in enumerate(x)])
@@ -99,7 +99,7 @@ class DNGOPosterior:
         pool = self._pool(points)
         runs, n, _ = pool.shape
         mean, variance = np.empty((runs, n)), np.empty((runs, n))
-        with _one_thread():
+        with thread_count(1):
             for run in range(runs):
                 linear = self.linear.run(run)
                 for start in range(0, n, _ROWS):
@@ -119,7 +119,7 @@ class DNGOPosterior:
             points: (R, q, d).
         """
         pool = self._pool(points)
-        with _one_thread():
+        with thread_count(1):
             basis = torch.stack([self._basis(run, rows) for run, rows in enumerate(pool)])
             return replace(self, linear=self.linear.condition(basis.double()))
 
@@ -164,13 +164,3 @@ class Scale:
     def restore(self, values: Array) -> NDArray[np.float64]:
         """The inverse of :meth:`standardise`."""
         return values * self.spread + self.centre
-
-
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
