@@ -10,7 +10,7 @@ from scipy.integrate import quad
 from scipy.stats import norm
 
 from arch2vec.errors import InputError
-from arch2vec.search.acquisition import expected_improvement, log_expected_improvement
+from arch2vec.searching.acquisition import expected_improvement, log_expected_improvement
 
 finite = st.floats(-1e3, 1e3)
 spreads = st.floats(1e-9, 1e3)

@@ -11,9 +11,9 @@ import pytest
 
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
-from arch2vec.search import METHODS, Candidate, SearchMethod, get_method
-from arch2vec.search.bo import BayesianOptimization, normal_scores
-from arch2vec.search.random_search import RandomSearch
+from arch2vec.searching import METHODS, Candidate, SearchMethod, get_method
+from arch2vec.searching.bo import BayesianOptimization, normal_scores
+from arch2vec.searching.random_search import RandomSearch
 from arch2vec.spaces import get_space
 
 POOL = 200

@@ -20,8 +20,8 @@ from typing_extensions import override
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective, Outcome
-from arch2vec.search import METHODS
-from arch2vec.search.study import SearchResult, Trial, run_many, search, summarise
+from arch2vec.searching import METHODS
+from arch2vec.searching.study import SearchResult, Trial, run_many, search, summarise
 from arch2vec.spaces import get_space
 
 EVALUATIONS = 21  # five rounds of the model
@@ -185,7 +185,7 @@ class TestResume:
             import os, signal, sys
             from pathlib import Path
             from arch2vec.embedding import Embedding
-            from arch2vec.search.study import search
+            from arch2vec.searching.study import search
             from test_study import Worth
 
             class Deadly(Worth):

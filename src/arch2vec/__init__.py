@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from arch2vec.objectives.base import Objective, Outcome
     from arch2vec.objectives.spec import resolve_objective
     from arch2vec.pretraining import PretrainConfig, pretrain
-    from arch2vec.searching import search
+    from arch2vec.searching.study import search
     from arch2vec.spaces import DeclaredSpace, SearchSpace, SpaceDeclaration, get_space
 
 _HOMES = {
@@ -41,7 +41,7 @@ _HOMES = {
     "get_space": "arch2vec.spaces",
     "pretrain": "arch2vec.pretraining",
     "resolve_objective": "arch2vec.objectives.spec",
-    "search": "arch2vec.searching",
+    "search": "arch2vec.searching.study",
 }
 
 __all__ = [

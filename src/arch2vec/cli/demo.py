@@ -18,7 +18,7 @@ from arch2vec.storage import read_json, require_writable, write_json
 
 if TYPE_CHECKING:
     from arch2vec.embedding import Embedding
-    from arch2vec.search.study import SearchResult
+    from arch2vec.searching.study import SearchResult
 
 METHODS = ("random", "bo")
 
@@ -105,7 +105,7 @@ def _search_one(method: str, out: Path, embedding_file: Path, trainings: int, se
 
     from arch2vec.embedding import Embedding
     from arch2vec.objectives.digits import DigitsObjective
-    from arch2vec.search.study import search
+    from arch2vec.searching.study import search
 
     torch.set_num_threads(1)
     return search(

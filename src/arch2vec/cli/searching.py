@@ -84,8 +84,8 @@ def _limits(arguments: argparse.Namespace) -> str:
 def run_search(arguments: argparse.Namespace) -> None:
     """``arch2vec search``."""
     from arch2vec.objectives.spec import resolve_objective
-    from arch2vec.search import get_method
-    from arch2vec.search.study import Trial, search
+    from arch2vec.searching import get_method
+    from arch2vec.searching.study import Trial, search
 
     get_method(arguments.method)
     objective = resolve_objective(arguments.objective)
@@ -141,8 +141,8 @@ def run_compare(arguments: argparse.Namespace) -> None:
     """``arch2vec compare``."""
     from arch2vec.objectives.spec import resolve_objective
     from arch2vec.plots.curves import best_so_far
-    from arch2vec.search import get_method
-    from arch2vec.search.study import run_many, summarise
+    from arch2vec.searching import get_method
+    from arch2vec.searching.study import run_many, summarise
 
     methods = [name.strip() for name in arguments.methods.split(",") if name.strip()]
     for name in methods:

@@ -16,8 +16,8 @@ from typing import Any
 
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
-from arch2vec.search.base import SearchMethod
-from arch2vec.search.trials import Trial
+from arch2vec.searching.base import SearchMethod
+from arch2vec.searching.trials import Trial
 from arch2vec.storage import read_json, require_writable, write_json
 
 _KIND = "arch2vec study 1"

@@ -34,8 +34,8 @@ from typing_extensions import override
 
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
-from arch2vec.search.acquisition import log_expected_improvement
-from arch2vec.search.base import SearchMethod
+from arch2vec.searching.acquisition import log_expected_improvement
+from arch2vec.searching.base import SearchMethod
 
 if TYPE_CHECKING:
     from arch2vec.surrogates.dngo import DNGO

@@ -9,11 +9,11 @@ from pathlib import Path
 
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
-from arch2vec.search import get_method
-from arch2vec.search.evaluation import AnyObjective, as_objective, check_budget, evaluate
-from arch2vec.search.many import run_many, summarise
-from arch2vec.search.store import StudyConfig, StudyFile, embedding_digest
-from arch2vec.search.trials import Limits, SearchResult, Trial
+from arch2vec.searching import get_method
+from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget, evaluate
+from arch2vec.searching.many import run_many, summarise
+from arch2vec.searching.store import StudyConfig, StudyFile, embedding_digest
+from arch2vec.searching.trials import Limits, SearchResult, Trial
 
 __all__ = ["SearchResult", "Trial", "run_many", "search", "summarise"]
 

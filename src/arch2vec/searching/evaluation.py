@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective, Outcome
-from arch2vec.search.base import Candidate, SearchMethod
-from arch2vec.search.trials import Limits, Trial
+from arch2vec.searching.base import Candidate, SearchMethod
+from arch2vec.searching.trials import Limits, Trial
 
 AnyObjective = Objective | Callable[[str], Outcome | float]
 """An objective, or any function from an architecture to an outcome or a validation accuracy."""

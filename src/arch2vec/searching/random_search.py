@@ -7,7 +7,7 @@ from typing import ClassVar, Self
 
 from typing_extensions import override
 
-from arch2vec.search.base import SearchMethod
+from arch2vec.searching.base import SearchMethod
 
 
 class RandomSearch(SearchMethod):

@@ -16,11 +16,11 @@ from typing import TYPE_CHECKING
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
-from arch2vec.search import get_method
-from arch2vec.search.base import SearchMethod
-from arch2vec.search.evaluation import AnyObjective, as_objective, check_budget, evaluate
-from arch2vec.search.trajectories import TrajectoryFile
-from arch2vec.search.trials import Limits, SearchResult
+from arch2vec.searching import get_method
+from arch2vec.searching.base import SearchMethod
+from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget, evaluate
+from arch2vec.searching.trajectories import TrajectoryFile
+from arch2vec.searching.trials import Limits, SearchResult
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,7 +46,7 @@ def run_many(
 
     Args:
         embedding: the architectures and their vectors.
-        objective: what is maximised, as for :func:`arch2vec.search.study.search`.
+        objective: what is maximised, as for :func:`arch2vec.searching.study.search`.
         methods: names of search methods.
         runs: how many of each.
         budget: evaluations a run at most, None for no limit but the cost.
@@ -61,7 +61,7 @@ def run_many(
         after ``method`` and ``seed``.
 
     Raises:
-        InputError: as :func:`arch2vec.search.study.search` does; ``out`` holds runs
+        InputError: as :func:`arch2vec.searching.study.search` does; ``out`` holds runs
             with another embedding, objective or limit.
     """
     import pandas as pd

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from arch2vec.errors import unknown
-from arch2vec.search.base import Candidate, SearchMethod
-from arch2vec.search.bo import BayesianOptimization
-from arch2vec.search.random_search import RandomSearch
+from arch2vec.searching.base import Candidate, SearchMethod
+from arch2vec.searching.bo import BayesianOptimization
+from arch2vec.searching.random_search import RandomSearch
 
 __all__ = ["METHODS", "BayesianOptimization", "Candidate", "RandomSearch", "SearchMethod", "get_method"]
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
-from arch2vec.search.store import embedding_digest
-from arch2vec.search.trials import Limits
+from arch2vec.searching.store import embedding_digest
+from arch2vec.searching.trials import Limits
 from arch2vec.storage import atomic_path, require_writable
 
 if TYPE_CHECKING:
