@@ -100,6 +100,16 @@ def test_embed_and_nearest(run: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert found[2]["distance"] == pytest.approx(distance, abs=1e-4)
 
 
+def test_a_sample_of_a_space_too_large_to_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert "--sample" in complaint(capsys, "pretrain", "darts", "--out", tmp_path / "all")
+    run = tmp_path / "run"
+    command = ("pretrain", "darts", "--sample", 3000, "--epochs", 1, "--batch-size", 256, "--out", run)
+    first = answer(capsys, *command)
+    assert answer(capsys, "evaluate", run)["reconstruction"] == first["reconstruction"]
+    assert answer(capsys, "embed", run)["architectures"] == 3000
+    assert answer(capsys, "embed", run, "--sample", 500, "--seed", 1)["architectures"] == 500
+
+
 @pytest.mark.parametrize("method", ["random", "bo"])
 def test_search_resumes(
     run: Path, table: Path, tmp_path: Path, method: str, capsys: pytest.CaptureFixture[str]
@@ -145,6 +155,7 @@ def test_a_python_function_as_objective(run: Path, tmp_path: Path, capsys: pytes
         (("pretrain", "nasbench201", "--out", "OUT", "--model", "x"), "unknown model 'x'"),
         (("pretrain", "nasbench201", "--out", "OUT", "--protocol", "x"), "unknown protocol 'x'"),
         (("pretrain", "nasbench201", "--out", "OUT", "--epochs", "0"), "epochs must be at least 1"),
+        (("pretrain", "nasbench201", "--out", "OUT", "--sample", "20000"), "cannot sample 20,000"),
         (("pretrain", "nasbench201", "--out", "OUT", "--epochs", "two"), "invalid int value: 'two'"),
         (("pretrain", "nasbench201", "--out", "OUT", "--epoch", "2"), "unrecognized arguments: --epoch"),
         (("pretrain", "nasbench201", "--out", "FILE/run"), "cannot write to the output folder"),

@@ -84,6 +84,8 @@ class PretrainConfig:
         batch_size: graphs a step.
         learning_rate: of Adam.
         gradient_clip: largest norm of the gradient.
+        sample: how many architectures to draw from the space (by ``seed``) and learn
+            from, None for all of it. Spaces too large to list need one.
         held_out: share of the graphs kept for measuring reconstruction.
         kl_weight: factor of the KL divergence, by default 1 / (32 V), the
             paper's 1 / (B V) at its batch size, whatever the batch size here.
@@ -97,6 +99,7 @@ class PretrainConfig:
     batch_size: int = PAPER_BATCH_SIZE
     learning_rate: float = 1e-3
     gradient_clip: float = 5.0
+    sample: int | None = None
     held_out: float = 0.1
     kl_weight: float | None = None
     seed: int = 0
@@ -109,6 +112,8 @@ class PretrainConfig:
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.sample is not None and self.sample < 2:
+            raise InputError(f"a sample has at least 2 architectures, got {self.sample}")
         for name in ("learning_rate", "gradient_clip"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} must be positive, got {getattr(self, name)}")
@@ -126,6 +131,20 @@ class Progress(NamedTuple):
     step: int
     steps: int
     loss: float
+
+
+def architectures(space: SearchSpace, config: PretrainConfig) -> GraphBatch:
+    """The architectures a run learns from and is measured on.
+
+    Raises:
+        InputError: the space is too large to list and the configuration has no
+            sample, or the space is smaller than that.
+    """
+    if config.sample is not None:
+        return space.sample(config.sample, np.random.default_rng([config.seed, 3]))
+    if not space.enumerable:
+        raise InputError(f"{space.name} is too large to list: learn from a sample of it (--sample 600000)")
+    return space.enumerate()
 
 
 def split(graphs: GraphBatch, config: PretrainConfig) -> tuple[GraphBatch, GraphBatch]:
@@ -165,7 +184,7 @@ def pretrain(
     Args:
         space: the space or its name.
         config: how; the paper's setting by default.
-        graphs: the architectures to learn from, by default all of the space.
+        graphs: the architectures to learn from, by default those of ``config``.
         seed: replaces ``config.seed``.
         out: the run's folder. A run that is there is resumed, or loaded when it is
             complete. Without one, nothing is written.
@@ -184,7 +203,7 @@ def pretrain(
         config = replace(config, seed=seed)
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
-    graphs = space.enumerate() if graphs is None else graphs
+    graphs = architectures(space, config) if graphs is None else graphs
     space.check(graphs)
     run = _Run(space, config, graphs, torch.device(device))
     with thread_count(1 if config.batch_size < _ONE_THREAD_BELOW else torch.get_num_threads()):

@@ -5,10 +5,14 @@ from __future__ import annotations
 import argparse
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from arch2vec.cli.output import command, percent, print_json, print_table, progress_bar, say
 from arch2vec.errors import InputError
+
+if TYPE_CHECKING:
+    from arch2vec.embedding import Embedding
+    from arch2vec.encoder import Encoder
 
 
 def add_commands(commands: Any) -> None:
@@ -37,6 +41,7 @@ def add_commands(commands: Any) -> None:
         help="of the operation logits: sigmoid, or softmax as in the paper's text (default sigmoid)",
     )
     parser.add_argument("--epochs", type=int, default=10, help="passes over the training split (default 10)")
+    parser.add_argument("--sample", type=int, metavar="N", help="learn from N architectures instead of all")
     parser.add_argument("--batch-size", type=int, default=32, help="graphs a step (default 32)")
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="of Adam (default 0.001)")
 
@@ -46,8 +51,9 @@ def add_commands(commands: Any) -> None:
     _add_run(parser)
     parser.add_argument("--draws", type=int, default=10_000, help="draws from the prior (default 10000)")
 
-    parser = command(commands, "embed", run_embed, "vectors of all architectures, as Parquet or safetensors")
+    parser = command(commands, "embed", run_embed, "vectors of all (or N) architectures, as Parquet or safetensors")
     _add_run(parser)
+    parser.add_argument("--sample", type=int, metavar="N", help="N architectures of the space instead of all")
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: embedding.parquet in RUN")
 
     parser = command(commands, "nearest", run_nearest, "the most similar architectures")
@@ -109,6 +115,7 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
         protocol=arguments.protocol,
         activation=arguments.activation,
         epochs=arguments.epochs,
+        sample=arguments.sample,
         batch_size=arguments.batch_size,
         learning_rate=arguments.learning_rate,
         seed=arguments.seed,
@@ -128,13 +135,14 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
     """``arch2vec evaluate``."""
     from arch2vec.fingerprints import fingerprint
     from arch2vec.metrics import Quality, generation, reconstruction
-    from arch2vec.pretraining import config_of, split
+    from arch2vec.pretraining import architectures, config_of, split
 
     if arguments.draws < 1:
         raise InputError(f"--draws must be at least 1, got {arguments.draws}")
     encoder = load_encoder(arguments.run_folder, arguments.space)
     started = time.perf_counter()
-    training, held_out = split(encoder.space.enumerate(), config_of(encoder))
+    config = config_of(encoder)
+    training, held_out = split(architectures(encoder.space, config), config)
     quality = Quality(
         reconstruction(encoder, held_out),
         generation(encoder, fingerprint(training), draws=arguments.draws, seed=arguments.seed),
@@ -167,7 +175,7 @@ def run_embed(arguments: argparse.Namespace) -> None:
     encoder = load_encoder(arguments.run_folder, arguments.space)
     path = arguments.out or arguments.run_folder / "embedding.parquet"
     started = time.perf_counter()
-    embedding = encoder.embed()
+    embedding = embed_some(encoder, arguments.sample, arguments.seed)
     seconds = time.perf_counter() - started
     embedding.save(path)
     if arguments.json:
@@ -187,7 +195,7 @@ def run_nearest(arguments: argparse.Namespace) -> None:
     """``arch2vec nearest``."""
     encoder = load_encoder(arguments.run_folder, arguments.space)
     graph = encoder.space.parse([arguments.architecture])
-    embedding = encoder.embed()
+    embedding = embed_some(encoder)
     rows, distances = embedding.nearest(encoder.vectors(graph)[0], arguments.k)
     found = [(embedding.architectures[row], float(distance)) for row, distance in zip(rows, distances, strict=True)]
     if arguments.json:
@@ -201,7 +209,24 @@ def run_nearest(arguments: argparse.Namespace) -> None:
     )
 
 
-def load_encoder(run: Path, space: str | None = None) -> Any:
+def embed_some(encoder: Encoder, sample: int | None = None, seed: int = 0) -> Embedding:
+    """The embedding of all architectures of the encoder's space, or of a sample.
+
+    A space too large to list is embedded as far as the encoder has learned from it,
+    unless a sample is asked for.
+    """
+    if sample is not None:
+        import numpy as np
+
+        return encoder.embed(encoder.space.sample(sample, np.random.default_rng(seed)))
+    if encoder.space.enumerable:
+        return encoder.embed()
+    from arch2vec.pretraining import architectures, config_of
+
+    return encoder.embed(architectures(encoder.space, config_of(encoder)))
+
+
+def load_encoder(run: Path, space: str | None = None) -> Encoder:
     """The encoder of a run's folder.
 
     Raises:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
-from arch2vec.cli.representation import add_space, load_encoder
+from arch2vec.cli.representation import add_space, embed_some, load_encoder
 from arch2vec.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,8 +66,7 @@ def _embedding(source: Path, space: str | None) -> Embedding:
 
     if source.is_file():
         return Embedding.load(source, get_space(space) if space else None)
-    embedding: Embedding = load_encoder(source, space).embed()
-    return embedding
+    return embed_some(load_encoder(source, space))
 
 
 def _budget(arguments: argparse.Namespace) -> int | None:
