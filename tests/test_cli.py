@@ -127,6 +127,12 @@ def test_search_resumes(
     assert best["test"] == pytest.approx(frame.loc[best["architecture"], "test"])
 
 
+def test_a_study_is_of_one_setting(run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    common = ("search", run, "--method", "random", "--budget", 1, "--out", tmp_path)
+    answer(capsys, *common, "--objective", "digits?epochs=1")
+    assert "after 2 epochs" in complaint(capsys, *common, "--objective", "digits?epochs=2")
+
+
 def test_compare(run: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     rows = answer(
         capsys, "compare", run, "--objective", f"table:{table}?validation=val&test=test", "--methods", "random,bo",

@@ -33,11 +33,15 @@ def embedding_digest(embedding: Embedding) -> str:
 
 @dataclass(frozen=True)
 class StudyConfig:
-    """What must be the same for a study to be continued. Its budget may differ."""
+    """What must be the same for a study to be continued. Its budget may differ.
+
+    ``measured`` is the objective's description, which tells its settings apart.
+    """
 
     space: str
     embedding: str
     objective: str
+    measured: str
     method: str
     seed: int
     batch: int

@@ -63,7 +63,8 @@ def search(
     file: StudyFile | None = None
     if out is not None:
         digest = embedding_digest(embedding)
-        file = StudyFile(out, StudyConfig(embedding.space.name, digest, target.name, method, seed, batch))
+        identity = target.name, target.description
+        file = StudyFile(out, StudyConfig(embedding.space.name, digest, *identity, method, seed, batch))
         trials = file.load(searcher)
         if len(kept := limits.within(trials)) < len(trials):
             return SearchResult(kept)

@@ -33,6 +33,7 @@ class TrajectoryFile:
             "space": embedding.space.name,
             "embedding": embedding_digest(embedding),
             "objective": objective.name,
+            "measured": objective.description,
             "budget": limits.budget,
             "max_cost_s": limits.max_cost_s,
         }
