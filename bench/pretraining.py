@@ -88,6 +88,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=2)
     parser.add_argument("--protocol", default="paper")
     parser.add_argument("--batch-size", type=int, default=32)
+    parser.add_argument("--threads", type=int)
     parser.add_argument("--baseline", action="store_true")
     arguments = parser.parse_args()
 
@@ -95,7 +96,12 @@ def main() -> None:
     sample = arguments.graphs is not None or not space.enumerable
     rng = np.random.default_rng(0)
     graphs = space.sample(arguments.graphs or 600_000, rng) if sample else space.enumerate()
-    config = PretrainConfig(protocol=arguments.protocol, epochs=arguments.epochs, batch_size=arguments.batch_size)
+    config = PretrainConfig(
+        protocol=arguments.protocol,
+        epochs=arguments.epochs,
+        batch_size=arguments.batch_size,
+        threads=arguments.threads,
+    )
     rate = product_rate(config.batch_size * space.num_vertices, config.model.hidden)
     print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     print(f"matrix products at the training's shape: {2 * rate / 1e9:.0f} GFLOP/s")
@@ -109,7 +115,10 @@ def main() -> None:
     forward = multiply_adds(space, config.model)
     floor = 3 * forward * cells / rate  # backward costs twice the forward pass
     trained, measured = last["seconds_training"], last["seconds_measuring"]
-    print(f"{space.name}, {len(graphs):,} graphs, protocol {config.protocol}, batch {config.batch_size}:")
+    print(
+        f"{space.name}, {len(graphs):,} graphs, protocol {config.protocol}, batch {config.batch_size}, "
+        f"threads {config.threads or 'by default'}:"
+    )
     print(f"  {config.epochs} epochs with metrics:         {total:8.2f} s")
     print(f"  training, the last epoch:      {trained:8.2f} s  {cells / trained:10,.0f} cells a second")
     print(f"  its matrix products need:      {floor:8.2f} s  {100 * floor / trained:9.0f} % of that")

@@ -231,7 +231,15 @@ def test_output_folder_that_is_a_file(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "wrong",
-    [{"protocol": "mine"}, {"epochs": 0}, {"batch_size": 0}, {"learning_rate": -1.0}, {"held_out": 1.0}, {"seed": -1}],
+    [
+        {"protocol": "mine"},
+        {"epochs": 0},
+        {"batch_size": 0},
+        {"threads": 0},
+        {"learning_rate": -1.0},
+        {"held_out": 1.0},
+        {"seed": -1},
+    ],
 )
 def test_impossible_settings_are_refused(wrong: dict[str, Any]) -> None:
     with pytest.raises(InputError, match=next(iter(wrong))):

@@ -89,6 +89,10 @@ class PretrainConfig:
         held_out: share of the graphs kept for measuring reconstruction.
         kl_weight: factor of the KL divergence, by default 1 / (32 V), the
             paper's 1 / (B V) at its batch size, whatever the batch size here.
+        threads: that PyTorch computes with; by default one for batches below 128, all
+            otherwise. Two are a little faster at the paper's batch size on an idle
+            machine and many times slower on a busy one; results depend on it in
+            their last bits.
         seed: of the split, the initial weights, the order and all noise.
     """
 
@@ -102,6 +106,7 @@ class PretrainConfig:
     sample: int | None = None
     held_out: float = 0.1
     kl_weight: float | None = None
+    threads: int | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -114,6 +119,8 @@ class PretrainConfig:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.sample is not None and self.sample < 2:
             raise InputError(f"a sample has at least 2 architectures, got {self.sample}")
+        if self.threads is not None and self.threads < 1:
+            raise InputError(f"threads must be at least 1, got {self.threads}")
         for name in ("learning_rate", "gradient_clip"):
             if not getattr(self, name) > 0:
                 raise InputError(f"{name} must be positive, got {getattr(self, name)}")
@@ -206,7 +213,8 @@ def pretrain(
     graphs = architectures(space, config) if graphs is None else graphs
     space.check(graphs)
     run = _Run(space, config, graphs, torch.device(device))
-    with thread_count(1 if config.batch_size < _ONE_THREAD_BELOW else torch.get_num_threads()):
+    default = 1 if config.batch_size < _ONE_THREAD_BELOW else torch.get_num_threads()
+    with thread_count(config.threads or default):
         return _start_or_resume(run, out, progress)
 
 

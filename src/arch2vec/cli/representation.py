@@ -43,6 +43,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--epochs", type=int, default=10, help="passes over the training split (default 10)")
     parser.add_argument("--sample", type=int, metavar="N", help="learn from N architectures instead of all")
     parser.add_argument("--batch-size", type=int, default=32, help="graphs a step (default 32)")
+    parser.add_argument("--threads", type=int, help="default: one for batches below 128, else all")
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="of Adam (default 0.001)")
 
     parser = command(
@@ -118,6 +119,7 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
         sample=arguments.sample,
         batch_size=arguments.batch_size,
         learning_rate=arguments.learning_rate,
+        threads=arguments.threads,
         seed=arguments.seed,
     )
     started = time.perf_counter()
