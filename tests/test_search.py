@@ -15,6 +15,8 @@ from arch2vec.searching import METHODS, Candidate, SearchMethod, get_method
 from arch2vec.searching.bo import BayesianOptimization, normal_scores
 from arch2vec.searching.random_search import RandomSearch
 from arch2vec.spaces import get_space
+from arch2vec.surrogates.basis_network import Training
+from arch2vec.surrogates.dngo import DNGO
 
 POOL = 200
 
@@ -278,6 +280,27 @@ class TestBayesianOptimization:
             assert a == b
             plain.tell([a], [worth(a)])
             warped.tell([b], [math.exp(worth(b) / 10)])
+
+    def test_values_as_they_are_make_another_search(self, embedding: Embedding) -> None:
+        ranks = run(BayesianOptimization(embedding, seed=0), 22)
+        values = run(BayesianOptimization(embedding, seed=0, targets="values"), 22)
+        assert ranks[:16] == values[:16]
+        assert ranks != values
+        with pytest.raises(InputError, match="unknown kind of target 'x'; known: ranks, values"):
+            BayesianOptimization(embedding, seed=0, targets="x")  # type: ignore[arg-type]
+
+    def test_together_keeps_different_settings_apart(self, embedding: Embedding) -> None:
+        def searches() -> list[BayesianOptimization]:
+            made = [
+                BayesianOptimization(embedding, seed=0),
+                BayesianOptimization(embedding, seed=0, targets="values"),
+                BayesianOptimization(embedding, seed=0, surrogate=DNGO(Training(width=32))),
+            ]
+            for search in made:
+                run(search, 16)
+            return made
+
+        assert BayesianOptimization.ask_together(searches(), 2) == [search.ask(2) for search in searches()]
 
     def test_needs_two_initial_points(self, embedding: Embedding) -> None:
         with pytest.raises(InputError, match="at least 2"):

@@ -31,6 +31,11 @@ Seed = int | Sequence[int]
 class Training:
     """How the basis network is trained.
 
+    The defaults are the paper's shape and epochs, with all targets in every step:
+    in searches of NAS-Bench-201 minibatches of ten, half or twice the epochs and a
+    weight decay of 1e-3 all came out within the noise of 20 to 32 seeds, and full
+    batches train several times faster.
+
     Attributes:
         width: units of each hidden layer.
         layers: hidden layers.
