@@ -203,6 +203,15 @@ def test_batches_are_the_graphs_in_order() -> None:
     assert np.array_equal(torch.cat([b.symmetrised for b in batches]).numpy(), graphs.symmetrised()[order.numpy()])
 
 
+@pytest.mark.parametrize("rows", [[], [3], [7, 7, 1, 4, 0]])
+def test_batches_of_some_rows(rows: list[int]) -> None:
+    graphs = NASBench201().enumerate()[:10]
+    batches = list(GraphStore(graphs, 7, CPU).batches(2, torch.tensor(rows, dtype=torch.long)))
+    assert [len(batch.X) for batch in batches] == [2] * (len(rows) // 2) + [1] * (len(rows) % 2)
+    if rows:
+        assert np.array_equal(torch.cat([batch.X for batch in batches]).numpy(), graphs.one_hot(7)[rows])
+
+
 @pytest.mark.parametrize("wrong", [{"name": "gpt"}, {"hidden": 0}, {"latent": 0}, {"dropout": 1.0}])
 def test_impossible_models_are_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(InputError):

@@ -60,14 +60,15 @@ class GraphStore:
         return GraphTensors(X, self.adjacency[rows].float(), mask)
 
     def batches(self, batch_size: int, order: Tensor | None = None) -> Iterator[GraphTensors]:
-        """All graphs, ``batch_size`` at a time, in ``order`` (rows) or as stored.
+        """Graphs, ``batch_size`` at a time: those at the rows ``order``, or all as stored.
 
         Many batches are expanded at once and handed out as views: at small
         batch sizes, expanding each on its own would cost as much as encoding it.
         """
         ahead = batch_size * max(1, 4096 // batch_size)
-        for start in range(0, len(self), ahead):
-            stop = min(start + ahead, len(self))
+        total = len(self) if order is None else len(order)
+        for start in range(0, total, ahead):
+            stop = min(start + ahead, total)
             chunk = self.expand(slice(start, stop) if order is None else order[start:stop])
             for first in range(0, stop - start, batch_size):
                 part = slice(first, first + batch_size)
