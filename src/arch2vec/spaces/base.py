@@ -107,6 +107,11 @@ class SearchSpace(ABC):
         """
         return fingerprint(graphs)
 
+    def check_sample_size(self, n: int) -> None:
+        """Raise :class:`InputError` if the space has fewer than ``n`` architectures."""
+        if self.size is not None and n > self.size:
+            raise InputError(f"{self.name} has {self.size:,} architectures, cannot sample {n:,} distinct ones")
+
     def check(self, graphs: GraphBatch) -> None:
         """Raise :class:`InputError` unless every graph is an architecture of this space."""
         valid = self.is_valid(graphs)

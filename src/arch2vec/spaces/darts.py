@@ -60,8 +60,7 @@ class DARTS(SearchSpace):
             InputError: the space holds fewer, or so few are below the limit on
                 multiply-adds that ``n`` cannot be found.
         """
-        if n > self.size:
-            raise InputError(f"{self.name} has {self.size:,} architectures, cannot sample {n:,} distinct ones")
+        self.check_sample_size(n)
 
         def draw(attempts: int) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
             cells, codes = draw_cells(attempts, rng, None if self.max_macs is None else self._within_limit)

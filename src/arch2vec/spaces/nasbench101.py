@@ -46,8 +46,7 @@ class NASBench101(SearchSpace):
 
     @override
     def sample(self, n: int, rng: np.random.Generator) -> GraphBatch:
-        if n > self.size:
-            raise InputError(f"{self.name} has {self.size:,} architectures, cannot sample {n:,} distinct ones")
+        self.check_sample_size(n)
         return _cells()[rng.choice(self.size, size=n, replace=False)]
 
     def index_of(self, graphs: GraphBatch) -> NDArray[np.int64]:

@@ -73,8 +73,7 @@ class NASBench201(SearchSpace):
 
     @override
     def sample(self, n: int, rng: np.random.Generator) -> GraphBatch:
-        if n > self.size:
-            raise InputError(f"{self.name} has {self.size:,} architectures, cannot sample {n:,} distinct ones")
+        self.check_sample_size(n)
         return self.from_edge_operations(_published_order()[rng.choice(self.size, size=n, replace=False)])
 
     @override
