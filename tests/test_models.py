@@ -66,9 +66,9 @@ def test_encoder_against_the_formula_vertex_by_vertex() -> None:
                 rows.append(total)
         hidden = torch.relu(batch_norm(torch.stack(rows) @ layer.linear1.weight.T + layer.linear1.bias, layer.norm1))
         H = torch.relu(batch_norm(hidden @ layer.linear2.weight.T + layer.linear2.bias, layer.norm2)).view(B, V, -1)
-    assert torch.allclose(mean, H @ encoder.mean.weight.T + encoder.mean.bias)
-    assert log_std is not None and encoder.log_std is not None
-    assert torch.allclose(log_std, H @ encoder.log_std.weight.T + encoder.log_std.bias)
+    assert torch.allclose(mean, H @ encoder.heads.mean.weight.T + encoder.heads.mean.bias)
+    assert log_std is not None and encoder.heads.log_std is not None
+    assert torch.allclose(log_std, H @ encoder.heads.log_std.weight.T + encoder.heads.log_std.bias)
 
 
 def test_graph_convolution_against_dense_matrices() -> None:
@@ -82,7 +82,7 @@ def test_graph_convolution_against_dense_matrices() -> None:
         for layer in encoder.layers:
             assert isinstance(layer, nn.Linear)
             H = torch.relu(D @ looped @ D @ (H @ layer.weight.T + layer.bias))
-        assert torch.allclose(mean[b], D @ looped @ D @ H @ encoder.mean.weight.T + encoder.mean.bias)
+        assert torch.allclose(mean[b], D @ looped @ D @ H @ encoder.heads.mean.weight.T + encoder.heads.mean.bias)
     assert log_std is not None
 
 

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from arch2vec.models.gin import linear
+from arch2vec.models.layers import linear
 
 
 class Decoder(nn.Module):

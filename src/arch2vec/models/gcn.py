@@ -7,7 +7,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
-from arch2vec.models.gin import linear
+from arch2vec.models.layers import PosteriorHeads, linear
 
 
 class GCNEncoder(nn.Module):
@@ -24,8 +24,7 @@ class GCNEncoder(nn.Module):
         super().__init__()
         widths = [operations] + [hidden] * layers
         self.layers = nn.ModuleList(linear(i, o, generator) for i, o in pairwise(widths))
-        self.mean = linear(hidden, latent, generator)
-        self.log_std = linear(hidden, latent, generator) if variational else None
+        self.heads = PosteriorHeads(hidden, latent, variational, generator)
 
     def forward(self, X: Tensor, S: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """The approximate posterior of every vertex.
@@ -43,8 +42,7 @@ class GCNEncoder(nn.Module):
         H = X
         for layer in self.layers:
             H = torch.relu(torch.bmm(N, layer(H)))
-        H = torch.bmm(N, H)
-        return self.mean(H), None if self.log_std is None else self.log_std(H)
+        return self.heads(torch.bmm(N, H))
 
 
 def normalised(S: Tensor, mask: Tensor | None) -> Tensor:

@@ -7,6 +7,8 @@ from itertools import pairwise
 import torch
 from torch import Tensor, nn
 
+from arch2vec.models.layers import PosteriorHeads, linear
+
 
 class GINLayer(nn.Module):
     """One graph isomorphism layer.
@@ -58,8 +60,7 @@ class GINEncoder(nn.Module):
         super().__init__()
         widths = [operations] + [hidden] * layers
         self.layers = nn.ModuleList(GINLayer(i, o, generator) for i, o in pairwise(widths))
-        self.mean = linear(hidden, latent, generator)
-        self.log_std = linear(hidden, latent, generator) if variational else None
+        self.heads = PosteriorHeads(hidden, latent, variational, generator)
 
     def forward(self, X: Tensor, S: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """The approximate posterior of every vertex.
@@ -77,14 +78,4 @@ class GINEncoder(nn.Module):
         H = X
         for layer in self.layers:
             H = layer(H, S, rows)
-        return self.mean(H), None if self.log_std is None else self.log_std(H)
-
-
-def linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
-    """A linear layer initialised as PyTorch does (uniform within 1/sqrt(inputs)), from a generator of its own."""
-    layer: nn.Linear = nn.utils.skip_init(nn.Linear, inputs, outputs)  # type: ignore[no-untyped-call]
-    bound = inputs**-0.5
-    with torch.no_grad():
-        layer.weight.uniform_(-bound, bound, generator=generator)
-        layer.bias.uniform_(-bound, bound, generator=generator)
-    return layer
+        return self.heads(H)

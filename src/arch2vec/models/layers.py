@@ -1,0 +1,29 @@
+"""What the encoders and the decoder are built from."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+
+class PosteriorHeads(nn.Module):
+    """Linear heads for the parameters of q(Z | X, A): a vertex's mean and, if variational, its log deviation."""
+
+    def __init__(self, hidden: int, latent: int, variational: bool, generator: torch.Generator) -> None:
+        super().__init__()
+        self.mean = linear(hidden, latent, generator)
+        self.log_std = linear(hidden, latent, generator) if variational else None
+
+    def forward(self, H: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Mean and log standard deviation (None unless variational), each (B, V, latent), of H (B, V, hidden)."""
+        return self.mean(H), None if self.log_std is None else self.log_std(H)
+
+
+def linear(inputs: int, outputs: int, generator: torch.Generator) -> nn.Linear:
+    """A linear layer initialised as PyTorch does (uniform within 1/sqrt(inputs)), from a generator of its own."""
+    layer: nn.Linear = nn.utils.skip_init(nn.Linear, inputs, outputs)  # type: ignore[no-untyped-call]
+    bound = inputs**-0.5
+    with torch.no_grad():
+        layer.weight.uniform_(-bound, bound, generator=generator)
+        layer.bias.uniform_(-bound, bound, generator=generator)
+    return layer
