@@ -15,13 +15,6 @@ class InputError(ValueError):
     """Input that cannot be used, described in one line."""
 
 
-class MissingExtraError(InputError):
-    """An optional dependency is needed and not installed."""
-
-    def __init__(self, package: str, extra: str, purpose: str) -> None:
-        super().__init__(f"{purpose} needs {package}: install it with pip install 'arch2vec[{extra}]'")
-
-
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
     """The error for a ``name`` that is none of the ``known`` ones."""
     return InputError(f"unknown {kind} {name!r}; known: {', '.join(sorted(known))}")

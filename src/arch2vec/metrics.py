@@ -62,6 +62,13 @@ class Quality:
         return {"reconstruction": asdict(self.reconstruction), **asdict(self.generation)}
 
 
+def quality(
+    encoder: Encoder, held_out: GraphBatch, known: NDArray[np.uint64], *, draws: int = PRIOR_DRAWS, seed: int = 0
+) -> Quality:
+    """Reconstruction of ``held_out``, and what the prior decodes to; see the two functions below."""
+    return Quality(reconstruction(encoder, held_out), generation(encoder, known, draws=draws, seed=seed))
+
+
 def reconstruction(encoder: Encoder, graphs: GraphBatch) -> Reconstruction:
     """Encode and decode ``graphs`` (held-out ones, for the paper's metric)."""
     decoded = encoder.decode(encoder.encode(graphs))

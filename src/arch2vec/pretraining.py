@@ -25,14 +25,14 @@ from arch2vec.encoder import Encoder, Pooling
 from arch2vec.errors import InputError, unknown
 from arch2vec.fingerprints import fingerprint
 from arch2vec.graphs import GraphBatch
-from arch2vec.metrics import Quality, generation, reconstruction
+from arch2vec.metrics import quality
 from arch2vec.metrics_stream import MetricsStream
 from arch2vec.models.autoencoder import GraphAutoencoder, ModelConfig
 from arch2vec.models.flat import clip_gradient, flatten_parameters
 from arch2vec.models.inputs import GraphStore
 from arch2vec.models.losses import ACTIVATIONS, OperationActivation
 from arch2vec.spaces import SearchSpace, get_space
-from arch2vec.storage import read_json, require_writable, write_json
+from arch2vec.storage import claim, require_writable
 from arch2vec.threads import thread_count
 
 
@@ -210,47 +210,35 @@ def pretrain(
         config = replace(config, seed=seed)
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
+    folder = None if out is None else Path(out)
+    if folder is not None and (finished := folder / "encoder.safetensors").exists():
+        _claim(folder, space, config)
+        return Encoder.load(finished, device, space)
     graphs = architectures(space, config) if graphs is None else graphs
     space.check(graphs)
     run = _Run(space, config, graphs, torch.device(device))
     default = 1 if config.batch_size < _ONE_THREAD_BELOW else torch.get_num_threads()
     with thread_count(config.threads or default):
-        return _start_or_resume(run, out, progress)
+        if folder is None:
+            run.train(None, None, progress)
+            return run.encoder()
+        return _start_or_resume(run, folder, progress)
 
 
-def _start_or_resume(run: _Run, out: Path | str | None, progress: Callable[[Progress], None] | None) -> Encoder:
-    if out is None:
-        run.train(None, None, progress)
-    else:
-        folder = Path(out)
-        require_writable(folder)
-        _claim(folder, run.space, run.config)
-        finished = folder / "encoder.safetensors"
-        if finished.exists():
-            return Encoder.load(finished, run.device, run.space)
-        history = load_checkpoint(folder / "checkpoint.safetensors", run)
-        stream = MetricsStream(folder, history)
-        run.train(stream, folder / "checkpoint.safetensors", progress)
-        stream.close()
-        run.encoder().save(finished)
-    return run.encoder()
+def _start_or_resume(run: _Run, folder: Path, progress: Callable[[Progress], None] | None) -> Encoder:
+    require_writable(folder)
+    _claim(folder, run.space, run.config)
+    checkpoint = folder / "checkpoint.safetensors"
+    stream = MetricsStream(folder, load_checkpoint(checkpoint, run))
+    run.train(stream, checkpoint, progress)
+    stream.close()
+    encoder = run.encoder()
+    encoder.save(folder / "encoder.safetensors")
+    return encoder
 
 
 def _claim(folder: Path, space: SearchSpace, config: PretrainConfig) -> None:
-    """Record what the run in ``folder`` is, or check that it is this one."""
-    path = folder / "config.json"
-    wanted = {"space": space.reference, **asdict(config)}
-    if not path.exists():
-        write_json(path, wanted)
-        return
-    found = read_json(path)
-    if not isinstance(found, dict):
-        raise InputError(f"{path} does not describe a run")
-    for name, value in wanted.items():
-        if found.get(name) != value:
-            raise InputError(
-                f"{folder} holds a run with {name} {found.get(name)!r}, not {value!r}; choose another output folder"
-            )
+    claim(folder / "config.json", "run", {"space": space.reference, **asdict(config)})
 
 
 class _Run:
@@ -290,11 +278,11 @@ class _Run:
             started = time.perf_counter()
             losses = self._epoch(epoch, store, progress)
             trained = time.perf_counter()
-            quality = self.quality()
+            measured = quality(self.encoder(), self.held_out, self._known, seed=self.config.seed)
             record = {
                 "epoch": epoch + 1,
                 **losses,
-                **quality.to_dict(),
+                **measured.to_dict(),
                 "seconds_training": trained - started,
                 "seconds_measuring": time.perf_counter() - trained,
             }
@@ -326,14 +314,6 @@ class _Run:
         if not np.isfinite(means[0]):
             raise FloatingPointError(f"training diverged in epoch {epoch + 1}: the loss is {means[0]}")
         return dict(zip(names, means, strict=True))
-
-    def quality(self) -> Quality:
-        """Reconstruction of the held-out graphs, and what the prior decodes to."""
-        encoder = self.encoder()
-        return Quality(
-            reconstruction(encoder, self.held_out),
-            generation(encoder, self._known, seed=self.config.seed),
-        )
 
     @cached_property
     def _known(self) -> NDArray[np.uint64]:

@@ -91,6 +91,32 @@ def read_json(path: Path) -> Any:
         raise InputError(f"cannot read {path}: {reason}") from error
 
 
+def claim(path: Path, kind: str, settings: Mapping[str, Any]) -> None:
+    """Record in ``path`` what its folder holds, or check that it holds just that.
+
+    Args:
+        path: a JSON file in the folder, written if it is not there.
+        kind: what the folder holds, for complaints: ``run``.
+        settings: of it, by name.
+
+    Raises:
+        InputError: the file describes something else; the line names the first
+            setting that differs.
+    """
+    if not path.exists():
+        write_json(path, dict(settings))
+        return
+    found = read_json(path)
+    if not isinstance(found, dict):
+        raise InputError(f"{path} does not describe a {kind}")
+    for name, value in settings.items():
+        if found.get(name) != value:
+            raise InputError(
+                f"{path.parent} holds a {kind} with {name} {found.get(name)!r}, not {value!r}; "
+                "choose another output folder"
+            )
+
+
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
     """Write named arrays and text metadata as one safetensors file, atomically."""
     from safetensors.numpy import save_file

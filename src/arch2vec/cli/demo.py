@@ -15,9 +15,9 @@ from pathlib import Path
 from threading import Thread
 from typing import TYPE_CHECKING, Any
 
-from arch2vec.cli.output import print_json, print_table, progress_bar, say
+from arch2vec.cli.output import pretraining_bar, print_json, print_table, progress_bar, say
 from arch2vec.errors import InputError
-from arch2vec.storage import read_json, require_writable, write_json
+from arch2vec.storage import claim, read_json, require_writable
 
 if TYPE_CHECKING:
     from arch2vec.embedding import Embedding
@@ -29,19 +29,14 @@ METHODS = ("random", "bo")
 def demo(out: Path, *, trainings: int, seed: int, as_json: bool) -> None:
     """Run the demo, or what is left of it, in the folder ``out``."""
     from arch2vec.embedding import Embedding
-    from arch2vec.pretraining import PretrainConfig, Progress, pretrain
+    from arch2vec.pretraining import PretrainConfig, pretrain
 
     if trainings < 1:
         raise InputError(f"--trainings must be at least 1, got {trainings}")
     require_writable(out)
-    _claim(out, {"trainings": trainings, "seed": seed})
+    claim(out / "demo.json", "demo", {"trainings": trainings, "seed": seed})
     say("1. Learn what the 15,625 cells of NAS-Bench-201 look like, without training any of them.")
-    with progress_bar("pre-training") as update:
-
-        def show(at: Progress) -> None:
-            done = (at.epoch - 1) * at.steps + at.step
-            update(done, at.epochs * at.steps, f"epoch {at.epoch}, loss {at.loss:.4f}")
-
+    with pretraining_bar("pre-training") as show:
         encoder = pretrain("nasbench201", PretrainConfig(seed=seed), out=out / "pretraining", progress=show)
     embedding_file = out / "embedding.safetensors"
     if not embedding_file.exists():
@@ -78,14 +73,6 @@ def demo(out: Path, *, trainings: int, seed: int, as_json: bool) -> None:
     )
     print(f"Best cell: {best['architecture']}")
     print(f"Best so far against trainings: {out / 'search.png'}; the best cell drawn: {out / 'best_cell.png'}")
-
-
-def _claim(out: Path, settings: dict[str, int]) -> None:
-    path = out / "demo.json"
-    if not path.exists():
-        write_json(path, settings)
-    elif (found := read_json(path)) != settings:
-        raise InputError(f"{out} holds a demo with {found}, not {settings}; choose another folder with --out")
 
 
 def _search_all(out: Path, embedding_file: Path, trainings: int, seed: int) -> dict[str, SearchResult]:

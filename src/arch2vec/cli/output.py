@@ -8,7 +8,10 @@ import math
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from arch2vec.pretraining import Progress
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:
@@ -92,6 +95,22 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
             bar.update(task, completed=done, total=total, note=note)
 
         yield update
+
+
+@contextmanager
+def pretraining_bar(label: str) -> Iterator[Callable[[Progress], None]]:
+    """A progress bar for pre-training.
+
+    Yields:
+        What :func:`arch2vec.pretraining.pretrain` takes as ``progress``.
+    """
+    with progress_bar(label) as update:
+
+        def show(at: Progress) -> None:
+            done = (at.epoch - 1) * at.steps + at.step
+            update(done, at.epochs * at.steps, f"epoch {at.epoch}, loss {at.loss:.4f}")
+
+        yield show
 
 
 def percent(share: float, digits: int = 2) -> str:

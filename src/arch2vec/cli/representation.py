@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arch2vec.cli.output import command, percent, print_json, print_table, progress_bar, say
+from arch2vec.cli.output import command, percent, pretraining_bar, print_json, print_table, say
 from arch2vec.errors import InputError
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
     space = get_space(arguments.space)
 
     from arch2vec.models.autoencoder import ModelConfig
-    from arch2vec.pretraining import PretrainConfig, Progress, pretrain
+    from arch2vec.pretraining import PretrainConfig, pretrain
 
     config = PretrainConfig(
         model=ModelConfig(name=arguments.model),
@@ -123,12 +123,7 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
         seed=arguments.seed,
     )
     started = time.perf_counter()
-    with progress_bar(f"pre-training on {space.name}") as update:
-
-        def show(at: Progress) -> None:
-            done = (at.epoch - 1) * at.steps + at.step
-            update(done, at.epochs * at.steps, f"epoch {at.epoch}, loss {at.loss:.4f}")
-
+    with pretraining_bar(f"pre-training on {space.name}") as show:
         encoder = pretrain(space, config, out=arguments.out, progress=show)
     _report_quality(encoder.training["last_epoch"], time.perf_counter() - started, arguments.json, space.name)
 
@@ -136,7 +131,7 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
 def run_evaluate(arguments: argparse.Namespace) -> None:
     """``arch2vec evaluate``."""
     from arch2vec.fingerprints import fingerprint
-    from arch2vec.metrics import Quality, generation, reconstruction
+    from arch2vec.metrics import quality
     from arch2vec.pretraining import architectures, config_of, split
 
     if arguments.draws < 1:
@@ -145,11 +140,8 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
     config = config_of(encoder)
     training, held_out = split(architectures(encoder.space, config), config)
-    quality = Quality(
-        reconstruction(encoder, held_out),
-        generation(encoder, fingerprint(training), draws=arguments.draws, seed=arguments.seed),
-    )
-    _report_quality(quality.to_dict(), time.perf_counter() - started, arguments.json, encoder.space.name)
+    measured = quality(encoder, held_out, fingerprint(training), draws=arguments.draws, seed=arguments.seed)
+    _report_quality(measured.to_dict(), time.perf_counter() - started, arguments.json, encoder.space.name)
 
 
 def _report_quality(quality: dict[str, Any], seconds: float, as_json: bool, space: str) -> None:
