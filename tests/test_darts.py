@@ -16,6 +16,7 @@ from scipy import stats
 from arch2vec.errors import InputError
 from arch2vec.fingerprints import fingerprint
 from arch2vec.graphs import GraphBatch
+from arch2vec.spaces import get_space
 from arch2vec.spaces.darts import DARTS
 from arch2vec.spaces.darts_cells import FIRST, LAST, VOCABULARY
 from arch2vec.spaces.darts_classes import CellClasses
@@ -330,3 +331,26 @@ def test_an_edit_that_only_exchanges_equal_nodes_is_no_mutation() -> None:
     mutated = SPACE.format(SPACE.mutate(SPACE.parse([text] * 2000), np.random.default_rng(0)))
     assert text.replace("sep_conv_3x3~2", "sep_conv_3x3~3") not in mutated
     assert text.replace("sep_conv_3x3~2", "sep_conv_3x3~1") in mutated
+
+
+def test_a_limit_on_multiply_adds_is_part_of_the_reference_and_survives_it() -> None:
+    limited = get_space("darts?max_macs=600000000")
+    assert isinstance(limited, DARTS)
+    assert limited.max_macs == 600_000_000
+    assert limited.reference == "darts?max_macs=600000000"
+    assert get_space("darts").reference == "darts"
+    pair = get_space("darts_pair?max_macs=450000000")
+    assert pair.reference == "darts_pair?max_macs=450000000"
+
+
+@pytest.mark.parametrize(
+    "reference", ["darts?max_macs=", "darts?max_macs=-1", "darts?max_macs=6e8", "darts?max_macs=0"]
+)
+def test_a_limit_that_is_no_number_of_multiply_adds_is_refused(reference: str) -> None:
+    with pytest.raises(InputError, match="positive whole number of multiply-adds"):
+        get_space(reference)
+
+
+def test_only_spaces_with_a_limit_take_one() -> None:
+    with pytest.raises(InputError, match="unknown search space"):
+        get_space("nasbench201?max_macs=5")

@@ -22,11 +22,18 @@ SPACES: dict[str, Callable[[], SearchSpace]] = {
 }
 
 
+_LIMITED: dict[str, Callable[[int], SearchSpace]] = {"darts": DARTS, "darts_pair": DARTSPair}
+"""The spaces whose samples can be limited by multiply-adds."""
+
+_LIMIT = "?max_macs="
+
+
 def get_space(name: str) -> SearchSpace:
     """The search space that a line of text names.
 
     Args:
-        name: of a built-in space; or a YAML file that declares one (``my_space.yaml``,
+        name: of a built-in space, for the DARTS spaces also with a limit on the
+            multiply-adds of what is sampled (``darts?max_macs=600000000``); or a YAML file that declares one (``my_space.yaml``,
             see :class:`SpaceDeclaration`); or ``python:MODULE_OR_FILE.py:NAME``, a subclass
             of :class:`SearchSpace` or an instance of one, whose code is run; or any
             space's :attr:`SearchSpace.reference`.
@@ -42,6 +49,11 @@ def get_space(name: str) -> SearchSpace:
         return loaded.load_space(name)
     if name.endswith((".yaml", ".yml")):
         return DeclaredSpace.from_yaml(name)
+    head, limited, limit = name.partition(_LIMIT)
+    if limited and head in _LIMITED:
+        if not (limit.isascii() and limit.isdecimal() and int(limit) > 0):
+            raise InputError(f"max_macs must be a positive whole number of multiply-adds, got {limit!r}")
+        return _LIMITED[head](int(limit))
     own = "one of your own is FILE.yaml or python:MODULE_OR_FILE.py:NAME"
     raise InputError(f"{unknown('search space', name, SPACES)}; {own}")
 

@@ -48,6 +48,11 @@ class DARTS(SearchSpace):
     def __init__(self, max_macs: int | None = None) -> None:
         self.max_macs = max_macs
 
+    @property
+    @override
+    def reference(self) -> str:
+        return self.name if self.max_macs is None else f"{self.name}?max_macs={self.max_macs}"
+
     @override
     def enumerate(self) -> GraphBatch:
         raise InputError(f"{self.name} has {self.size:,} architectures, too many to list; sample some")

@@ -59,6 +59,11 @@ class DARTSPair(SearchSpace):
     def __init__(self, max_macs: int | None = None) -> None:
         self.max_macs = max_macs
 
+    @property
+    @override
+    def reference(self) -> str:
+        return self.name if self.max_macs is None else f"{self.name}?max_macs={self.max_macs}"
+
     def join(self, normal: GraphBatch, reduce: GraphBatch) -> GraphBatch:
         """Architectures from N normal cells and N reduction cells of the DARTS space.
 
