@@ -33,10 +33,10 @@ def get_space(name: str) -> SearchSpace:
 
     Args:
         name: of a built-in space, for the DARTS spaces also with a limit on the
-            multiply-adds of what is sampled (``darts?max_macs=600000000``); or a YAML file that declares one (``my_space.yaml``,
-            see :class:`SpaceDeclaration`); or ``python:MODULE_OR_FILE.py:NAME``, a subclass
-            of :class:`SearchSpace` or an instance of one, whose code is run; or any
-            space's :attr:`SearchSpace.reference`.
+            multiply-adds of what is sampled (``darts?max_macs=600000000``); or a YAML
+            file that declares one (``my_space.yaml``, see :class:`SpaceDeclaration`); or
+            ``python:MODULE_OR_FILE.py:NAME``, a subclass of :class:`SearchSpace` or an
+            instance of one, whose code is run; or any space's :attr:`SearchSpace.reference`.
 
     Raises:
         InputError: there is no such space, or what declares it is wrong.
