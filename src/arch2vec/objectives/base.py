@@ -34,6 +34,12 @@ class Objective(ABC):
     """The name of the space whose architectures it takes, None for any."""
     description: str
     """One line that says what the numbers are: data set, splits, epochs, seeds."""
+    signal_split: str = "validation"
+    """The data that :attr:`Outcome.validation` was measured on: ``validation``, or ``test`` where there is no other."""
+    note: str = ""
+    """One line that every output has to show: what is estimated, what is no training, which signal is test data."""
+    fidelities: tuple[int, ...] = ()
+    """The training epochs to choose from, ascending; empty where there is no choice or any number will do."""
 
     @abstractmethod
     def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:

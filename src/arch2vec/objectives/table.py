@@ -11,9 +11,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,18 +20,16 @@ from typing_extensions import override
 from arch2vec.errors import InputError
 from arch2vec.fingerprints import fingerprint
 from arch2vec.graphs import GraphBatch
-from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.objectives.columns import column_names, find_column, listed, read_columns
+from arch2vec.objectives.lookup import LookupObjective
+from arch2vec.objectives.view import TableView
 from arch2vec.spaces import SPACES, SearchSpace, get_space
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 _ARCHITECTURE_COLUMNS = ("architecture", "arch_str")
 _TRIED = 100  # rows looked at for one that tells the space
 
 
-class TableObjective(Objective):
+class TableObjective(LookupObjective):
     """Looks architectures up in a table of results.
 
     Values are percent. A validation or test column that lies within [0, 1] as
@@ -98,62 +94,33 @@ class TableObjective(Objective):
 
         if space is None:
             space = _find_space(path, texts)
-        self._space: SearchSpace = get_space(space) if isinstance(space, str) else space
-        self.space = self._space.name
-        graphs = _parse(path, self._space, texts)
-        self.architectures = self._space.format(graphs)
-        self._rows = {architecture: row for row, architecture in enumerate(self.architectures)}
-        self._fingerprints = fingerprint(graphs)
-        self._order = np.argsort(self._fingerprints, kind="stable")
+        table_space = get_space(space) if isinstance(space, str) else space
+        super().__init__(table_space, _parse(path, table_space, texts))
         _refuse_repeats(path, self.architectures, self._fingerprints, self._order)
         if not partial:
-            _require_all(path, self._space, self._fingerprints)
+            _require_all(path, table_space, self._fingerprints)
 
-        self._validation, validation_unit = _percent(columns[validation], scale)
-        self.optimum = float(self._validation.max())
-        notes = [f"validation {validation} ({validation_unit})"]
-        self._test: NDArray[np.float64] | None = None
+        signal, unit = _percent(columns[validation], scale)
+        notes = [f"validation {validation} ({unit})"]
+        reported = np.full(len(texts), np.nan)
         if test is not None:
-            self._test, test_unit = _percent(columns[test], scale)
-            notes.append(f"test {test} ({test_unit})")
-        self._cost_s = np.zeros(len(texts))
+            reported, unit = _percent(columns[test], scale)
+            notes.append(f"test {test} ({unit})")
+        cost_s = np.zeros(len(texts))
         if cost is not None:
-            self._cost_s = _seconds(path, cost, columns[cost] * cost_scale, self.architectures)
+            cost_s = _seconds(path, cost, columns[cost] * cost_scale, self.architectures)
             notes.append(f"cost {cost_scale:g} x {cost} s")
         else:
             notes.append("no cost (0 s)")
+        self._columns = TableView(signal, reported, cost_s)
         self.name = name or re.sub(r"[^\w.-]+", "_", f"{path.stem}-{validation}")
         self.description = f"{path.name}, {len(texts):,} {self.space} architectures: {', '.join(notes)}"
 
-    def __len__(self) -> int:
-        return len(self.architectures)
-
     @override
-    def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:
+    def columns(self, fidelity: int | None = None) -> TableView:
         if fidelity is not None:
             raise InputError(f"objective {self.name} has one fidelity, that of its columns; {fidelity} is not offered")
-        row = self._row_of(architecture)
-        test = None if self._test is None else float(self._test[row])
-        return Outcome(float(self._validation[row]), test, float(self._cost_s[row]))
-
-    def _row_of(self, architecture: str) -> int:
-        if architecture in self._rows:
-            return self._rows[architecture]
-        wanted = fingerprint(self._space.parse([architecture]))[0]
-        place = int(np.searchsorted(self._fingerprints, wanted, sorter=self._order))
-        if place == len(self) or self._fingerprints[self._order[place]] != wanted:
-            raise InputError(f"{architecture!r} is not among the {len(self):,} architectures of objective {self.name}")
-        return int(self._order[place])
-
-    @cached_property
-    def frame(self) -> pd.DataFrame:
-        """The table as it is used, for reports: architecture, validation, test (where there is one), cost_s."""
-        import pandas as pd
-
-        columns: dict[str, object] = {"architecture": self.architectures, "validation": self._validation}
-        if self._test is not None:
-            columns["test"] = self._test
-        return pd.DataFrame({**columns, "cost_s": self._cost_s})
+        return self._columns
 
 
 def _architecture_column(path: Path, named: str | None, names: Sequence[str]) -> str:
