@@ -41,6 +41,7 @@ class InterruptedRunError(Exception):
 @pytest.mark.parametrize(
     ("name", "protocol", "epoch"),
     [
+        ("arch2vec", "cosine", 2),
         ("arch2vec", "paper", 1),
         ("arch2vec", "paper", 2),
         ("arch2vec", "paper", 3),
@@ -52,7 +53,9 @@ class InterruptedRunError(Exception):
     ],
 )
 def test_resumed_training_ends_bit_for_bit_the_same(tmp_path: Path, name: str, protocol: str, epoch: int) -> None:
-    config = replace(CONFIG, model=ModelConfig(name, hidden=32), protocol=protocol)
+    config = replace(CONFIG, model=ModelConfig(name, hidden=32))
+    changes: dict[str, Any] = {"schedule": "cosine"} if protocol == "cosine" else {"protocol": protocol}
+    config = replace(config, **changes)
     whole = train(tmp_path / "whole", config)
 
     def interrupt(at: Progress) -> None:
@@ -92,6 +95,23 @@ def test_loss_falls_and_training_mode_follows_the_protocol() -> None:
         running[protocol] = torch.equal(short.model.state_dict()[name], longer.model.state_dict()[name])
     # The release freezes batch-norm statistics after its first epoch.
     assert running == {"paper": False, "release": True}
+
+
+def test_the_cosine_schedule_goes_from_the_learning_rate_to_zero(monkeypatch: pytest.MonkeyPatch) -> None:
+    used: list[float] = []
+    original = torch.optim.Adam.step
+
+    def step(self: torch.optim.Adam, closure: None = None) -> Any:
+        used.append(self.param_groups[0]["lr"])
+        return original(self, closure)
+
+    monkeypatch.setattr(torch.optim.Adam, "step", step)
+    train(None, replace(CONFIG, epochs=2, schedule="cosine", learning_rate=3e-3))
+    steps = len(used)
+    assert steps == 2 * -(-540 // 32)
+    assert used[0] == 3e-3
+    assert used[steps // 2] == pytest.approx(1.5e-3)
+    assert np.allclose(used, 3e-3 * np.cos(np.pi / 2 * np.arange(steps) / steps) ** 2)
 
 
 def test_split_is_a_partition() -> None:
@@ -233,6 +253,7 @@ def test_output_folder_that_is_a_file(tmp_path: Path) -> None:
     "wrong",
     [
         {"protocol": "mine"},
+        {"schedule": "linear"},
         {"epochs": 0},
         {"batch_size": 0},
         {"threads": 0},

@@ -8,6 +8,7 @@ an uninterrupted run would have.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, replace
@@ -66,6 +67,9 @@ PROTOCOLS: dict[str, Protocol] = {
 
 PAPER_BATCH_SIZE = 32
 
+Schedule = Literal["constant", "cosine"]
+SCHEDULES: tuple[Schedule, ...] = ("constant", "cosine")
+
 _ONE_THREAD_BELOW = 128  # graphs a batch, from which on a second thread pays
 _PRIOR_SAMPLE = 5_000  # training graphs, in random order, that the prior is estimated from: to 1 % of a deviation
 
@@ -82,7 +86,9 @@ class PretrainConfig:
             architectures' vectors decode to valid cells far more often with it.
         epochs: passes over the training split.
         batch_size: graphs a step.
-        learning_rate: of Adam.
+        learning_rate: of Adam; with a schedule, that of the first step.
+        schedule: how the learning rate goes on, ``constant`` (paper) or ``cosine``, down
+            to 0 at the last step.
         gradient_clip: largest norm of the gradient.
         sample: how many architectures to draw from the space (by ``seed``) and learn
             from, None for all of it. Spaces too large to list need one.
@@ -102,6 +108,7 @@ class PretrainConfig:
     epochs: int = 10
     batch_size: int = PAPER_BATCH_SIZE
     learning_rate: float = 1e-3
+    schedule: Schedule = "constant"
     gradient_clip: float = 5.0
     sample: int | None = None
     held_out: float = 0.1
@@ -114,6 +121,8 @@ class PretrainConfig:
             raise unknown("protocol", self.protocol, PROTOCOLS)
         if self.activation not in ACTIVATIONS:
             raise unknown("activation", self.activation, ACTIVATIONS)
+        if self.schedule not in SCHEDULES:
+            raise unknown("schedule", self.schedule, SCHEDULES)
         for name in ("epochs", "batch_size"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
@@ -300,6 +309,7 @@ class _Run:
         steps = -(-len(store) // config.batch_size)
         totals = torch.zeros(4, device=self.device)
         for step, batch in enumerate(store.batches(config.batch_size, self.order(epoch)), start=1):
+            self._set_learning_rate(epoch + (step - 1) / steps)
             losses = model.loss(batch, self.kl_weight, config.activation, self.noise)
             parameters.grad.zero_()
             losses.total.backward()  # type: ignore[no-untyped-call]
@@ -314,6 +324,12 @@ class _Run:
         if not np.isfinite(means[0]):
             raise FloatingPointError(f"training diverged in epoch {epoch + 1}: the loss is {means[0]}")
         return dict(zip(names, means, strict=True))
+
+    def _set_learning_rate(self, epochs_done: float) -> None:
+        if self.config.schedule == "cosine":
+            progress = epochs_done / self.config.epochs
+            for group in self.optimizer.param_groups:
+                group["lr"] = self.config.learning_rate * (1 + math.cos(math.pi * progress)) / 2
 
     @cached_property
     def _known(self) -> NDArray[np.uint64]:

@@ -6,18 +6,14 @@ at any moment; started again, it resumes and ends with the same result.
 
 from __future__ import annotations
 
-import os
 import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import wait
 from pathlib import Path
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from arch2vec.cli.output import pretraining_bar, print_json, print_table, progress_bar, say
 from arch2vec.errors import InputError
 from arch2vec.storage import claim, read_json, require_writable
+from arch2vec.workers import worker_pool
 
 if TYPE_CHECKING:
     from arch2vec.embedding import Embedding
@@ -80,7 +76,7 @@ def _search_all(out: Path, embedding_file: Path, trainings: int, seed: int) -> d
     total = trainings * len(METHODS)
     with (
         progress_bar("training networks") as update,
-        ProcessPoolExecutor(len(METHODS), get_context("spawn"), initializer=_end_with_parent) as pool,
+        worker_pool(len(METHODS)) as pool,
     ):
         futures = {method: pool.submit(_search_one, method, out, embedding_file, trainings, seed) for method in METHODS}
         while not all(future.done() for future in futures.values()):
@@ -88,18 +84,6 @@ def _search_all(out: Path, embedding_file: Path, trainings: int, seed: int) -> d
             time.sleep(0.5)
         update(total, total, "")
         return {method: future.result() for method, future in futures.items()}
-
-
-def _end_with_parent() -> None:
-    """Let this process end when the demo is killed, so that none goes on searching behind the next one's back."""
-    parent = parent_process()
-    assert parent is not None
-
-    def watch() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    Thread(target=watch, daemon=True).start()
 
 
 def _search_one(method: str, out: Path, embedding_file: Path, trainings: int, seed: int) -> SearchResult:

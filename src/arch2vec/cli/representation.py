@@ -45,6 +45,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--batch-size", type=int, default=32, help="graphs a step (default 32)")
     parser.add_argument("--threads", type=int, help="default: one for batches below 128, else all")
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="of Adam (default 0.001)")
+    parser.add_argument("--schedule", default="constant", help="of the learning rate: constant (default) or cosine")
 
     parser = command(
         commands, "evaluate", run_evaluate, "reconstruction accuracy, validity and uniqueness of a representation"
@@ -119,6 +120,7 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
         sample=arguments.sample,
         batch_size=arguments.batch_size,
         learning_rate=arguments.learning_rate,
+        schedule=arguments.schedule,
         threads=arguments.threads,
         seed=arguments.seed,
     )
