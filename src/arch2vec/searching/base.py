@@ -8,20 +8,29 @@ Bookkeeping is the same for every method and lives here. An architecture is
 *covered* once it, or another that computes the same function, has been
 proposed or told; covered architectures are never proposed. A *failed*
 evaluation is told as NaN: it is covered like any other and fits no model.
+
+A *fidelity* is how much an evaluation is spent on, in the objective's units
+(training epochs); None is the objective's own default. Most methods never ask
+for another. One that does may propose a covered architecture once more, the
+very same one, at a higher fidelity than every time before.
 """
 
 from __future__ import annotations
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
+
+_TRIES = 32  # random rows looked at for one that is not covered, before those are listed
 
 
 @dataclass(frozen=True)
@@ -31,10 +40,16 @@ class Candidate:
     Attributes:
         index: its row in the embedding.
         architecture: the same in the space's notation.
+        fidelity: what to evaluate it at, None for the objective's default.
     """
 
     index: int
     architecture: str
+    fidelity: int | None = None
+
+
+Proposal = int | tuple[int, int]
+"""A row of the embedding to evaluate at the default fidelity, or (row, fidelity)."""
 
 
 class SearchMethod(ABC):
@@ -57,11 +72,22 @@ class SearchMethod(ABC):
         self.embedding = embedding
         self.seed = seed
         self._rng = np.random.default_rng(seed)
-        _, self._function = np.unique(embedding.function_classes, return_inverse=True)
-        self._num_functions = int(self._function.max()) + 1 if len(embedding) else 0
+        self._function, self._num_functions = _functions(embedding)
         self._covered = np.zeros(self._num_functions, dtype=np.bool_)
+        self._num_covered = 0
         self._asked: list[int] = []
+        self._asked_at: list[int | None] = []  # their fidelities
         self._told: list[tuple[int, float]] = []
+        self._told_at: list[int | None] = []
+
+    @classmethod
+    def for_fidelities(cls, embedding: Embedding, *, seed: int, fidelities: Sequence[int]) -> Self:
+        """The method with its default settings, for an objective that offers ``fidelities`` (none: no choice).
+
+        Methods that don't use fidelities evaluate at the objective's default.
+        """
+        del fidelities
+        return cls(embedding, seed=seed)
 
     @property
     def functions(self) -> int:
@@ -71,16 +97,17 @@ class SearchMethod(ABC):
     @property
     def remaining(self) -> int:
         """How many more architectures can be proposed: the functions that are not covered."""
-        return self._num_functions - int(self._covered.sum())
+        return self._num_functions - self._num_covered
 
     @property
     def pending(self) -> list[Candidate]:
         """What was proposed and has not been told yet, in the order of proposal."""
-        told = {row for row, _ in self._told}
-        return [self._candidate(row) for row in self._asked if row not in told]
+        told = {(row, fidelity) for (row, _), fidelity in zip(self._told, self._told_at, strict=True)}
+        asked = zip(self._asked, self._asked_at, strict=True)
+        return [self._candidate(row, fidelity) for row, fidelity in asked if (row, fidelity) not in told]
 
     def ask(self, n: int = 1) -> list[Candidate]:
-        """Propose ``n`` architectures to evaluate, no two of them computing the same function.
+        """Propose ``n`` evaluations, no two of them of architectures that compute the same function.
 
         Raises:
             InputError: n is not positive, or fewer than n functions are left.
@@ -96,17 +123,34 @@ class SearchMethod(ABC):
         """
         for method in methods:
             method._require(n)
-        proposals = cls._propose(methods, n)
-        for method, rows in zip(methods, proposals, strict=True):
-            for row in rows:
+        asked: list[list[Candidate]] = []
+        for method, proposals in zip(methods, cls._propose(methods, n), strict=True):
+            pairs = [(proposal, None) if isinstance(proposal, int) else proposal for proposal in proposals]
+            asked.append([method._candidate(row, fidelity) for row, fidelity in pairs])
+            for row, fidelity in pairs:
                 method._asked.append(row)
-                method._covered[method._function[row]] = True
-        return [[method._candidate(row) for row in rows] for method, rows in zip(methods, proposals, strict=True)]
+                method._asked_at.append(fidelity)
+                method._cover(row)
+        return asked
 
     @classmethod
     @abstractmethod
-    def _propose(cls, methods: Sequence[Self], n: int) -> list[list[int]]:
-        """Rows of ``n`` architectures for each method, none covered, no two of the same function."""
+    def _propose(cls, methods: Sequence[Self], n: int) -> Sequence[Sequence[Proposal]]:
+        """``n`` proposals for each method, no two of the same function.
+
+        None is covered, but for one at a higher fidelity than all evaluations
+        of the same architecture before.
+        """
+
+    def _learn(self, row: int, value: float, fidelity: int | None) -> None:  # noqa: B027
+        """Take one evaluation in, after it has been noted; NaN is a failure. By default there is nothing to do.
+
+        A method that keeps what it has learnt must arrive at the same by :meth:`_forget`
+        and being told all again in the same order: that is how its state is loaded.
+        """
+
+    def _forget(self) -> None:  # noqa: B027
+        """Go back to knowing of no evaluation."""
 
     def tell(self, candidates: Sequence[Candidate], values: Iterable[float]) -> None:
         """Take note of evaluations, whether this method proposed them or not.
@@ -125,13 +169,15 @@ class SearchMethod(ABC):
             raise InputError(f"{len(candidates)} candidates need as many values, got {len(numbers)}")
         for candidate, value in zip(candidates, numbers, strict=True):
             self._check(candidate)
-            if np.isinf(value):
+            if math.isinf(value):
                 raise InputError(
                     f"the value of {candidate.architecture!r} is {value}; give a finite one, or NaN for a failure"
                 )
         for candidate, value in zip(candidates, numbers, strict=True):
             self._told.append((candidate.index, value))
-            self._covered[self._function[candidate.index]] = True
+            self._told_at.append(candidate.fidelity)
+            self._cover(candidate.index)
+            self._learn(candidate.index, value, candidate.fidelity)
 
     def candidate(self, architecture: str) -> Candidate:
         """The candidate of an architecture, to tell what was evaluated elsewhere.
@@ -142,13 +188,19 @@ class SearchMethod(ABC):
         return self._candidate(self.embedding.index_of(architecture))
 
     def state_dict(self) -> dict[str, Any]:
-        """Everything needed to go on from here, as plain JSON (a failure's NaN becomes null)."""
+        """Everything needed to go on from here, as plain JSON (a failure's NaN becomes null).
+
+        ``asked`` are rows, ``told`` pairs of a row and a value; those of other fidelities
+        than the default have the fidelity as one element more.
+        """
+        asked = zip(self._asked, self._asked_at, strict=True)
+        told = zip(self._told, self._told_at, strict=True)
         return {
             "method": self.name,
             "seed": self.seed,
             "rng": self._rng.bit_generator.state,
-            "asked": list(self._asked),
-            "told": [[row, None if np.isnan(value) else value] for row, value in self._told],
+            "asked": [row if fidelity is None else [row, fidelity] for row, fidelity in asked],
+            "told": [_told_entry(row, value, fidelity) for (row, value), fidelity in told],
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -163,21 +215,34 @@ class SearchMethod(ABC):
             seed = int(state["seed"])
             rng = np.random.default_rng(seed)
             rng.bit_generator.state = state["rng"]
-            asked = [int(row) for row in state["asked"]]
-            told = [(int(row), float("nan") if value is None else float(value)) for row, value in state["told"]]
+            asked = [_with_fidelity(entry if isinstance(entry, list) else [entry], 1) for entry in state["asked"]]
+            told = [_with_fidelity(entry, 2) for entry in state["told"]]
+            asked_rows = [int(row) for (row,), _ in asked]
+            told_pairs = [(int(row), math.nan if value is None else float(value)) for (row, value), _ in told]
         except (KeyError, TypeError, ValueError) as error:
             raise InputError(f"damaged state of method {self.name!r}: {type(error).__name__} {error}") from error
-        rows = np.array([*asked, *(row for row, _ in told)], dtype=np.int64)
+        rows = np.array([*asked_rows, *(row for row, _ in told_pairs)], dtype=np.int64)
         if ((rows < 0) | (rows >= len(self.embedding))).any():
             raise InputError(
                 f"the state of method {self.name!r} names rows beyond the embedding's {len(self.embedding):,}"
             )
-        self.seed, self._rng, self._asked, self._told = seed, rng, asked, told
+        self.seed, self._rng, self._asked, self._told = seed, rng, asked_rows, told_pairs
+        self._asked_at, self._told_at = ([fidelity for _, fidelity in entries] for entries in (asked, told))
         self._covered = np.zeros(self._num_functions, dtype=np.bool_)
         self._covered[self._function[rows]] = True
+        self._num_covered = int(self._covered.sum())
+        self._forget()
+        for (row, value), fidelity in zip(self._told, self._told_at, strict=True):
+            self._learn(row, value, fidelity)
 
-    def _candidate(self, row: int) -> Candidate:
-        return Candidate(row, self.embedding.architectures[row])
+    def _candidate(self, row: int, fidelity: int | None = None) -> Candidate:
+        return Candidate(row, self.embedding.architectures[row], fidelity)
+
+    def _cover(self, row: int) -> None:
+        function = self._function[row]
+        if not self._covered[function]:
+            self._covered[function] = True
+            self._num_covered += 1
 
     def _uncovered(self, besides: Sequence[int] = ()) -> NDArray[np.int64]:
         """Rows whose function is not covered, nor that of any row in ``besides``, ascending."""
@@ -189,8 +254,17 @@ class SearchMethod(ABC):
         """``n`` rows, each uniform over what the earlier ones leave uncovered."""
         rows: list[int] = []
         for _ in range(n):
-            rows.append(int(self._rng.choice(self._uncovered(besides=rows))))
+            rows.append(self._draw_besides(rows))
         return rows
+
+    def _draw_besides(self, rows: Sequence[int]) -> int:
+        """A row, uniform over those whose function is not covered, nor that of any of ``rows``."""
+        taken = {int(self._function[row]) for row in rows}
+        for _ in range(_TRIES):  # listing what is left takes as long as thousands of tries in a large space
+            row = int(self._rng.integers(len(self.embedding)))
+            if not self._covered[self._function[row]] and int(self._function[row]) not in taken:
+                return row
+        return int(self._rng.choice(self._uncovered(besides=rows)))
 
     def _require(self, n: int) -> None:
         if n < 1:
@@ -208,3 +282,28 @@ class SearchMethod(ABC):
                 f"row {candidate.index} of the embedding is not {candidate.architecture!r}; "
                 "make candidates with the method's candidate()"
             )
+
+
+_FUNCTIONS: WeakKeyDictionary[Embedding, tuple[NDArray[np.int64], int]] = WeakKeyDictionary()
+
+
+def _functions(embedding: Embedding) -> tuple[NDArray[np.int64], int]:
+    """(N,) the number of each architecture's function, from 0, and how many there are; worked out once."""
+    if embedding not in _FUNCTIONS:
+        different, numbers = np.unique(embedding.function_classes, return_inverse=True)
+        _FUNCTIONS[embedding] = numbers.astype(np.int64), len(different)
+    return _FUNCTIONS[embedding]
+
+
+def _told_entry(row: int, value: float, fidelity: int | None) -> list[int | float | None]:
+    entry: list[int | float | None] = [row, None if math.isnan(value) else value]
+    return entry if fidelity is None else [*entry, fidelity]
+
+
+def _with_fidelity(entry: Sequence[Any], length: int) -> tuple[Sequence[Any], int | None]:
+    """An entry of a stored state without its fidelity, and the fidelity."""
+    if len(entry) == length:
+        return entry, None
+    if len(entry) != length + 1:
+        raise ValueError(f"{entry!r} is no entry")
+    return entry[:length], int(entry[length])

@@ -55,13 +55,13 @@ def check_budget(limits: Limits, method: SearchMethod) -> None:
 
 
 def evaluate(objective: Objective, candidate: Candidate, earlier: Sequence[Trial]) -> Trial:
-    """Evaluate a candidate, as the next trial after ``earlier``. Its ``method_s`` is 0.
+    """Evaluate a candidate at its fidelity, as the next trial after ``earlier``. Its ``method_s`` is 0.
 
     Raises:
         InputError: the objective refused the architecture, or gave an accuracy or a
-            cost that cannot be.
+            cost that cannot be; or it does not offer the fidelity.
     """
-    outcome = objective.evaluate(candidate.architecture)
+    outcome = objective.evaluate(candidate.architecture, candidate.fidelity)
     validation, cost = float(outcome.validation), float(outcome.cost_s)
     test = None if outcome.test is None or math.isnan(outcome.test) else float(outcome.test)
     if math.isinf(validation) or not (math.isfinite(cost) and cost >= 0):
@@ -79,4 +79,5 @@ def evaluate(objective: Objective, candidate: Candidate, earlier: Sequence[Trial
         cumulative_cost_s=(earlier[-1].cumulative_cost_s if earlier else 0.0) + cost,
         method_s=0.0,
         extra={name: float(value) for name, value in outcome.extra.items()},
+        fidelity=candidate.fidelity,
     )

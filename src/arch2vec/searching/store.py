@@ -97,7 +97,7 @@ class StudyFile:
         for number, trial in enumerate(trials, start=1):
             if trial.number != number or trial.index >= len(known) or known[trial.index] != trial.architecture:
                 raise InputError(f"{self.path} is damaged: trial {number} is not one of this embedding")
-        if told != [[trial.index, _value(trial)] for trial in trials]:
+        if told != [_told(trial) for trial in trials]:
             raise InputError(f"{self.path} is damaged: its search method knows of other evaluations than its trials")
         try:
             method.load_state_dict(state)
@@ -118,6 +118,12 @@ def _to_json(trial: Trial) -> dict[str, Any]:
     return asdict(trial) | {"validation": _value(trial), "extra": dict(trial.extra)}
 
 
+def _told(trial: Trial) -> list[int | float | None]:
+    """A trial as the state of a search method tells of it."""
+    entry = [trial.index, _value(trial)]
+    return entry if trial.fidelity is None else [*entry, trial.fidelity]
+
+
 def _value(trial: Trial) -> float | None:
     return None if trial.failed else trial.validation
 
@@ -133,4 +139,6 @@ def _from_json(entry: Mapping[str, Any]) -> Trial:
         cumulative_cost_s=float(entry["cumulative_cost_s"]),
         method_s=float(entry["method_s"]),
         extra={str(name): float(value) for name, value in entry["extra"].items()},
+        # Studies from before there were fidelities do not name it.
+        fidelity=None if entry.get("fidelity") is None else int(entry["fidelity"]),
     )

@@ -11,11 +11,10 @@ from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.searching import get_method
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget, evaluate
-from arch2vec.searching.many import run_many, summarise
 from arch2vec.searching.store import StudyConfig, StudyFile, embedding_digest
 from arch2vec.searching.trials import Limits, SearchResult, Trial
 
-__all__ = ["SearchResult", "Trial", "run_many", "search", "summarise"]
+__all__ = ["SearchResult", "Trial", "search"]
 
 
 def search(
@@ -57,7 +56,7 @@ def search(
     if batch < 1:
         raise InputError(f"a batch holds at least 1 architecture, got {batch}")
     target = as_objective(objective, embedding)
-    searcher = get_method(method)(embedding, seed=seed)
+    searcher = get_method(method).for_fidelities(embedding, seed=seed, fidelities=target.fidelities)
     check_budget(limits, searcher)
     trials: list[Trial] = []
     file: StudyFile | None = None

@@ -29,6 +29,7 @@ class Trial:
         method_s: what the search method itself took to propose it and to take
             note of it, seconds of this machine. Not compared for equality.
         extra: further numbers of the objective.
+        fidelity: what it was evaluated at, None for the objective's default.
     """
 
     number: int
@@ -40,11 +41,25 @@ class Trial:
     cumulative_cost_s: float
     method_s: float = field(compare=False)
     extra: Mapping[str, float] = field(default_factory=dict)
+    fidelity: int | None = None
 
     @property
     def failed(self) -> bool:
         """Whether the evaluation gave no value."""
         return math.isnan(self.validation)
+
+    def beats(self, incumbent: Trial | None) -> bool:
+        """Whether it takes the place of the best of the trials before it.
+
+        The incumbent is the trial of highest validation accuracy among those of the
+        highest fidelity at which any has succeeded so far, the first of equal ones:
+        accuracies of different fidelities are not compared. The objective's
+        default counts as its highest.
+        """
+        if self.failed or incumbent is None:
+            return not self.failed
+        own, other = (math.inf if trial.fidelity is None else trial.fidelity for trial in (self, incumbent))
+        return own > other or (own == other and self.validation > incumbent.validation)
 
 
 @dataclass(frozen=True)
@@ -95,15 +110,17 @@ class SearchResult:
 
     @property
     def best(self) -> Trial:
-        """The trial of highest validation accuracy, the first of equal ones.
+        """The trial of highest validation accuracy at the highest fidelity; see :meth:`Trial.beats`.
 
         Raises:
             InputError: no evaluation succeeded.
         """
-        succeeded = [trial for trial in self.trials if not trial.failed]
-        if not succeeded:
+        best: Trial | None = None
+        for trial in self.trials:
+            best = trial if trial.beats(best) else best
+        if best is None:
             raise InputError(f"none of the {len(self.trials)} evaluations succeeded")
-        return max(succeeded, key=lambda trial: trial.validation)
+        return best
 
     @property
     def evaluations(self) -> int:
@@ -120,15 +137,17 @@ class SearchResult:
 
         Columns: ``evaluation`` (1, 2, ...), ``architecture``, ``validation``,
         ``test``, ``cost_s``, ``cumulative_cost_s``, ``method_s``,
-        ``best_validation`` (the highest so far) and ``best_test`` (the test
-        accuracy of the architecture that has it). Missing numbers are NaN.
+        ``best_validation`` (of the best trial so far, see :meth:`Trial.beats`;
+        it falls where a higher fidelity is seen for the first time), ``best_test``
+        (the test accuracy of the same trial) and ``fidelity`` (NaN for the objective's
+        default). Missing numbers are NaN.
         """
         import pandas as pd
 
         rows = []
         best: Trial | None = None
         for trial in self.trials:
-            if not trial.failed and (best is None or trial.validation > best.validation):
+            if trial.beats(best):
                 best = trial
             rows.append(
                 {
@@ -141,6 +160,7 @@ class SearchResult:
                     "method_s": trial.method_s,
                     "best_validation": _number(best.validation if best else None),
                     "best_test": _number(best.test if best else None),
+                    "fidelity": _number(trial.fidelity),
                 }
             )
         return pd.DataFrame(rows)
