@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from arch2vec.encodings import ENCODINGS, adjacency_one_hot, path_encoding, short_path_encoding
 from arch2vec.graphs import GraphBatch
-from arch2vec.spaces import DARTS, DeclaredSpace, NASBench101, NASBench201, SearchSpace, SpaceDeclaration
+from arch2vec.spaces import DARTS, DARTSPair, DeclaredSpace, NASBench101, NASBench201, SearchSpace, SpaceDeclaration
 from arch2vec.spaces.nasbench201 import OPERATIONS
 from graph_strategies import relabelled
 from one_line import error_of
@@ -20,56 +20,65 @@ from one_line import error_of
 SMALL_FREE = DeclaredSpace(
     SpaceDeclaration(name="small", operations=("a", "b"), carries="vertices", vertices=5, max_edges=6, max_in_degree=3)
 )
-SPACES: list[SearchSpace] = [NASBench101(), NASBench201(), DARTS(), SMALL_FREE]
+SPACES: list[SearchSpace] = [NASBench101(), NASBench201(), DARTS(), DARTSPair(), SMALL_FREE]
 
 
-def paths_of(ops: list[int], edges: np.ndarray, inputs: tuple[int, ...]) -> Iterator[tuple[int, tuple[int, ...]]]:
-    """The (input operation, operations) of every path to the last vertex, one graph, by plain recursion."""
+Path = tuple[int, int, tuple[int, ...]]
+
+
+def paths_of(ops: list[int], edges: np.ndarray, inputs: tuple[int, ...]) -> Iterator[Path]:
+    """The (output operation, input operation, operations) of every path of one graph, by plain recursion."""
 
     def walk(vertex: int, so_far: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
-        if vertex == len(ops) - 1:
-            yield so_far[:-1]
-            return
+        if not edges[vertex].any():
+            yield so_far
         for following in np.flatnonzero(edges[vertex]).tolist():
             yield from walk(following, (*so_far, ops[following]))
 
     for start in inputs:
         for path in walk(start, ()):
-            yield ops[start], path
+            yield path[-1], ops[start], path[:-1]
 
 
-def slow_path_encoding(graphs: GraphBatch, inputs: tuple[int, ...], alphabet: list[int], lengths: range) -> np.ndarray:
-    listed = [
-        (start, path) for length in lengths for start in inputs for path in itertools.product(alphabet, repeat=length)
-    ]
+def slow_path_encoding(
+    graphs: GraphBatch, inputs: tuple[int, ...], outputs: list[int], alphabet: list[int], lengths: range
+) -> np.ndarray:
+    listed: list[Path] = []
+    for length in lengths:
+        starts = sorted({int(graphs.ops[0, vertex]) for vertex in inputs})
+        listed += itertools.product(outputs, starts, itertools.product(alphabet, repeat=length))
     column = {key: number for number, key in enumerate(listed)}
     encoded = np.zeros((len(graphs), len(column)), dtype=np.float32)
     for row in range(len(graphs)):
         count = int(graphs.mask[row].sum())
         for key in paths_of(graphs.ops[row, :count].tolist(), graphs.adjacency[row, :count, :count], inputs):
-            if len(key[1]) in lengths:
+            if len(key[2]) in lengths:
                 encoded[row, column[key]] = 1
     return encoded
 
 
+DARTS_OPERATIONS = [3, 4, 5, 6, 7, 8, 9]
+
+
 @pytest.mark.parametrize(
-    ("space", "inputs", "alphabet", "lengths"),
+    ("space", "inputs", "outputs", "alphabet", "lengths"),
     [
-        (NASBench101(), (0,), [1, 2, 3], range(6)),
-        (NASBench201(), (0,), [1, 2, 3, 4, 5], range(1, 4)),
-        (DARTS(), (0, 1), [3, 4, 5, 6, 7, 8, 9], range(1, 5)),
-        (SMALL_FREE, (0,), [1, 2], range(4)),
+        (NASBench101(), (0,), [4], [1, 2, 3], range(6)),
+        (NASBench201(), (0,), [6], [1, 2, 3, 4, 5], range(1, 4)),
+        (DARTS(), (0, 1), [10], DARTS_OPERATIONS, range(1, 5)),
+        (DARTSPair(), (0, 1, 11, 12), [10, 11], DARTS_OPERATIONS, range(1, 4)),
+        (SMALL_FREE, (0,), [3], [1, 2], range(4)),
     ],
     ids=lambda value: getattr(value, "name", ""),
 )
 def test_paths_are_those_of_plain_recursion(
-    space: SearchSpace, inputs: tuple[int, ...], alphabet: list[int], lengths: range
+    space: SearchSpace, inputs: tuple[int, ...], outputs: list[int], alphabet: list[int], lengths: range
 ) -> None:
     graphs = space.sample(min(300, space.size or 300), np.random.default_rng(1))
-    expected = slow_path_encoding(graphs, inputs, alphabet, lengths)
+    expected = slow_path_encoding(graphs, inputs, outputs, alphabet, lengths)
     np.testing.assert_array_equal(path_encoding(graphs, space), expected)
     for longest in lengths[1:]:
-        shorter = slow_path_encoding(graphs, inputs, alphabet, range(lengths[0], longest + 1))
+        shorter = slow_path_encoding(graphs, inputs, outputs, alphabet, range(lengths[0], longest + 1))
         np.testing.assert_array_equal(path_encoding(graphs, space, longest), shorter)
         np.testing.assert_array_equal(shorter, expected[:, : shorter.shape[1]])
 
@@ -83,6 +92,7 @@ def test_sizes_are_those_of_the_literature() -> None:
     assert sizes["nasbench101"] == [21 + 5 * 3, sum(3**i for i in range(6))] == [36, 364]
     assert sizes["nasbench201"] == [6 * 5, 5 + 25 + 125]
     assert sizes["darts"] == [2 * (1 + 1 + 2 + 2 + 3 + 3 + 4 + 4) + 8 * 7, 2 * (7 + 49 + 343 + 2401)]
+    assert sizes["darts_pair"] == [2 * 96, 2 * 2 * (7 + 49 + 343)]
     assert short_path_encoding(graphs["nasbench101"], NASBench101()).shape[1] == 1 + 3 + 9 + 27
 
 

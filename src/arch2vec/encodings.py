@@ -41,7 +41,10 @@ class Layout:
         edges: the entries (i, j) of the adjacency matrix that are not the same everywhere.
         labels: the (vertex, operation) pairs that some architectures have and others
             don't.
-        starts: operations of the vertices that paths start from (inputs).
+        starts: operations of the vertices that paths start from, those without
+            predecessor (inputs).
+        ends: operations of the vertices that paths end at, those without successor
+            (outputs).
         alphabet: operations on paths.
         shortest: how many operations the shortest path of any architecture has.
         longest: and the longest.
@@ -50,6 +53,7 @@ class Layout:
     edges: tuple[tuple[int, int], ...]
     labels: tuple[tuple[int, int], ...]
     starts: tuple[int, ...]
+    ends: tuple[int, ...]
     alphabet: tuple[int, ...]
     shortest: int
     longest: int
@@ -57,7 +61,7 @@ class Layout:
     def num_paths(self, longest: int) -> int:
         """How many different paths of up to ``longest`` operations there can be."""
         lengths = range(self.shortest, longest + 1)
-        return len(self.starts) * sum(len(self.alphabet) ** length for length in lengths)
+        return len(self.starts) * len(self.ends) * sum(len(self.alphabet) ** length for length in lengths)
 
 
 def layout(space: SearchSpace) -> Layout:
@@ -84,14 +88,14 @@ def _find_layout(space: SearchSpace) -> Layout:
     for vertex in range(graphs.num_vertices):
         counts = np.bincount(graphs.ops[:, vertex], minlength=PADDING + 1)[: space.num_operations]
         labels += [(vertex, int(code)) for code in np.flatnonzero((counts > 0) & (counts < len(graphs)))]
-    is_start = graphs.mask & ~graphs.adjacency.any(axis=1)
-    on_path = graphs.mask & ~is_start
-    on_path[:, -1] = False
+    is_start, is_end = _starts_and_ends(graphs)
+    on_path = graphs.mask & ~is_start & ~is_end
     shortest, longest = _path_lengths(graphs)
     return Layout(
         edges=tuple((int(i), int(j)) for i, j in np.argwhere(has_edge)),
         labels=tuple(labels),
         starts=tuple(np.unique(graphs.ops[is_start]).tolist()),
+        ends=tuple(np.unique(graphs.ops[is_end]).tolist()),
         alphabet=tuple(np.unique(graphs.ops[on_path]).tolist()),
         shortest=shortest,
         longest=longest,
@@ -124,11 +128,13 @@ def adjacency_one_hot(graphs: GraphBatch, space: SearchSpace) -> NDArray[np.floa
 def path_encoding(graphs: GraphBatch, space: SearchSpace, longest: int | None = None) -> NDArray[np.float32]:
     """(N, D) one column a sequence of operations, 1 where it is on a path from an input to the output.
 
-    Shorter sequences first, then by the operations' codes, so that a truncated
-    encoding is the beginning of a longer one. Where a space has several inputs,
-    the input is the first symbol of a sequence, so that each has its own columns.
-    D is 364 on NAS-Bench-101 (0 to 5 of 3 operations), 155 on NAS-Bench-201 (1 to 3 of
-    5, ``none`` among them) and 5,600 on DARTS (two inputs, 1 to 4 of 7).
+    Shorter sequences first, so that a truncated encoding is the beginning of a
+    longer one, then by the operations' codes. Where a space has several inputs
+    or outputs, each pair of them has its own columns: they come before the operations
+    in that order, outputs first. D is 364 on NAS-Bench-101 (0 to 5 of 3 operations),
+    155 on NAS-Bench-201 (1 to 3 of 5, ``none`` among them), 5,600 on DARTS (two inputs, 1
+    to 4 of 7) and 1,596 on its pairs of cells (two inputs to two outputs, 1 to 3 of 7, as
+    paths of 4 would be too many).
 
     Args:
         graphs: N architectures.
@@ -154,7 +160,6 @@ def path_encoding(graphs: GraphBatch, space: SearchSpace, longest: int | None = 
             f"paths of up to {longest} operations would be {width:,} columns on {space.name}, not 1 to {MAX_PATHS:,}; "
             f"its paths have {columns.shortest} to {columns.longest}"
         )
-    graphs = _output_last(graphs)
     encoded = np.zeros((len(graphs), width), dtype=np.float32)
     for start in range(0, len(graphs), _CHUNK):
         part = slice(start, start + _CHUNK)
@@ -178,7 +183,7 @@ ENCODINGS: Mapping[str, Encoding] = {
 
 
 class _Paths:
-    """Marks the paths of graphs whose output is the last vertex, all graphs at once.
+    """Marks the paths of all graphs at once.
 
     Walks the tree of increasing vertex sequences; at each node it keeps the
     rows of the graphs that have this path, so that the work is the number of
@@ -187,31 +192,40 @@ class _Paths:
 
     def __init__(self, graphs: GraphBatch, columns: Layout, longest: int, out: NDArray[np.float32]) -> None:
         self._adjacency = np.ascontiguousarray(graphs.adjacency.transpose(1, 2, 0))  # (V, V, n)
-        self._starts = _positions(columns.starts)[graphs.ops].T  # (V, n), -1 where not among them
-        self._symbols = _positions(columns.alphabet)[graphs.ops].T
+        is_start, is_end = (flags.T for flags in _starts_and_ends(graphs))
+        self._starts = np.where(is_start, _positions(columns.starts)[graphs.ops].T, -1)  # (V, n), -1 where it is none
+        self._ends = np.where(is_end, _positions(columns.ends)[graphs.ops].T, -1)
+        self._symbols = np.where(is_start | is_end, -1, _positions(columns.alphabet)[graphs.ops].T)
         self._columns, self._longest, self._out = columns, longest, out
-        # A path of some length belongs at first[length] + its code.
+        # Paths of each length come after the shorter ones; `stride` of them have the same end.
         self._first = {length: columns.num_paths(length - 1) for length in range(columns.shortest, longest + 1)}
+        self._stride = {length: len(columns.starts) * len(columns.alphabet) ** length for length in self._first}
 
     def mark(self) -> None:
-        is_start = (self._starts >= 0) & ~self._adjacency.any(axis=0)
-        for vertex in range(len(is_start) - 1):
-            rows = np.flatnonzero(is_start[vertex])
-            self._walk(vertex, 0, rows, self._starts[vertex, rows])
+        for vertex, start in enumerate(self._starts):
+            rows = np.flatnonzero(start >= 0)
+            self._walk(vertex, 0, rows, start[rows])
 
     def _walk(self, vertex: int, length: int, rows: NDArray[np.intp], codes: NDArray[np.int64]) -> None:
-        last = len(self._adjacency) - 1
-        if length in self._first:
-            ends = self._adjacency[vertex, last, rows]
-            self._out[rows[ends], self._first[length] + codes[ends]] = 1
-        if length == self._longest:
-            return
-        for following in range(vertex + 1, last):
-            symbols = self._symbols[following, rows]
-            goes_on = self._adjacency[vertex, following, rows] & (symbols >= 0)
-            if goes_on.any():
-                longer = codes[goes_on] * len(self._columns.alphabet) + symbols[goes_on]
-                self._walk(following, length + 1, rows[goes_on], longer)
+        """Continue the paths of ``length`` operations that end at ``vertex`` so far, one of each of the ``rows``."""
+        for following in range(vertex + 1, len(self._adjacency)):
+            connected = self._adjacency[vertex, following, rows]
+            if not connected.any():
+                continue
+            reached, so_far = rows[connected], codes[connected]
+            end, symbol = self._ends[following, reached], self._symbols[following, reached]
+            if length in self._first:
+                column = self._first[length] + end * self._stride[length] + so_far
+                self._out[reached[end >= 0], column[end >= 0]] = 1
+            goes_on = symbol >= 0
+            if length < self._longest and goes_on.any():
+                longer = so_far * len(self._columns.alphabet) + symbol
+                self._walk(following, length + 1, reached[goes_on], longer[goes_on])
+
+
+def _starts_and_ends(graphs: GraphBatch) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
+    """(N, V) each: the vertices without predecessor, and those without successor."""
+    return graphs.mask & ~graphs.adjacency.any(axis=1), graphs.mask & ~graphs.adjacency.any(axis=2)
 
 
 def _positions(codes: tuple[int, ...]) -> NDArray[np.int64]:
@@ -236,15 +250,14 @@ def _output_last(graphs: GraphBatch) -> GraphBatch:
 
 
 def _path_lengths(graphs: GraphBatch) -> tuple[int, int]:
-    """Operations between input and output on the shortest and the longest path of any graph."""
-    n, v = graphs.ops.shape
-    shortest, longest = np.full((n, v), v), np.full((n, v), -1)
-    is_start = graphs.mask & ~graphs.adjacency.any(axis=1)
-    shortest[is_start] = longest[is_start] = 0
+    """Operations between an input and an output on the shortest and the longest path of any graph."""
+    v = graphs.num_vertices
+    is_start, is_end = _starts_and_ends(graphs)
+    shortest, longest = np.where(is_start, 0, v), np.where(is_start, 0, -v)
     for vertex in range(1, v):
         reads = graphs.adjacency[:, :vertex, vertex]
         near = np.where(reads, shortest[:, :vertex] + 1, v).min(axis=1)
-        far = np.where(reads, longest[:, :vertex] + 1, -1).max(axis=1)
-        shortest[:, vertex] = np.where(is_start[:, vertex], 0, near)
-        longest[:, vertex] = np.where(is_start[:, vertex], 0, far)
-    return int(shortest[:, -1].min()) - 1, int(longest[:, -1].max()) - 1
+        far = np.where(reads, longest[:, :vertex] + 1, -v).max(axis=1)
+        shortest[:, vertex] = np.minimum(shortest[:, vertex], near)
+        longest[:, vertex] = np.maximum(longest[:, vertex], far)
+    return int(shortest[is_end].min()) - 1, int(longest[is_end].max()) - 1
