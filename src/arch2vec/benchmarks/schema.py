@@ -23,7 +23,7 @@ KINDS: Mapping[str, str] = {
     "macs": "multiply-adds of one forward pass",
     "latency_ms": "inference latency, milliseconds",
     "energy_mj": "inference energy, millijoules",
-    "intensity": "arithmetic intensity, operations per bit moved",
+    "intensity": "arithmetic intensity, as published",
 }
 """The kinds of metrics and their units."""
 
