@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
+from collections.abc import Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -34,17 +35,28 @@ class LookupObjective(Objective):
 
     Args:
         space: the architectures' space.
-        graphs: the n architectures of the table, pairwise not isomorphic.
-        fingerprints: (n,) of ``graphs``, where they are there already.
+        graphs: the n architectures of the table, no two of them isomorphic.
+        where: the table, for complaints.
+
+    Raises:
+        InputError: an architecture is there twice.
     """
 
-    def __init__(self, space: SearchSpace, graphs: GraphBatch, fingerprints: NDArray[np.uint64] | None = None) -> None:
+    def __init__(self, space: SearchSpace, graphs: GraphBatch, where: object) -> None:
         self._space = space
         self.space = space.name
         self._graphs = graphs
-        self._fingerprints = fingerprint(graphs) if fingerprints is None else fingerprints
-        self._order = np.argsort(self._fingerprints, kind="stable")
-        self._sorted = self._fingerprints[self._order]
+        fingerprints = fingerprint(graphs)
+        self._order = np.argsort(fingerprints, kind="stable")
+        self._sorted = fingerprints[self._order]
+        repeats = self._order[1:][self._sorted[1:] == self._sorted[:-1]]
+        if len(repeats):
+            row = int(repeats.min())
+            first = int(np.flatnonzero(fingerprints == fingerprints[row])[0])
+            raise InputError(
+                f"{where} holds architectures more than once: {self.architectures[first]!r} at rows {first} and {row}; "
+                f"rows too many: {len(repeats):,}"
+            )
 
     def __len__(self) -> int:
         return len(self._graphs)
@@ -87,8 +99,6 @@ class LookupObjective(Objective):
     def rows_of(self, graphs: GraphBatch) -> NDArray[np.int64]:
         """(N,) the table's row of each graph, -1 for one that it does not hold."""
         wanted = fingerprint(graphs)
-        if not len(self):
-            return np.full(len(graphs), -1, dtype=np.int64)
         places = np.minimum(np.searchsorted(self._sorted, wanted), len(self) - 1)
         found = self._sorted[places] == wanted
         return np.where(found, self._order[places], -1).astype(np.int64)
@@ -98,7 +108,7 @@ class LookupObjective(Objective):
         view = self.columns(fidelity)
         row = self.row_of(architecture)
         test = float(view.test[row])
-        extra = {name: float(column[row]) for name, column in view.extra.items()}
+        extra = {name: float(column[row]) for name, column in view.extra.items() if not math.isnan(column[row])}
         return Outcome(float(view.validation[row]), None if math.isnan(test) else test, float(view.cost_s[row]), extra)
 
     def view(self, embedding: Embedding, fidelity: int | None = None) -> TableView:
@@ -138,3 +148,20 @@ class LookupObjective(Objective):
         if not np.isnan(view.test).all():
             columns["test"] = view.test
         return pd.DataFrame({**columns, "cost_s": view.cost_s})
+
+
+def parse_rows(where: object, space: SearchSpace, texts: Sequence[str]) -> GraphBatch:
+    """The architectures of a table's rows.
+
+    Raises:
+        InputError: one is malformed; the line says in which row.
+    """
+    try:
+        return space.parse(texts)
+    except InputError as error:
+        for row, text in enumerate(texts):
+            try:
+                space.parse([text])
+            except InputError as reason:
+                raise InputError(f"{where}, row {row}: {reason}") from error
+        raise

@@ -18,10 +18,8 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from arch2vec.errors import InputError
-from arch2vec.fingerprints import fingerprint
-from arch2vec.graphs import GraphBatch
 from arch2vec.objectives.columns import column_names, find_column, listed, read_columns
-from arch2vec.objectives.lookup import LookupObjective
+from arch2vec.objectives.lookup import LookupObjective, parse_rows
 from arch2vec.objectives.view import TableView
 from arch2vec.spaces import SPACES, SearchSpace, get_space
 
@@ -95,10 +93,9 @@ class TableObjective(LookupObjective):
         if space is None:
             space = _find_space(path, texts)
         table_space = get_space(space) if isinstance(space, str) else space
-        super().__init__(table_space, _parse(path, table_space, texts))
-        _refuse_repeats(path, self.architectures, self._fingerprints, self._order)
+        super().__init__(table_space, parse_rows(path, table_space, texts), path)
         if not partial:
-            _require_all(path, table_space, self._fingerprints)
+            self._require_all(path)
 
         signal, unit = _percent(columns[validation], scale)
         notes = [f"validation {validation} ({unit})"]
@@ -121,6 +118,19 @@ class TableObjective(LookupObjective):
         if fidelity is not None:
             raise InputError(f"objective {self.name} has one fidelity, that of its columns; {fidelity} is not offered")
         return self._columns
+
+    def _require_all(self, path: Path) -> None:
+        # Different architectures of the space, as many as it has, are all of it.
+        if not self._space.enumerable or len(self) == self._space.size:
+            return
+        everything = self._space.enumerate()
+        missing = np.flatnonzero(self.rows_of(everything) < 0)
+        if len(missing):
+            first = self._space.format(everything[int(missing[0])])[0]
+            raise InputError(
+                f"{path} lacks {len(missing):,} architectures of {self.space}, the first {first!r}; "
+                "say partial=true to use the others"
+            )
 
 
 def _architecture_column(path: Path, named: str | None, names: Sequence[str]) -> str:
@@ -147,46 +157,6 @@ def _find_space(path: Path, texts: Sequence[str]) -> SearchSpace:
                 continue
             return space
     raise InputError(f"{path}: {texts[0]!r} at row 0 is not in the notation of a known space ({', '.join(SPACES)})")
-
-
-def _parse(path: Path, space: SearchSpace, texts: Sequence[str]) -> GraphBatch:
-    try:
-        return space.parse(texts)
-    except InputError as error:
-        for row, text in enumerate(texts):
-            try:
-                space.parse([text])
-            except InputError as reason:
-                raise InputError(f"{path}, row {row}: {reason}") from error
-        raise
-
-
-def _refuse_repeats(
-    path: Path, architectures: Sequence[str], fingerprints: NDArray[np.uint64], order: NDArray[np.int64]
-) -> None:
-    """Raise :class:`InputError` if a fingerprint is there twice; ``order`` sorts them, equal ones by row."""
-    repeats = order[1:][fingerprints[order[1:]] == fingerprints[order[:-1]]]
-    if len(repeats):
-        row = int(repeats.min())
-        first = int(np.flatnonzero(fingerprints == fingerprints[row])[0])
-        raise InputError(
-            f"{path} holds architectures more than once: {architectures[first]!r} at rows {first} and {row}; "
-            f"rows too many: {len(repeats):,}"
-        )
-
-
-def _require_all(path: Path, space: SearchSpace, fingerprints: NDArray[np.uint64]) -> None:
-    # Different architectures of the space, as many as it has, are all of it.
-    if not space.enumerable or len(fingerprints) == space.size:
-        return
-    everything = space.enumerate()
-    missing = np.flatnonzero(~np.isin(fingerprint(everything), fingerprints))
-    if len(missing):
-        first = space.format(everything[int(missing[0])])[0]
-        raise InputError(
-            f"{path} lacks {len(missing):,} architectures of {space.name}, the first {first!r}; "
-            "say partial=true to use the others"
-        )
 
 
 def _percent(values: NDArray[np.float64], scale: float | None) -> tuple[NDArray[np.float64], str]:

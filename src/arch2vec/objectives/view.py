@@ -52,8 +52,7 @@ class TableView:
         absent = rows < 0
 
         def column(values: NDArray[np.float64]) -> NDArray[np.float64]:
-            # An empty table has no row 0 to read for the absent ones.
-            taken = values[np.where(absent, 0, rows)] if len(values) else np.full(len(rows), np.nan)
+            taken = values[rows]
             taken[absent] = np.nan
             return taken
 
