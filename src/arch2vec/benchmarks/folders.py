@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 from pathlib import Path
 
@@ -22,10 +23,8 @@ def data_folders() -> tuple[Path, ...]:
     if base.is_absolute():  # the XDG specification has relative paths ignored
         folders.append(base / "arch2vec")
     else:
-        try:
+        with contextlib.suppress(RuntimeError):  # without a home folder there is one place less to look in
             folders.append(Path.home() / ".local" / "share" / "arch2vec")
-        except RuntimeError:
-            pass  # no home folder, one place less to look in
     return tuple(folders)
 
 

