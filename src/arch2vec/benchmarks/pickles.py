@@ -140,6 +140,7 @@ class _Function:
     """One of our functions as a pickle gets it: it can be called, but nothing of it can be changed."""
 
     __slots__ = ("_function",)
+    _function: Callable[..., Any]
 
     def __init__(self, function: Callable[..., Any]) -> None:
         object.__setattr__(self, "_function", function)

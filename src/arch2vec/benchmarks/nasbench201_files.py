@@ -1,0 +1,152 @@
+"""NAS-Bench-201 and NATS-Bench topology from the files that people have.
+
+- ``NAS-Bench-201-v1_0-e61699.pth``, ``NAS-Bench-201-v1_1-096897.pth``: one file of
+  ``torch.save``;
+- ``NATS-tss-v1_0-3ffb9.pickle.pbz2``: one pickle, compressed with bzip2;
+- ``NATS-tss-v1_0-3ffb9-simple``: a folder with such a file for each architecture
+  and one, ``meta.pickle.pbz2``, with their list; or the ``.tar`` of it.
+
+The single files are one object, which has to be in memory as a whole, as with
+the published interface; the folder and the archive are read one architecture at
+a time.
+"""
+
+from __future__ import annotations
+
+import bz2
+import io
+import re
+import tarfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import IO, Any
+
+from arch2vec.benchmarks.nasbench201_records import Records
+from arch2vec.benchmarks.pickles import read_pickle
+from arch2vec.benchmarks.results import Progress, Results
+from arch2vec.benchmarks.torch_files import read_torch_file
+from arch2vec.errors import InputError
+
+_MEMBER = re.compile(r"(\d{1,6}|meta)\.pickle\.pbz2")
+
+
+def read_pth(path: Path, progress: Progress | None = None) -> Results:
+    """A ``.pth`` file of NAS-Bench-201.
+
+    Raises:
+        InputError: it is damaged or no such file, or its pickle names a foreign class.
+    """
+    with _Counted(path, progress) as opened:
+        return _whole(read_torch_file(opened, path), path, "NAS-Bench-201 (Dong and Yang, ICLR 2020)")
+
+
+def read_pbz2(path: Path, progress: Progress | None = None) -> Results:
+    """A single ``.pickle.pbz2`` file of NATS-Bench's topology space.
+
+    Raises:
+        InputError: as for :func:`read_pth`.
+    """
+    with _Counted(path, progress) as opened:
+        return _whole(_decompressed(opened, path), path, "NATS-Bench topology (Dong et al., TPAMI 2021)")
+
+
+def read_simple(path: Path, progress: Progress | None = None) -> Results:
+    """A ``-simple`` folder of NATS-Bench's topology space, or the tar archive of one.
+
+    Raises:
+        InputError: as for :func:`read_pth`, or the list of architectures is missing.
+    """
+    records: Records | None = None
+    waiting: dict[int, Any] = {}  # architectures that an archive has before their list
+    members = _folder(path, progress) if path.is_dir() else _archive(path, progress)
+    for name, opened in members:
+        where = f"{path} ({name})"
+        document = _decompressed(opened, where)
+        if name.startswith("meta"):
+            records = Records(where, _entry(document, "meta_archs", where))
+            for index, record in waiting.items():
+                records.add(index, record)
+            waiting.clear()
+        elif records is None:
+            waiting[int(name.partition(".")[0])] = document
+        else:
+            records.add(int(name.partition(".")[0]), document)
+    if records is None:
+        raise InputError(f"{path} is no NATS-Bench archive: it has no meta.pickle.pbz2")
+    return records.results("NATS-Bench topology (Dong et al., TPAMI 2021)")
+
+
+def _whole(document: object, path: Path, release: str) -> Results:
+    records = Records(path, _entry(document, "meta_archs", path))
+    results = _entry(document, "arch2infos", path)
+    if not isinstance(results, Mapping):
+        raise InputError(f"{path} is no file of NAS-Bench-201: its 'arch2infos' holds no results")
+    for index, record in results.items():
+        records.add(index, record)
+    return records.results(release)
+
+
+def _entry(document: object, name: str, where: object) -> Any:
+    if not isinstance(document, Mapping) or name not in document:
+        raise InputError(f"{where} is no file of NAS-Bench-201: it has no {name!r}")
+    return document[name]
+
+
+def _decompressed(opened: IO[bytes], where: object) -> Any:
+    """The object in a bzip2-compressed pickle that is all of the file."""
+    with bz2.BZ2File(opened) as plain:
+        document = read_pickle(plain, where)
+        try:
+            rest = plain.read(1)  # to the end, where the checksum is compared
+        except (EOFError, OSError) as error:
+            raise InputError(f"{where} is damaged or truncated: {error}") from error
+        if rest:
+            raise InputError(f"{where} is damaged: something follows its pickle")
+        return document
+
+
+def _folder(path: Path, progress: Progress | None) -> Iterator[tuple[str, IO[bytes]]]:
+    names = sorted(entry.name for entry in path.iterdir() if _MEMBER.fullmatch(entry.name))
+    # The list of architectures first.
+    names.sort(key=lambda name: not name.startswith("meta"))
+    for done, name in enumerate(names, start=1):
+        with _Counted(path / name, None) as opened:
+            yield name, opened
+        if progress is not None:
+            progress(done, len(names))
+
+
+def _archive(path: Path, progress: Progress | None) -> Iterator[tuple[str, IO[bytes]]]:
+    with _Counted(path, progress) as counted:
+        try:
+            with tarfile.open(fileobj=counted, mode="r|") as archive:
+                for member in archive:
+                    name = Path(member.name).name
+                    content = archive.extractfile(member) if _MEMBER.fullmatch(name) else None
+                    if content is not None:
+                        yield name, io.BytesIO(content.read())
+        except (tarfile.TarError, EOFError) as error:
+            raise InputError(f"{path} is damaged or truncated: {error}") from error
+
+
+class _Counted(io.BufferedReader):
+    """A file that says how far it was read."""
+
+    def __init__(self, path: Path, progress: Progress | None) -> None:
+        try:
+            super().__init__(_Reporting(path, progress), buffer_size=1 << 20)
+        except OSError as error:
+            raise InputError(f"cannot read {path}: {error.strerror or error}") from error
+
+
+class _Reporting(io.FileIO):
+    def __init__(self, path: Path, progress: Progress | None) -> None:
+        super().__init__(path)
+        self._size = path.stat().st_size
+        self._progress = progress
+
+    def readinto(self, buffer: Any, /) -> int | None:
+        count = super().readinto(buffer)
+        if self._progress is not None:
+            self._progress(min(self.tell(), self._size), self._size)
+        return count
