@@ -16,7 +16,7 @@ import numpy as np
 
 from arch2vec.embedding import Embedding
 from arch2vec.objectives.spec import resolve_objective
-from arch2vec.searching.study import run_many, summarise
+from arch2vec.studies import run_many, summarise
 from arch2vec.surrogates.dngo import DNGO
 
 

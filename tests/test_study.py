@@ -1,4 +1,4 @@
-"""Studies: limits, records, resuming after a crash at any point, many runs at once."""
+"""Single searches: limits, records, resuming after a crash at any point."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from typing_extensions import override
 
@@ -21,7 +20,7 @@ from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.searching import METHODS
-from arch2vec.searching.study import SearchResult, Trial, run_many, search, summarise
+from arch2vec.searching.study import SearchResult, Trial, search
 from arch2vec.spaces import get_space
 
 EVALUATIONS = 21  # five rounds of the model
@@ -279,93 +278,3 @@ class TestResume:
         with pytest.raises(InputError, match="cannot write to the output folder"):
             search(embedding, objective, "random", 3, out=tmp_path / "file")
         assert not objective.evaluated
-
-
-class TestMany:
-    def test_each_run_is_what_it_would_be_alone(self, embedding: Embedding) -> None:
-        counted: dict[str, int] = dict.fromkeys(METHODS, 0)
-
-        def progress(method: str, evaluations: int) -> None:
-            counted[method] += evaluations
-
-        frame = run_many(embedding, Worth(), ["random", "bo"], 3, EVALUATIONS, seed0=4, progress=progress)
-        assert counted == {"random": 3 * EVALUATIONS, "bo": 3 * EVALUATIONS}
-        assert list(frame)[:2] == ["method", "seed"]
-        for method in counted:
-            for seed in (4, 5, 6):
-                part = frame[(frame.method == method) & (frame.seed == seed)]
-                alone = search(embedding, Worth(), method, EVALUATIONS, seed=seed).trajectory()
-                pd.testing.assert_frame_equal(
-                    part.drop(columns=["method", "seed", "method_s"]).reset_index(drop=True),
-                    alone.drop(columns="method_s"),
-                )
-        assert set(frame.seed) == {4, 5, 6}
-
-    def test_runs_may_end_at_different_lengths(self, embedding: Embedding) -> None:
-        frame = run_many(embedding, Worth(), ["bo"], 3, None, max_cost_s=145.0)
-        for seed in range(3):
-            alone = search(embedding, Worth(), "bo", None, max_cost_s=145.0, seed=seed)
-            assert frame[frame.seed == seed].architecture.tolist() == [trial.architecture for trial in alone.trials]
-        assert frame.groupby("seed").size().nunique() > 1
-
-    def test_finished_runs_are_kept(self, embedding: Embedding, tmp_path: Path) -> None:
-        first = run_many(embedding, Worth(), ["random"], 2, 10, out=tmp_path)
-        objective = Worth()
-        counted: list[int] = []
-        more = run_many(
-            embedding, objective, ["random"], 3, 10, out=tmp_path, progress=lambda _, count: counted.append(count)
-        )
-        assert len(objective.evaluated) == 10
-        assert sum(counted) == 30
-        pd.testing.assert_frame_equal(more[more.seed < 2], first)
-        pd.testing.assert_frame_equal(run_many(embedding, Worth(0), ["random"], 3, 10, out=tmp_path), more)
-        pd.testing.assert_frame_equal(run_many(embedding, Worth(0), ["random"], 2, 10, out=tmp_path), first)
-
-    def test_refuses_runs_of_another_kind(self, embedding: Embedding, tmp_path: Path) -> None:
-        run_many(embedding, Worth(), ["random"], 1, 10, out=tmp_path)
-        with pytest.raises(InputError, match="holds runs with budget 10, not 11"):
-            run_many(embedding, Worth(), ["random"], 1, 11, out=tmp_path)
-        path = tmp_path / "trajectories.parquet"
-        path.write_bytes(path.read_bytes()[:-20])
-        with pytest.raises(InputError, match="cannot read"):
-            run_many(embedding, Worth(), ["random"], 1, 10, out=tmp_path)
-        pd.DataFrame({"a": [1]}).to_parquet(path)
-        with pytest.raises(InputError, match="not written by a comparison"):
-            run_many(embedding, Worth(), ["random"], 1, 10, out=tmp_path)
-
-    @pytest.mark.parametrize(
-        ("methods", "runs", "message"),
-        [(["random"], 0, "at least 1 run"), ([], 1, "at least one"), (["random", "x"], 1, "unknown search method 'x'")],
-    )
-    def test_refuses_what_cannot_be(self, embedding: Embedding, methods: list[str], runs: int, message: str) -> None:
-        with pytest.raises(InputError, match=message):
-            run_many(embedding, Worth(), methods, runs, 10)
-
-    def test_summary_is_of_the_last_row_of_each_run(self, embedding: Embedding) -> None:
-        frame = run_many(embedding, Worth(), ["random"], 4, 12)
-        results = [search(embedding, Worth(), "random", 12, seed=seed) for seed in range(4)]
-        (row,) = summarise(frame).to_dict("records")
-        assert (row["method"], row["runs"], row["evaluations"]) == ("random", 4, 12)
-        assert row["validation_mean"] == pytest.approx(np.mean([result.best.validation for result in results]))
-        tests = [result.best.test or math.nan for result in results]
-        assert row["test_mean"] == pytest.approx(np.mean(tests))
-        assert row["test_std"] == pytest.approx(np.std(tests, ddof=1))
-        assert row["cost_s"] == pytest.approx(np.mean([result.cost_s for result in results]))
-        assert row["seconds_per_run"] == pytest.approx(frame.method_s.sum() / 4)
-
-
-def test_bo_beats_random_search_on_published_results(shared_data: Path) -> None:
-    """NAS-Bench-201, operations one-hot as vectors, 2 runs of 32 evaluations: a little of what bo is for."""
-    table = pd.read_parquet(shared_data / "nasbench201.parquet", columns=["c10valid_val_200", "c10_test_200_nats"])
-    space = get_space("nasbench201")
-    graphs = space.enumerate()
-    embedding = Embedding(space, graphs, graphs.one_hot(space.num_operations)[:, 1:-1].reshape(len(graphs), -1))
-    values = dict(zip(embedding.architectures, table.itertuples(index=False), strict=True))
-
-    def look_up(architecture: str) -> Outcome:
-        validation, test = values[architecture]
-        return Outcome(validation, test, 1.0)
-
-    summary = summarise(run_many(embedding, look_up, ["random", "bo"], 2, 32)).set_index("method")
-    assert summary.validation_mean["bo"] > summary.validation_mean["random"]
-    assert summary.validation_mean["bo"] > 91.2

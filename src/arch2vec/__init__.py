@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from arch2vec.pretraining import PretrainConfig, pretrain
     from arch2vec.searching.study import search
     from arch2vec.spaces import DeclaredSpace, SearchSpace, SpaceDeclaration, get_space
+    from arch2vec.studies import run_many, run_study, summarise
 
 _HOMES = {
     "DeclaredSpace": "arch2vec.spaces",
@@ -41,7 +42,10 @@ _HOMES = {
     "get_space": "arch2vec.spaces",
     "pretrain": "arch2vec.pretraining",
     "resolve_objective": "arch2vec.objectives.spec",
+    "run_many": "arch2vec.studies",
+    "run_study": "arch2vec.studies",
     "search": "arch2vec.searching.study",
+    "summarise": "arch2vec.studies",
 }
 
 __all__ = [
@@ -58,7 +62,10 @@ __all__ = [
     "get_space",
     "pretrain",
     "resolve_objective",
+    "run_many",
+    "run_study",
     "search",
+    "summarise",
 ]
 __version__ = "0.1.0"
 

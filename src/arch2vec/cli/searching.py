@@ -141,7 +141,7 @@ def run_compare(arguments: argparse.Namespace) -> None:
     from arch2vec.objectives.spec import resolve_objective
     from arch2vec.plots.curves import best_so_far
     from arch2vec.searching import get_method
-    from arch2vec.searching.study import run_many, summarise
+    from arch2vec.studies import run_many, summarise
 
     methods = [name.strip() for name in arguments.methods.split(",") if name.strip()]
     for name in methods:

@@ -1,0 +1,92 @@
+"""Blocks of runs as tasks, for this process or for any :class:`concurrent.futures.Executor`.
+
+A task names the file that the embedding is in; the process that runs it reads
+the file once and keeps it for the tasks that follow. Everything else that a
+task needs travels with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from arch2vec.embedding import Embedding
+from arch2vec.graphs import GraphBatch
+from arch2vec.searching.base import SearchMethod
+from arch2vec.spaces import get_space
+from arch2vec.storage import read_arrays, write_arrays
+from arch2vec.studies.horizon import Horizon
+from arch2vec.studies.runs import Runs
+from arch2vec.studies.simulation import simulate
+from arch2vec.studies.values import Values
+
+_CLASSES = "function_classes"
+
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """Some runs of one method against one objective.
+
+    Attributes:
+        method: its name.
+        objective: its name.
+        kind: the method.
+        values: what architectures are worth.
+        seeds: one a run.
+        horizon: where runs end.
+        batch: architectures that a run proposes at a time.
+        fidelities: that the objective offers.
+    """
+
+    method: str
+    objective: str
+    kind: type[SearchMethod]
+    values: Values
+    seeds: tuple[int, ...]
+    horizon: Horizon
+    batch: int = 1
+    fidelities: tuple[int, ...] = ()
+
+    def run(self, embedding: Embedding, progress: Callable[[int], None] | None = None) -> Runs:
+        """The runs, made here, with one thread: results then don't depend on how many cores there are."""
+        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+        from arch2vec.threads import thread_count
+
+        with thread_count(1), threadpool_limits(1):
+            return simulate(
+                self.kind,
+                embedding,
+                self.values,
+                self.seeds,
+                self.horizon,
+                batch=self.batch,
+                fidelities=self.fidelities,
+                names=(self.method, self.objective),
+                progress=progress,
+            )
+
+
+def run_stored(block: Block, file: Path) -> Runs:
+    """The block's runs in the embedding that :func:`share` has written; what an executor is given to do."""
+    return block.run(_shared(file))
+
+
+def share(embedding: Embedding, file: Path) -> None:
+    """Write an embedding for the processes that run blocks, what is slow to work out about it included."""
+    arrays: dict[str, np.ndarray] = {"vectors": embedding.vectors, _CLASSES: embedding.function_classes}
+    write_arrays(file, arrays | embedding.graphs.arrays(), {"space": embedding.space.reference})
+
+
+@cache
+def _shared(file: Path) -> Embedding:
+    arrays, metadata = read_arrays(file)
+    # The process that shares the embedding was allowed to run the space's code, so this one is.
+    space = get_space(metadata["space"])
+    embedding = Embedding(space, GraphBatch.from_arrays(arrays), arrays["vectors"])
+    vars(embedding)[_CLASSES] = arrays[_CLASSES]  # the cached property's place
+    return embedding

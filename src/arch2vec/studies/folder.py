@@ -1,0 +1,151 @@
+"""A study on disk: what it is of, its finished blocks of runs, and at the end all of them in one file.
+
+``comparison.json`` says what the runs are of. Each finished block of runs is a
+Parquet file in ``blocks``, which is there whole or not at all. Once the study is
+complete they are put together in ``trajectories.parquet`` and removed; a crash
+at any point leaves each run in at least one of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import pyarrow as pa
+import pyarrow.parquet
+
+from arch2vec.errors import InputError
+from arch2vec.storage import atomic_path, read_json, require_writable, write_json
+from arch2vec.studies.table import SCHEMA, TEXTS, Trajectories, read_table
+
+_KIND = "arch2vec comparison 1"
+
+Run = tuple[str, str, int]
+"""Method, objective, seed."""
+
+
+class StudyFolder:
+    """The folder of a study.
+
+    Args:
+        folder: created where missing.
+        subject: what all its runs have in common.
+        objectives: what the runs of each objective have in common, by its name.
+        methods: the same for methods.
+
+    Attributes:
+        finished: the evaluations of every finished run.
+
+    Raises:
+        InputError: the folder cannot be written to, is damaged, or holds runs of
+            something else; the line names the first setting that differs.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        subject: Mapping[str, Any],
+        objectives: Mapping[str, Mapping[str, Any]],
+        methods: Mapping[str, Mapping[str, Any]],
+    ) -> None:
+        require_writable(folder)
+        self.path = folder / "trajectories.parquet"
+        self._blocks = folder / "blocks"
+        self._claim(
+            folder / "comparison.json", {"all": {"runs": subject}, "objectives": objectives, "methods": methods}
+        )
+        self.finished: dict[Run, int] = {}
+        self._combined: set[Run] = set()
+        if self.path.exists():
+            self._combined = set(_lengths(read_table(self.path), self.finished))
+        # A write that was killed has left its temporary file, whose name starts with a dot.
+        self._parts = sorted(path for path in self._blocks.glob("*.parquet") if not path.name.startswith("."))
+        for part in self._parts:
+            _lengths(read_table(part), self.finished)
+
+    @staticmethod
+    def _claim(path: Path, settings: Mapping[str, Mapping[str, Mapping[str, Any]]]) -> None:
+        """Compare with what the folder says it holds, and add what is new: an objective, a method."""
+        found: dict[str, Any] = {"kind": _KIND}
+        if path.exists():
+            found = read_json(path)
+            if not isinstance(found, dict) or found.get("kind") != _KIND:
+                raise InputError(f"{path} does not describe a comparison; name another output folder")
+        merged: dict[str, Any] = dict(found)
+        for group, entries in settings.items():
+            known = found.get(group, {})
+            for name, entry in entries.items():
+                for key, value in known.get(name, entry).items():
+                    if entry.get(key) != value:
+                        raise InputError(
+                            f"{path.parent} holds {name if group == 'all' else f'runs of {name!r}'} with {key} "
+                            f"{value!r}, not {entry.get(key)!r}; repeat its {key} or name another output folder"
+                        )
+            merged[group] = {**known, **entries}
+        if merged != found:
+            write_json(path, merged)
+
+    def add(self, table: pa.Table) -> None:
+        """Keep a block of finished runs of one method and objective."""
+        lengths: dict[Run, int] = {}
+        ((method, objective, first), *_) = _lengths(table, lengths)
+        # The checksum keeps names apart that differ in what a file's name cannot hold.
+        mark = crc32(f"{objective}\n{method}".encode())
+        path = self._blocks / f"{_plain(objective)}--{_plain(method)}--{mark:08x}--{first}-{len(lengths)}.parquet"
+        with atomic_path(path) as temporary:
+            pyarrow.parquet.write_table(table, temporary, compression="zstd")
+        if path not in self._parts:
+            self._parts.append(path)
+        self.finished |= lengths
+
+    def combine(self) -> None:
+        """Put all finished runs in one file. Rows are copied block by block: memory holds one at a time."""
+        if not self._parts:
+            return
+        with (
+            atomic_path(self.path) as temporary,
+            pyarrow.parquet.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer,
+        ):
+            for table in self._all():
+                writer.write_table(table)
+        for leftover in self._blocks.iterdir():
+            leftover.unlink()
+        self._blocks.rmdir()
+        self._parts = []
+        self._combined = set(self.finished)
+
+    def _all(self) -> Iterable[pa.Table]:
+        if self.path.exists():
+            opened = pyarrow.parquet.ParquetFile(self.path, read_dictionary=TEXTS)
+            for group in range(opened.num_row_groups):
+                yield opened.read_row_group(group).cast(SCHEMA)
+        for part in self._parts:
+            table = read_table(part)
+            if self._combined.isdisjoint(_lengths(table, {})):
+                yield table
+
+    def trajectories(self) -> Trajectories:
+        """All finished runs.
+
+        Raises:
+            InputError: a file has been damaged meanwhile.
+        """
+        tables = [table for table in self._all() if len(table)]
+        return Trajectories(pa.concat_tables(tables) if tables else SCHEMA.empty_table())
+
+
+def _plain(name: str) -> str:
+    """A name as part of a file's name."""
+    return "".join(character if character.isalnum() or character in "-_." else "_" for character in name)[:60]
+
+
+def _lengths(table: pa.Table, into: dict[Run, int]) -> list[Run]:
+    """Note the evaluations of every run of a table, and return the runs."""
+    grouped = table.select(["method", "objective", "seed"]).group_by(["method", "objective", "seed"], use_threads=False)
+    counted = grouped.aggregate([([], "count_all")])
+    columns = (counted.column(name).to_pylist() for name in ("method", "objective", "seed"))
+    runs: list[Run] = list(zip(*columns, strict=True))
+    into.update(zip(runs, counted.column("count_all").to_pylist(), strict=True))
+    return runs

@@ -1,0 +1,152 @@
+"""A block of runs of one method, all seeds together, one evaluation of each at a time.
+
+The method proposes for all runs at once, so that models of many runs are
+fitted together; what the proposals are worth is looked up at once where the
+objective is a table. Each run makes the proposals it would make alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arch2vec.embedding import Embedding
+from arch2vec.searching.base import Candidate, SearchMethod
+from arch2vec.studies.horizon import Horizon
+from arch2vec.studies.runs import Runs
+from arch2vec.studies.values import Outcomes, Values
+
+_COLUMNS = {
+    "rows": (np.int32, -1),
+    "fidelity": (np.int32, 0),
+    "validation": (np.float64, np.nan),
+    "test": (np.float64, np.nan),
+    "reported": (np.float64, np.nan),
+    "cost_s": (np.float64, 0),
+    "method_s": (np.float32, 0),
+}
+"""Type and filler of the columns of :class:`Runs`."""
+
+
+def simulate(
+    kind: type[SearchMethod],
+    embedding: Embedding,
+    values: Values,
+    seeds: Sequence[int],
+    horizon: Horizon,
+    *,
+    batch: int = 1,
+    fidelities: Sequence[int] = (),
+    names: tuple[str, str] = ("", ""),
+    progress: Callable[[int], None] | None = None,
+) -> Runs:
+    """Runs of one method with the given seeds, to their end.
+
+    Args:
+        kind: the method.
+        embedding: the architectures and their vectors.
+        values: what they are worth.
+        seeds: one a run.
+        horizon: where runs end. A run ends before that when nothing is left to propose.
+        batch: how many architectures a run proposes at a time.
+        fidelities: that the objective offers.
+        names: of the method and of the objective, as the result carries them.
+        progress: called with how many evaluations were just made.
+
+    Raises:
+        InputError: an architecture is unknown to the objective.
+    """
+    searches = [kind.for_fidelities(embedding, seed=seed, fidelities=fidelities) for seed in seeds]
+    record = _Record(len(searches), horizon.least or 128)
+    going = np.arange(len(searches))
+    while True:
+        going = going[~horizon.reached(record.lengths[going], record.spent_s[going])]
+        sizes = _sizes([searches[number] for number in going], record.lengths[going], batch)
+        going = going[sizes > 0]
+        if not len(going):
+            return record.runs(names, seeds)
+        start = time.perf_counter()
+        proposals = _ask(kind, [searches[number] for number in going], sizes[sizes > 0])
+        ask_s = (time.perf_counter() - start) / sum(map(len, proposals))
+        waiting = dict(zip(going.tolist(), proposals, strict=True))
+        active = going
+        for place in range(batch):
+            ended = horizon.reached(record.lengths[active], record.spent_s[active])
+            active = np.array([n for n in active[~ended].tolist() if place < len(waiting[n])], dtype=np.int64)
+            if not len(active):
+                break
+            candidates = [waiting[number][place] for number in active.tolist()]
+            outcomes = values.of(candidates)
+            start = time.perf_counter()
+            for number, candidate, value in zip(active.tolist(), candidates, outcomes.validation.tolist(), strict=True):
+                searches[number].tell([candidate], [value])
+            tell_s = (time.perf_counter() - start) / len(active)
+            record.add(active, candidates, outcomes, ask_s + tell_s)
+            if progress is not None:
+                progress(len(active))
+
+
+def _sizes(searches: Sequence[SearchMethod], lengths: NDArray[np.int64], batch: int) -> NDArray[np.int64]:
+    """(n,) how many architectures each search is asked for: ``batch``, or what it has left."""
+    sizes = np.full(len(searches), batch, dtype=np.int64)
+    for place, (search, length) in enumerate(zip(searches, lengths.tolist(), strict=True)):
+        if length + batch > search.functions:  # nothing runs out before
+            sizes[place] = min(batch, search.remaining)
+    return sizes
+
+
+def _ask(kind: type[SearchMethod], searches: Sequence[SearchMethod], sizes: NDArray[np.int64]) -> list[list[Candidate]]:
+    alike: dict[int, list[int]] = defaultdict(list)
+    for place, size in enumerate(sizes.tolist()):
+        alike[size].append(place)
+    proposals: list[list[Candidate]] = [[] for _ in searches]
+    for size, places in alike.items():
+        for place, candidates in zip(places, kind.ask_together([searches[p] for p in places], size), strict=True):
+            proposals[place] = candidates
+    return proposals
+
+
+class _Record:
+    """Columns that grow as evaluations are added.
+
+    Attributes:
+        lengths: (R,) evaluations so far.
+        spent_s: (R,) what they cost.
+    """
+
+    def __init__(self, runs: int, capacity: int) -> None:
+        self.lengths = np.zeros(runs, dtype=np.int64)
+        self.spent_s = np.zeros(runs)
+        self._columns = {name: np.full((runs, capacity), filler, kind) for name, (kind, filler) in _COLUMNS.items()}
+
+    def add(
+        self, runs: NDArray[np.int64], candidates: Sequence[Candidate], outcomes: Outcomes, method_s: float
+    ) -> None:
+        """One evaluation of each of ``runs``."""
+        places = self.lengths[runs]
+        if int(places.max()) >= self._columns["rows"].shape[1]:
+            for name, (kind, filler) in _COLUMNS.items():
+                old = self._columns[name]
+                self._columns[name] = np.concatenate([old, np.full(old.shape, filler, kind)], axis=1)
+        columns = self._columns
+        columns["rows"][runs, places] = [candidate.index for candidate in candidates]
+        columns["fidelity"][runs, places] = [candidate.fidelity or 0 for candidate in candidates]
+        columns["validation"][runs, places] = outcomes.validation
+        columns["test"][runs, places] = outcomes.test
+        columns["reported"][runs, places] = outcomes.reported
+        columns["cost_s"][runs, places] = outcomes.cost_s
+        columns["method_s"][runs, places] = method_s
+        self.lengths[runs] += 1
+        self.spent_s[runs] += outcomes.cost_s
+
+    def runs(self, names: tuple[str, str], seeds: Sequence[int]) -> Runs:
+        """What was recorded."""
+        longest = int(self.lengths.max(initial=0))
+        columns: dict[str, Any] = {name: column[:, :longest].copy() for name, column in self._columns.items()}
+        method, objective = names
+        return Runs(method, objective, np.array(seeds, dtype=np.int64), self.lengths, **columns)

@@ -1,0 +1,257 @@
+"""Studies: methods x objectives x seeds, in blocks of seeds, side by side, resumable."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pyarrow as pa
+
+from arch2vec.embedding import Embedding
+from arch2vec.errors import InputError
+from arch2vec.objectives.base import Objective
+from arch2vec.searching import get_method
+from arch2vec.searching.base import SearchMethod
+from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget
+from arch2vec.searching.store import embedding_digest
+from arch2vec.searching.trials import Limits
+from arch2vec.studies.blocks import Block, run_stored, share
+from arch2vec.studies.folder import StudyFolder
+from arch2vec.studies.horizon import Horizon
+from arch2vec.studies.runs import Runs
+from arch2vec.studies.table import SCHEMA, Trajectories, to_table
+from arch2vec.studies.values import values_of
+from arch2vec.workers import worker_pool
+
+Progress = Callable[[str, str, int], None]
+"""Called with a method, an objective and how many of their evaluations were just made or found."""
+
+_T = TypeVar("_T")
+
+_VALUES = 500_000  # architectures x runs that a block predicts at once: some megabytes an array
+_LARGEST, _SMALLEST = 32, 4
+
+
+def run_study(
+    embedding: Embedding,
+    objectives: AnyObjective | Sequence[AnyObjective],
+    methods: Sequence[str],
+    runs: int | Mapping[str, int],
+    horizon: Horizon | Mapping[str, Horizon],
+    *,
+    seed0: int = 0,
+    batches: Mapping[str, int] | None = None,
+    block: int | None = None,
+    out: Path | None = None,
+    workers: int = 1,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+) -> Trajectories:
+    """Run every method against every objective, with the seeds ``seed0``, ``seed0 + 1``, ...
+
+    All methods have the same seeds, so that runs can be compared pair by pair.
+    Results don't depend on the number of workers.
+
+    With ``out``, finished blocks of runs are kept there and not repeated when
+    the study is run again, whether it was killed or more runs, methods or
+    objectives are asked for; the result is in ``trajectories.parquet``.
+
+    Args:
+        embedding: the architectures and their vectors.
+        objectives: what is maximised, as for :func:`arch2vec.searching.study.search`; each
+            needs a name of its own.
+        methods: names of search methods.
+        runs: how many of each, or of each by name.
+        horizon: how far runs go, or how far by the objective's name.
+        seed0: the first seed.
+        batches: how many architectures a method proposes at a time where it is not one.
+        block: runs that advance together, by default as many as keep memory small.
+        out: a folder, created where missing; with an executor on other machines,
+            one that these can read.
+        workers: processes, with one thread each.
+        executor: runs the blocks in place of ``workers`` processes; anything with
+            the interface of :class:`concurrent.futures.Executor`.
+        progress: told how far the study is.
+
+    Returns:
+        All evaluations, with ``out`` those of earlier calls included.
+
+    Raises:
+        InputError: nothing to run, an unknown name, a budget beyond the
+            architectures there are, an objective for another space, or an ``out``
+            that holds something else.
+    """
+    targets = _named(objectives, embedding)
+    kinds = {name: get_method(name) for name in dict.fromkeys(methods)}
+    counts = {name: runs if isinstance(runs, int) else _entry(runs, name, "runs") for name in kinds}
+    horizons = {name: horizon if isinstance(horizon, Horizon) else _entry(horizon, name, "horizon") for name in targets}
+    sizes = {name: (batches or {}).get(name, 1) for name in kinds}
+    _check(embedding, kinds, counts, horizons, sizes, seed0, block, workers)
+    together = block or max(_SMALLEST, min(_LARGEST, _VALUES // max(1, len(embedding))))
+
+    store = None if out is None else StudyFolder(out, *_claims(embedding, targets, horizons, sizes))
+    finished = {} if store is None else store.finished
+    made: list[pa.Table] = []
+    tasks: list[Block] = []
+    for objective, target in targets.items():
+        values = values_of(target, embedding)
+        for method, kind in kinds.items():
+            seeds = range(seed0, seed0 + counts[method])
+            if progress is not None:
+                progress(method, objective, sum(finished.get((method, objective, seed), 0) for seed in seeds))
+            for some in _blocks([seed for seed in seeds if (method, objective, seed) not in finished], together):
+                end, levels = horizons[objective], target.fidelities
+                tasks.append(Block(method, objective, kind, values, some, end, sizes[method], levels))
+
+    def keep(result: Runs) -> None:
+        table = to_table(result, embedding.architectures)
+        if store is None:
+            made.append(table)
+        else:
+            store.add(table)
+
+    if workers == 1 and executor is None:
+        for task in tasks:
+            keep(task.run(embedding, _of(task, progress)))
+    elif tasks:
+        _run_elsewhere(tasks, embedding, out, workers, executor, keep, progress)
+    if store is not None:
+        store.combine()
+        return store.trajectories()
+    return Trajectories(pa.concat_tables(made) if made else SCHEMA.empty_table())
+
+
+def _entry(entries: Mapping[str, _T], name: str, what: str) -> _T:
+    if name not in entries:
+        raise InputError(f"no {what} given for {name!r}, only for {', '.join(entries) or 'none'}")
+    return entries[name]
+
+
+def _named(objectives: AnyObjective | Sequence[AnyObjective], embedding: Embedding) -> dict[str, Objective]:
+    several = objectives if isinstance(objectives, Sequence) else [objectives]
+    targets = [as_objective(objective, embedding) for objective in several]
+    named = {target.name: target for target in targets}
+    if not named:
+        raise InputError("name at least one objective")
+    if len(named) < len(targets):
+        raise InputError(f"objectives need different names, got {', '.join(target.name for target in targets)}")
+    return named
+
+
+def _check(
+    embedding: Embedding,
+    kinds: Mapping[str, type[SearchMethod]],
+    counts: Mapping[str, int],
+    horizons: Mapping[str, Horizon],
+    batches: Mapping[str, int],
+    seed0: int,
+    block: int | None,
+    workers: int,
+) -> None:
+    if not kinds:
+        raise InputError("name at least one search method")
+    for what, least in (("run", min(counts.values())), ("architecture in a batch", min(batches.values()))):
+        if least < 1:
+            raise InputError(f"at least 1 {what} is needed, got {least}")
+    for what, number in (("worker", workers), ("run in a block", 1 if block is None else block)):
+        if number < 1:
+            raise InputError(f"at least 1 {what} is needed, got {number}")
+    for kind in kinds.values():
+        method = kind(embedding, seed=seed0)
+        for horizon in horizons.values():
+            check_budget(Limits(horizon.budget, horizon.max_cost_s), method)
+
+
+def _claims(
+    embedding: Embedding,
+    targets: Mapping[str, Objective],
+    horizons: Mapping[str, Horizon],
+    batches: Mapping[str, int],
+) -> tuple[dict[str, Any], dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
+    """What the runs of a folder have in common: all of them, those of each objective, those of each method."""
+    objectives: dict[str, dict[str, Any]] = {}
+    for name, target in targets.items():
+        end = horizons[name]
+        limits = {"budget": end.budget, "max_cost_s": end.max_cost_s, "both limits": end.both}
+        objectives[name] = {"measured": target.description, **limits}
+    subject = {"space": embedding.space.reference, "embedding": embedding_digest(embedding)}
+    return subject, objectives, {name: {"batch": batch} for name, batch in batches.items()}
+
+
+def _blocks(seeds: Sequence[int], size: int) -> Iterator[tuple[int, ...]]:
+    """Seeds in blocks that end at multiples of ``size``, so that a study that grows keeps its blocks."""
+    by_block: dict[int, list[int]] = {}
+    for seed in seeds:
+        by_block.setdefault(seed // size, []).append(seed)
+    yield from (tuple(some) for some in by_block.values())
+
+
+def _of(task: Block, progress: Progress | None) -> Callable[[int], None] | None:
+    if progress is None:
+        return None
+    return lambda evaluations: progress(task.method, task.objective, evaluations)
+
+
+def _run_elsewhere(
+    tasks: Sequence[Block],
+    embedding: Embedding,
+    out: Path | None,
+    workers: int,
+    executor: Executor | None,
+    keep: Callable[[Runs], None],
+    progress: Progress | None,
+) -> None:
+    """Have an executor, or processes of our own, run the tasks, and keep each one's runs as it ends."""
+    with _folder_for(out) as folder, _executor(executor, workers) as pool:
+        file = folder / f".embedding-{embedding_digest(embedding)}.safetensors"
+        share(embedding, file)
+        ended: dict[Future[Runs], Block] = {}
+        waiting = iter(tasks)
+        try:
+            while True:
+                # As many as keep everybody busy: a queue of all tasks would hold all their tables at once.
+                for task in waiting:
+                    ended[pool.submit(run_stored, task, file.resolve())] = task
+                    if len(ended) >= _AHEAD:
+                        break
+                if not ended:
+                    return
+                for future in wait(ended, return_when=FIRST_COMPLETED).done:
+                    task = ended.pop(future)
+                    result = future.result()
+                    keep(result)
+                    if progress is not None:
+                        progress(task.method, task.objective, int(result.lengths.sum()))
+        finally:
+            for future in ended:
+                future.cancel()
+            file.unlink(missing_ok=True)
+
+
+_AHEAD = 256  # tasks handed to an executor and not finished
+
+
+@contextmanager
+def _folder_for(out: Path | None) -> Iterator[Path]:
+    if out is not None:
+        yield out
+        return
+    with tempfile.TemporaryDirectory(prefix="arch2vec-") as name:
+        yield Path(name)
+
+
+@contextmanager
+def _executor(executor: Executor | None, workers: int) -> Iterator[Executor]:
+    """The executor, which stays open; or processes of our own, which don't."""
+    if executor is not None:
+        yield executor
+        return
+    pool = worker_pool(workers)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)

@@ -1,0 +1,177 @@
+"""Runs as a table, a row an evaluation: what is stored in Parquet files and handed to other programs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from arch2vec.errors import InputError
+from arch2vec.studies.runs import Runs, joined
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+TEXTS = ["method", "objective", "architecture"]
+_TEXT = pa.dictionary(pa.int32(), pa.string())
+
+SCHEMA = pa.schema(
+    [
+        ("method", _TEXT),
+        ("objective", _TEXT),
+        ("seed", pa.int64()),
+        ("evaluation", pa.int32()),
+        ("row", pa.int32()),
+        ("architecture", _TEXT),
+        ("fidelity", pa.int32()),
+        ("validation", pa.float64()),
+        ("reported_validation", pa.float64()),
+        ("test", pa.float64()),
+        ("cost_s", pa.float64()),
+        ("cumulative_cost_s", pa.float64()),
+        ("method_s", pa.float32()),
+    ]
+)
+"""The columns. ``evaluation`` counts from 1 in each run; ``row`` is the embedding's; no ``fidelity`` is the default."""
+
+
+def to_table(runs: Runs, architectures: Sequence[str]) -> pa.Table:
+    """A row an evaluation, run by run.
+
+    Args:
+        runs: of one method and objective.
+        architectures: the embedding's, by row.
+    """
+    made = runs.made
+    rows = runs.rows[made]
+    used, codes = np.unique(rows, return_inverse=True)
+    fidelity = runs.fidelity[made]
+    count = len(rows)
+    columns = [
+        _constant(runs.method, count),
+        _constant(runs.objective, count),
+        np.repeat(runs.seeds, runs.lengths),
+        np.broadcast_to(np.arange(1, made.shape[1] + 1, dtype=np.int32), made.shape)[made],
+        rows,
+        pa.DictionaryArray.from_arrays(codes.astype(np.int32), pa.array([architectures[row] for row in used.tolist()])),
+        pa.array(fidelity, mask=fidelity == 0),
+        pa.array(runs.validation[made], from_pandas=True),
+        pa.array(runs.reported[made], from_pandas=True),
+        pa.array(runs.test[made], from_pandas=True),
+        runs.cost_s[made],
+        runs.cumulative_cost_s[made],
+        runs.method_s[made],
+    ]
+    return pa.table([pa.array(column) for column in columns], schema=SCHEMA)
+
+
+def _constant(text: str, count: int) -> pa.Array:
+    return pa.DictionaryArray.from_arrays(np.zeros(count, dtype=np.int32), pa.array([text]))
+
+
+def to_runs(table: pa.Table) -> Runs:
+    """The runs of a table of one method and objective, the inverse of :func:`to_table`."""
+    seeds, starts = np.unique(_numbers(table, "seed", np.int64), return_index=True)
+    order = np.argsort(starts)
+    seeds, starts = seeds[order], starts[order]
+    lengths = np.diff(np.append(starts, len(table)))
+    shape = len(seeds), int(lengths.max(initial=0))
+    made = np.arange(shape[1]) < lengths[:, None]
+
+    def column(name: str, kind: type[np.generic], filler: float) -> NDArray[Any]:
+        array = np.full(shape, filler, dtype=kind)
+        array[made] = _numbers(table, name, kind)
+        return array
+
+    return Runs(
+        method=table.column("method")[0].as_py(),
+        objective=table.column("objective")[0].as_py(),
+        seeds=seeds,
+        lengths=lengths,
+        rows=column("row", np.int32, -1),
+        fidelity=column("fidelity", np.int32, 0),
+        validation=column("validation", np.float64, np.nan),
+        test=column("test", np.float64, np.nan),
+        reported=column("reported_validation", np.float64, np.nan),
+        cost_s=column("cost_s", np.float64, 0),
+        method_s=column("method_s", np.float32, 0),
+    )
+
+
+def _numbers(table: pa.Table, name: str, kind: type[np.generic]) -> NDArray[Any]:
+    column = table.column(name).combine_chunks()
+    if column.null_count:
+        column = pyarrow.compute.fill_null(column, np.nan if issubclass(kind, np.floating) else 0)
+    return column.to_numpy(zero_copy_only=False).astype(kind, copy=False)
+
+
+class Trajectories:
+    """All evaluations of a study.
+
+    Args:
+        table: of :data:`SCHEMA`; the evaluations of a run are together and in order.
+    """
+
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table.unify_dictionaries()
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    @classmethod
+    def read(cls, path: Path) -> Trajectories:
+        """Read a study's ``trajectories.parquet``.
+
+        Raises:
+            InputError: it is missing, damaged or something else.
+        """
+        return cls(read_table(path))
+
+    def keys(self) -> list[tuple[str, str]]:
+        """The (method, objective) pairs there are runs of, in the table's order."""
+        distinct = self.table.select(["method", "objective"]).group_by(["method", "objective"], use_threads=False)
+        found = distinct.aggregate([])
+        return list(zip(found.column("method").to_pylist(), found.column("objective").to_pylist(), strict=True))
+
+    def runs(self, method: str, objective: str) -> Runs:
+        """The runs of one method against one objective, by ascending seed.
+
+        Raises:
+            InputError: there are none.
+        """
+        compute = pyarrow.compute
+        mine = compute.and_(
+            compute.equal(self.table.column("method").cast(pa.string()), method),
+            compute.equal(self.table.column("objective").cast(pa.string()), objective),
+        )
+        part = self.table.filter(mine)
+        if not len(part):
+            raise InputError(f"the study holds no runs of method {method!r} on objective {objective!r}")
+        return joined([to_runs(part)])
+
+    def frame(self) -> pd.DataFrame:
+        """The table for pandas; texts are categorical."""
+        frame: pd.DataFrame = self.table.to_pandas()
+        return frame
+
+
+def read_table(path: Path) -> pa.Table:
+    """The table in a Parquet file of trajectories.
+
+    Raises:
+        InputError: the file is missing, damaged or holds something else.
+    """
+    try:
+        names = pyarrow.parquet.read_schema(path).names
+        if missing := [name for name in SCHEMA.names if name not in names]:
+            raise InputError(f"cannot read {path}: not written by a comparison, it has no column {missing[0]!r}")
+        opened = pyarrow.parquet.ParquetFile(path, read_dictionary=TEXTS, page_checksum_verification=True)
+        return opened.read().select(SCHEMA.names).cast(SCHEMA).unify_dictionaries()
+    except (OSError, pa.ArrowException) as error:
+        raise InputError(f"cannot read {path}: {str(error).splitlines()[0]}") from error

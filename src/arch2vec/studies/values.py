@@ -1,0 +1,119 @@
+"""What candidates are worth, many at a time: from a table's columns, or one evaluation after the other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arch2vec.embedding import Embedding
+from arch2vec.errors import InputError
+from arch2vec.objectives.base import Objective
+from arch2vec.objectives.lookup import LookupObjective
+from arch2vec.objectives.view import TableView
+from arch2vec.searching.base import Candidate
+from arch2vec.searching.evaluation import evaluate
+
+REPORTED = "reported_validation"
+"""The entry of an outcome's ``extra`` that tables show for validation, where it is not the signal."""
+
+
+@dataclass(frozen=True, eq=False)
+class Outcomes:
+    """Evaluations of n candidates, (n,) float64 each; percent and seconds.
+
+    Attributes:
+        validation: the signal, NaN for a failure.
+        test: NaN where there is none.
+        reported: the validation accuracy to report.
+        cost_s: of each evaluation.
+    """
+
+    validation: NDArray[np.float64]
+    test: NDArray[np.float64]
+    reported: NDArray[np.float64]
+    cost_s: NDArray[np.float64]
+
+
+class Values(Protocol):
+    """Evaluates candidates; can be sent to another process."""
+
+    def of(self, candidates: Sequence[Candidate]) -> Outcomes:
+        """The candidates' outcomes, in their order.
+
+        Raises:
+            InputError: a candidate is unknown, or was given an outcome that cannot be.
+        """
+
+
+@dataclass(frozen=True, eq=False)
+class TableValues:
+    """Outcomes read from columns aligned with an embedding's rows.
+
+    Attributes:
+        name: of the objective, for complaints.
+        views: the columns by fidelity; None is the objective's default.
+    """
+
+    name: str
+    views: dict[int | None, TableView]
+
+    def of(self, candidates: Sequence[Candidate]) -> Outcomes:
+        """As :class:`Values` says."""
+        levels = [candidate.fidelity for candidate in candidates]
+        rows = np.array([candidate.index for candidate in candidates], dtype=np.int64)
+        if len(kinds := set(levels)) == 1:
+            found = _columns(self._view(levels[0]), rows)
+        else:
+            found = np.empty((4, len(rows)))
+            for level in kinds:
+                chosen = np.array([other == level for other in levels])
+                found[:, chosen] = _columns(self._view(level), rows[chosen])
+        if np.isnan(found[3]).any():
+            unknown = candidates[int(np.isnan(found[3]).argmax())].architecture
+            raise InputError(f"{unknown!r} is not among the architectures of objective {self.name}")
+        return Outcomes(*found)
+
+    def _view(self, fidelity: int | None) -> TableView:
+        if fidelity not in self.views:
+            known = ", ".join(str(level) for level in self.views if level is not None) or "one only"
+            raise InputError(f"objective {self.name} does not offer a fidelity of {fidelity} epochs; it has {known}")
+        return self.views[fidelity]
+
+
+def _columns(view: TableView, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+    reported = view.extra.get(REPORTED, view.validation)
+    return np.stack([view.validation[rows], view.test[rows], reported[rows], view.cost_s[rows]])
+
+
+@dataclass(frozen=True, eq=False)
+class ObjectiveValues:
+    """Outcomes from an objective's own evaluations, one after the other."""
+
+    objective: Objective
+
+    def of(self, candidates: Sequence[Candidate]) -> Outcomes:
+        """As :class:`Values` says."""
+        trials = [evaluate(self.objective, candidate, []) for candidate in candidates]
+        return Outcomes(
+            validation=np.array([trial.validation for trial in trials], dtype=np.float64),
+            test=np.array([math.nan if trial.test is None else trial.test for trial in trials], dtype=np.float64),
+            reported=np.array([trial.extra.get(REPORTED, trial.validation) for trial in trials], dtype=np.float64),
+            cost_s=np.array([trial.cost_s for trial in trials], dtype=np.float64),
+        )
+
+
+def values_of(objective: Objective, embedding: Embedding) -> Values:
+    """The fastest way to an objective's outcomes for architectures of an embedding.
+
+    Raises:
+        InputError: the objective is for another space.
+    """
+    if not isinstance(objective, LookupObjective):
+        return ObjectiveValues(objective)
+    levels: list[int | None] = [None, *objective.fidelities]
+    return TableValues(objective.name, {level: objective.view(embedding, level) for level in levels})
