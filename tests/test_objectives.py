@@ -215,7 +215,10 @@ def test_functions_by_notation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert resolve_objective("python:builtins:len").evaluate("abcd").validation == 4.0
 
 
-FORMS = "digits, table:PATH?validation=COLUMN, python:MODULE_OR_FILE:FUNCTION"
+FORMS = (
+    "nasbench101, nasbench201, nasbench301-surrogate, digits, "
+    "table:PATH?validation=COLUMN, python:MODULE_OR_FILE:FUNCTION"
+)
 
 
 @pytest.mark.parametrize(

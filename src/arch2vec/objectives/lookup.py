@@ -46,13 +46,13 @@ class LookupObjective(Objective):
         self._space = space
         self.space = space.name
         self._graphs = graphs
-        fingerprints = fingerprint(graphs)
-        self._order = np.argsort(fingerprints, kind="stable")
-        self._sorted = fingerprints[self._order]
+        self._fingerprints = fingerprint(graphs)
+        self._order = np.argsort(self._fingerprints, kind="stable")
+        self._sorted = self._fingerprints[self._order]
         repeats = self._order[1:][self._sorted[1:] == self._sorted[:-1]]
         if len(repeats):
             row = int(repeats.min())
-            first = int(np.flatnonzero(fingerprints == fingerprints[row])[0])
+            first = int(np.flatnonzero(self._fingerprints == self._fingerprints[row])[0])
             raise InputError(
                 f"{where} holds architectures more than once: {self.architectures[first]!r} at rows {first} and {row}; "
                 f"rows too many: {len(repeats):,}"

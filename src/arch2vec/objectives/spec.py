@@ -1,8 +1,13 @@
 """Objectives named by one line of text, for the command line and for study files.
 
-Three kinds: ``digits``, ``table:PATH`` and ``python:WHERE:FUNCTION``, each
-followed by ``?`` and ``option=value`` pairs joined by ``&``::
+Benchmarks by their names, and three other kinds: ``digits``, ``table:PATH`` and
+``python:WHERE:FUNCTION``. Each is followed by ``?`` and ``option=value`` pairs
+joined by ``&``::
 
+    nasbench201?dataset=cifar100
+    nasbench201?seed=random&noise_seed=1
+    nasbench101?subset=measured&data=nasbench_full.tfrecord
+    nasbench301-surrogate
     digits?epochs=5&seed=1
     table:results.parquet?validation=val_12&test=test_200&cost=seconds
     python:my_package.training:evaluate
@@ -24,7 +29,10 @@ from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
 from arch2vec.user_code import load_object
 
-_FORMS = "digits, table:PATH?validation=COLUMN, python:MODULE_OR_FILE:FUNCTION"
+_FORMS = (
+    "nasbench101, nasbench201, nasbench301-surrogate, digits, "
+    "table:PATH?validation=COLUMN, python:MODULE_OR_FILE:FUNCTION"
+)
 
 
 def resolve_objective(spec: str) -> Objective:
@@ -85,7 +93,28 @@ def _python(target: str, query: str) -> Objective:
     return FunctionObjective(found, **{"name": name, **options})
 
 
-_KINDS: Mapping[str, Callable[[str, str], Objective]] = {"digits": _digits, "table": _table, "python": _python}
+def _benchmark(name: str, known: Mapping[str, Callable[[str], Any]]) -> Callable[[str, str], Objective]:
+    def resolve(target: str, query: str) -> Objective:
+        if target:
+            raise InputError(
+                f"objective {name} takes options only, as in {name}?data=FILE; got {target!r} after the colon"
+            )
+        options = _options(name, query, known)
+        from arch2vec.objectives import named
+
+        build: Callable[..., Objective] = getattr(named, name.replace("-", "_"))
+        return build(**options)
+
+    return resolve
+
+
+def _run(value: str) -> int | str:
+    if value in ("mean", "random"):
+        return value
+    try:
+        return int(value)
+    except ValueError:
+        raise ValueError("mean, random or the number of a run") from None
 
 
 def _options(kind: str, query: str, known: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
@@ -130,3 +159,14 @@ def _yes_or_no(value: str) -> bool:
 def _path(text: str) -> Path:
     # No shell expands a tilde in the middle of a word.
     return Path.home() / text[2:] if text.startswith("~/") else Path(text)
+
+
+_RUNS: Mapping[str, Callable[[str], Any]] = {"seed": _run, "noise_seed": _whole, "data": str}
+_KINDS: Mapping[str, Callable[[str, str], Objective]] = {
+    "nasbench101": _benchmark("nasbench101", {"subset": str, **_RUNS}),
+    "nasbench201": _benchmark("nasbench201", {"dataset": str, "signal": _whole, **_RUNS}),
+    "nasbench301-surrogate": _benchmark("nasbench301-surrogate", {"data": str}),
+    "digits": _digits,
+    "table": _table,
+    "python": _python,
+}
