@@ -5,11 +5,30 @@ from __future__ import annotations
 from arch2vec.errors import unknown
 from arch2vec.searching.base import Candidate, SearchMethod
 from arch2vec.searching.bo import BayesianOptimization
+from arch2vec.searching.evolution import RegularizedEvolution
+from arch2vec.searching.local_search import LocalSearch
 from arch2vec.searching.random_search import RandomSearch
 
-__all__ = ["METHODS", "BayesianOptimization", "Candidate", "RandomSearch", "SearchMethod", "get_method"]
+__all__ = [
+    "METHODS",
+    "BayesianOptimization",
+    "Candidate",
+    "LocalSearch",
+    "RandomSearch",
+    "RegularizedEvolution",
+    "SearchMethod",
+    "get_method",
+]
 
-METHODS: dict[str, type[SearchMethod]] = {method.name: method for method in (RandomSearch, BayesianOptimization)}
+METHODS: dict[str, type[SearchMethod]] = {
+    method.name: method
+    for method in (
+        RandomSearch,
+        RegularizedEvolution,
+        LocalSearch,
+        BayesianOptimization,
+    )
+}
 """Every search method by its name."""
 
 
