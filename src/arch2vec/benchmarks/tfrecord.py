@@ -42,26 +42,34 @@ def _batches(opened: BinaryIO, path: Path) -> Iterator[tuple[list[bytes], int]]:
     start = 0  # of the record at hand
     count = 0  # of records in earlier batches
     while start < size:
-        headers: list[bytes] = []
+        lengths: list[bytes] = []
+        length_checksums: list[int] = []
         records: list[bytes] = []
-        stored: list[tuple[int, int]] = []  # the masked checksums of length and data
-        batch_start = start
+        checksums: list[int] = []
+        batch_start, whole = start, True
         while start < size and len(records) < _BATCH and start - batch_start < _BATCH_BYTES:
             header = opened.read(_HEADER.size)
-            if len(header) < _HEADER.size:
-                raise _truncated(path, count + len(records), start, size)
-            length, length_crc = _HEADER.unpack(header)
+            whole = len(header) == _HEADER.size
+            if not whole:
+                break
+            length, checksum = _HEADER.unpack(header)
+            lengths.append(header[:8])
+            length_checksums.append(checksum)
             end = start + _HEADER.size + length + _FOOTER.size
-            if end > size:
-                # A damaged length is the likelier cause, if its own checksum says so.
-                _verify(path, [header[:8]], [length_crc], count + len(records), "length")
-                raise _truncated(path, count + len(records), start, size)
-            headers.append(header[:8])
+            whole = end <= size
+            if not whole:
+                break
             records.append(opened.read(length))
-            stored.append((length_crc, _FOOTER.unpack(opened.read(_FOOTER.size))[0]))
+            checksums.append(_FOOTER.unpack(opened.read(_FOOTER.size))[0])
             start = end
-        _verify(path, headers, [crc for crc, _ in stored], count, "length")
-        _verify(path, records, [crc for _, crc in stored], count, "data")
+        # Before the file is called truncated: a damaged length makes a whole one look so.
+        _verify(path, lengths, length_checksums, count, "length")
+        _verify(path, records, checksums, count, "data")
+        if not whole:
+            raise InputError(
+                f"{path} is truncated: it ends at byte {size:,}, within record {count + len(records):,} "
+                f"that starts at byte {start:,}; download it again"
+            )
         yield records, start
         count += len(records)
 
@@ -73,10 +81,3 @@ def _verify(path: Path, messages: list[bytes], stored: list[int], first: int, wh
             f"{path} is damaged: the checksum of the {what} of record {first + int(wrong[0]):,} is wrong; "
             "if it is a TFRecord file at all, download it again"
         )
-
-
-def _truncated(path: Path, record: int, start: int, size: int) -> InputError:
-    return InputError(
-        f"{path} is truncated: it ends at byte {size:,}, within record {record:,} that starts at byte {start:,}; "
-        "download it again"
-    )

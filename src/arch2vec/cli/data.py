@@ -63,19 +63,22 @@ def run_list(arguments: argparse.Namespace) -> None:
     rows = [
         [
             entry["name"],
-            entry["problem"] or entry["found"] or f"{entry['file']}: get it from {entry['where']}",
-            {None: "-", True: "yes", False: "NO"}[entry["verified"]],
-            "-" if entry["architectures"] is None else f"{entry['architectures']:,}",
+            "-" if entry["verified"] is None else "yes" if entry["verified"] else "NO",
+            "to convert" if entry["architectures"] is None else f"{entry['architectures']:,}",
             "-" if entry["metrics"] is None else str(entry["metrics"]),
+            entry["found"],
         ]
         for entry in found
+        if entry["found"] is not None
     ]
-    print_table(
-        "Benchmark files",
-        ["name", "where", "verified", "architectures", "columns"],
-        rows,
-        "a file without architectures is still to be converted: arch2vec data convert FILE",
-    )
+    if rows:
+        print_table("Benchmark files", ["name", "verified", "architectures", "columns", "file"], rows)
+    for entry in found:
+        if entry["problem"]:
+            print(f"{entry['name']}: {entry['problem']}")
+        elif entry["found"] is None:
+            print(f"{entry['name']} is not here: {entry['file']}, from {entry['where']}")
+    print(f"Looked in {', '.join(str(folder) for folder in data_folders())}")
 
 
 def _status(release: Release) -> dict[str, Any]:
