@@ -13,14 +13,64 @@ which :func:`_log_tail` computes from its scaled form (as Ament et al., NeurIPS
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Protocol
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import erfcx
+from typing_extensions import override
 
 from arch2vec.errors import InputError
 
 _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 _FAR = 50.0  # from here on the asymptotic series is more exact than a difference
+
+
+class Acquisition(Protocol):
+    """What a prediction is worth: only the order matters. Equal settings are equal objects."""
+
+    def __call__(self, mean: ArrayLike, std: ArrayLike, best: float) -> NDArray[np.float64]:
+        """The worth of predictions.
+
+        Args:
+            mean: predictive means.
+            std: predictive standard deviations, of the same shape.
+            best: the largest value seen, or believed.
+        """
+        ...  # pragma: no cover
+
+
+@dataclass(frozen=True)
+class ExpectedImprovement(Acquisition):
+    """The logarithm of the expected improvement over the best value."""
+
+    @override
+    def __call__(self, mean: ArrayLike, std: ArrayLike, best: float) -> NDArray[np.float64]:
+        return log_expected_improvement(mean, std, best)
+
+
+@dataclass(frozen=True)
+class ReleasedExpectedImprovement(Acquisition):
+    """What the paper's public release maximises, for comparison: two things differ.
+
+    The predictive *variance* stands where the standard deviation belongs, and the
+    incumbent is a constant. The release's accuracies are fractions, where variance
+    and standard deviation differ by another factor than in percent: predictions in
+    percent are turned into fractions first. (The logarithm orders a pool as the
+    release's formula does where that does not underflow.)
+
+    Attributes:
+        incumbent: percent; 100 in the release's search of NAS-Bench-201, 95 elsewhere.
+    """
+
+    incumbent: float = 95.0
+
+    @override
+    def __call__(self, mean: ArrayLike, std: ArrayLike, best: float) -> NDArray[np.float64]:
+        fraction = np.asarray(mean, dtype=np.float64) / 100
+        variance = (np.asarray(std, dtype=np.float64) / 100) ** 2
+        return log_expected_improvement(fraction, variance, self.incumbent / 100)
 
 
 def expected_improvement(mean: ArrayLike, std: ArrayLike, best: ArrayLike) -> NDArray[np.float64]:

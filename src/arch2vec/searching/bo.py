@@ -1,10 +1,10 @@
-"""Bayesian optimisation over a pool: DNGO and expected improvement (paper, section 4.2).
+"""Bayesian optimisation over a pool: a surrogate and expected improvement (paper, section 4.2).
 
-After 16 random architectures, each round refits the surrogate to everything
-told so far and proposes the architecture of highest expected improvement
-among all that are left.
+After some random architectures, each round proposes the architecture of highest
+expected improvement among all that are left (or a part of them, see
+:mod:`arch2vec.searching.pool`), given everything told so far.
 
-Two choices are ours.
+Three choices are ours.
 
 *The surrogate sees normal scores.* Accuracies are far from Gaussian: a tenth of
 NAS-Bench-201 stays near chance while its best thousand lie within one percent.
@@ -14,19 +14,25 @@ monotone change of scale leaves alone. With the learned embedding and the
 200-epoch validation accuracy, the best of 100 evaluations has a test accuracy
 of 94.32 % with ranks and 94.13 % without (20 seeds; random search: 93.88 %).
 
+*The network is trained on a schedule.* What is expensive, training a network or
+finding hyper-parameters, is done whenever there are ``growth`` times as many
+values as the last time. In between every value is taken in all the same: given
+the network, the posterior has a closed form. ``growth=1`` trains at every round,
+as the paper does.
+
 *Batches are diverse by belief.* When several architectures are asked for, or
 earlier ones are still being evaluated, the surrogate is conditioned on its own
 predictions for these (Ginsbourger, Le Riche and Carraro, 2010, "kriging
-believer"; the means stay as in Desautels, Krause and Burdick, JMLR 2014): only
-the closed-form regression changes, by one update of rank one a point, and its
+believer"; the means stay as in Desautels, Krause and Burdick, JMLR 2014): its
 uncertainty around them goes, so that the next choice lies elsewhere.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,18 +42,21 @@ from typing_extensions import override
 
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError, unknown
-from arch2vec.searching.acquisition import log_expected_improvement
-from arch2vec.searching.base import SearchMethod
+from arch2vec.searching.acquisition import Acquisition, ExpectedImprovement
+from arch2vec.searching.base import Candidate, SearchMethod
+from arch2vec.searching.pool import Rows, Sampled, Scores, gather, pool_for
 
 if TYPE_CHECKING:
-    from arch2vec.surrogates.dngo import DNGO
+    from arch2vec.surrogates.base import Belief, Forecast, Learned, Surrogate
+
+_SHORT_LIST = 256  # architectures of a sampled pool that a batch is chosen from, besides those found by refinement
 
 
 class BayesianOptimization(SearchMethod):
     """DNGO with expected improvement.
 
-    A refit depends on the values told and on (seed, how many they are), so the
-    state holds no networks, and several searches are refitted at once by
+    What is learned depends on the first values told and on (seed, how many they
+    are), so the state holds no networks, and several searches learn at once in
     :meth:`ask_together`.
 
     Args:
@@ -55,9 +64,14 @@ class BayesianOptimization(SearchMethod):
         seed: of all random choices.
         initial: how many random architectures are evaluated before the first
             model; failures do not count.
-        surrogate: None for DNGO's default settings.
+        surrogate: None for the method's own with its default settings.
         targets: what the surrogate is fitted to, normal scores of the values'
             ``ranks`` or the ``values`` as they are.
+        growth: how many times as many values there are when it learns again; 1 for
+            every round.
+        acquisition: what a prediction is worth.
+        pool: the architectures looked at in a round, as for :func:`arch2vec.searching.pool.pool_for`.
+        repeats: whether evaluated architectures may be proposed, and paid for, again.
     """
 
     name: ClassVar[str] = "bo"
@@ -68,29 +82,76 @@ class BayesianOptimization(SearchMethod):
         *,
         seed: int,
         initial: int = 16,
-        surrogate: DNGO | None = None,
+        surrogate: Surrogate | None = None,
         targets: Literal["ranks", "values"] = "ranks",
+        growth: float = 1.25,
+        acquisition: Acquisition | None = None,
+        pool: int | Sampled | None = None,
+        repeats: bool = False,
     ) -> None:
         super().__init__(embedding, seed=seed)
         if initial < 2:
             raise InputError(f"a first model needs at least 2 initial architectures, got {initial}")
-        self.initial = initial
         if targets not in ("ranks", "values"):
             raise unknown("kind of target", targets, ("ranks", "values"))
-        self.surrogate = surrogate
+        if not growth >= 1:
+            raise InputError(f"growth must be at least 1, got {growth}")
+        self.initial = initial
+        self.surrogate = surrogate if surrogate is not None else self._default_surrogate()
         self.targets = targets
+        self.growth = growth
+        self.acquisition = acquisition if acquisition is not None else ExpectedImprovement()
+        self.pool = pool_for(embedding, pool)
+        self.repeats = repeats
+        self._forget()
+
+    @classmethod
+    def _default_surrogate(cls) -> Surrogate:
+        from arch2vec.surrogates.dngo import DNGO
+
+        return DNGO()
+
+    @classmethod
+    def _vectors(cls, embedding: Embedding) -> NDArray[np.float32]:
+        """What the surrogate sees of the architectures, (N, d)."""
+        return embedding.vectors
+
+    @override
+    def _forget(self) -> None:
+        self._learned: tuple[int, Learned] | None = None  # and of how many values
+        self._belief: tuple[int, Belief] | None = None  # of the whole pool, and of how many values
+
+    @property
+    @override
+    def remaining(self) -> int:
+        return self.functions if self.repeats else super().remaining
+
+    @property
+    @override
+    def pending(self) -> list[Candidate]:
+        if not self.repeats:
+            return super().pending
+        told, waiting = Counter(row for row, _ in self._told), []
+        for row in self._asked:
+            told[row] -= 1
+            if told[row] < 0:
+                waiting.append(self._candidate(row))
+        return waiting
 
     @classmethod
     @override
     def _propose(cls, methods: Sequence[Self], n: int) -> list[list[int]]:
         proposals = [method._draw(method._random_share(n)) for method in methods]
-        alike: dict[Hashable, list[int]] = defaultdict(list)
-        for number, (method, rows) in enumerate(zip(methods, proposals, strict=True)):
-            if len(rows) < n:
-                sizes = len(method._observations()[0]), len(method.pending), len(rows)
-                alike[id(method.embedding), method.surrogate, method.targets, sizes].append(number)
-        for numbers in alike.values():
-            _fill([methods[number] for number in numbers], [proposals[number] for number in numbers], n)
+        modelling = [(method, rows) for method, rows in zip(methods, proposals, strict=True) if len(rows) < n]
+        alike: dict[Hashable, list[BayesianOptimization]] = defaultdict(list)
+        for method, _ in modelling:
+            size = method._learning_size()
+            if method._learned is None or method._learned[0] != size:
+                alike[method.embedding, method.surrogate, method.targets, size].append(method)
+        for group in alike.values():
+            _learn_together(group)
+        for method, rows in modelling:
+            method._fill(rows, n)
         return proposals
 
     def _random_share(self, n: int) -> int:
@@ -105,6 +166,97 @@ class BayesianOptimization(SearchMethod):
         kept = [(row, value) for row, value in self._told if not np.isnan(value)]
         return [row for row, _ in kept], np.array([value for _, value in kept])
 
+    def _learning_size(self) -> int:
+        """How many of the values told, the first ones, the surrogate is to have learned from."""
+        told = len(self._observations()[0])
+        if self.growth == 1 or told <= self.initial:
+            return told
+        size = self.initial
+        while (following := max(size + 1, round(size * self.growth))) <= told:
+            size = following
+        return size
+
+    def _shown(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+        """The values as the surrogate sees them."""
+        return normal_scores(values) if self.targets == "ranks" else values
+
+    def _fill(self, rows: list[int], n: int) -> None:
+        """Bring proposals to ``n`` rows."""
+        observed, values = self._observations()
+        targets = self._shown(values)
+        best = float(targets.max())
+        believed = [*(candidate.index for candidate in self.pending), *rows]
+        scope = None if self.pool is None else self._promising(observed, targets, believed, n, self.pool)
+        forecast = self._forecast(scope, observed, targets)
+        vectors = self._vectors(self.embedding)
+        taken = list(rows)
+        while True:
+            if believed:
+                best = max(best, float(forecast.believe(vectors[believed]).max()))
+            free = self._free(scope, taken)
+            worth = self.acquisition(forecast.mean[free], forecast.std[free], best)
+            place = int(free[np.argmax(worth)])
+            chosen = place if scope is None else int(scope[place])
+            rows.append(chosen)
+            if len(rows) == n:
+                return
+            believed = [chosen]
+            taken.append(chosen)
+
+    def _free(self, scope: Rows | None, taken: Sequence[int]) -> Rows:
+        """Places within the scope (all rows for None) of what may be proposed besides ``taken``."""
+        if scope is None:
+            return np.delete(np.arange(len(self.embedding)), taken) if self.repeats else self._uncovered(taken)
+        return np.flatnonzero(self._may_propose(scope, taken))
+
+    def _may_propose(self, rows: Rows, taken: Sequence[int]) -> NDArray[np.bool_]:
+        if self.repeats:
+            return ~np.isin(rows, taken)
+        return ~self._covered[self._function[rows]] & ~np.isin(self._function[rows], self._function[list(taken)])
+
+    def _forecast(self, scope: Rows | None, observed: Sequence[int], targets: NDArray[np.float64]) -> Forecast:
+        assert self._learned is not None
+        vectors = self._vectors(self.embedding)
+        if scope is not None:
+            return self._learned[1].belief(vectors[scope], vectors[observed]).forecast(targets)
+        if self._belief is None:
+            self._belief = len(observed), self._learned[1].belief(vectors, vectors[observed])
+        known, belief = self._belief
+        if known < len(observed):
+            belief.observe(vectors[observed[known:]])
+            self._belief = len(observed), belief
+        return belief.forecast(targets)
+
+    def _promising(
+        self, observed: Sequence[int], targets: NDArray[np.float64], believed: Sequence[int], n: int, pool: Sampled
+    ) -> Rows:
+        """The part of a sampled pool that is worth a closer look."""
+
+        def score(rows: Rows) -> Scores:
+            forecast = self._forecast(rows, observed, targets)
+            return self.acquisition(forecast.mean, forecast.std, float(targets.max()))
+
+        ranked = [observed[place] for place in np.argsort(-targets, kind="stable")]
+        taken = list(believed)
+        rows = gather(
+            self.embedding, pool, ranked, lambda rows: self._may_propose(rows, taken), score, _SHORT_LIST + n, self._rng
+        )
+        different = len(rows) if self.repeats else len(np.unique(self._function[rows]))
+        return rows if different >= n else self._uncovered(taken)
+
+
+def _learn_together(methods: Sequence[BayesianOptimization]) -> None:
+    """Let searches of one embedding learn from equally many values."""
+    first = methods[0]
+    size = first._learning_size()
+    vectors = first._vectors(first.embedding)
+    told = [method._observations() for method in methods]
+    features = np.stack([vectors[rows[:size]] for rows, _ in told])
+    targets = np.stack([first._shown(values[:size]) for _, values in told])
+    learned = first.surrogate.learn(features, targets, [(method.seed, size) for method in methods])
+    for method, result in zip(methods, learned, strict=True):
+        method._learned, method._belief = (size, result), None
+
 
 def normal_scores(values: NDArray[np.float64]) -> NDArray[np.float64]:
     """The standard normal quantiles of values' ranks, (r - 1/2) / n; equal values share their mean rank.
@@ -115,32 +267,16 @@ def normal_scores(values: NDArray[np.float64]) -> NDArray[np.float64]:
     return ndtri((rankdata(values, axis=-1) - 0.5) / values.shape[-1])
 
 
-def _fill(methods: Sequence[BayesianOptimization], proposals: Sequence[list[int]], n: int) -> None:
-    """Bring proposals to ``n`` rows, for searches of one embedding with as many observations and pending rows each."""
-    from arch2vec.surrogates.dngo import DNGO
+_STANDARD: WeakKeyDictionary[Embedding, NDArray[np.float32]] = WeakKeyDictionary()
 
-    vectors = methods[0].embedding.vectors
-    observations = [method._observations() for method in methods]
-    features = np.stack([vectors[rows] for rows, _ in observations])
-    targets = np.stack([values for _, values in observations])
-    if methods[0].targets == "ranks":
-        targets = normal_scores(targets)
-    seeds = [(method.seed, targets.shape[1]) for method in methods]
-    posterior = (methods[0].surrogate or DNGO()).fit(features, targets, seeds)
-    best = targets.max(axis=1, keepdims=True)
 
-    pending = [[candidate.index for candidate in method.pending] for method in methods]
-    believed = np.array([[*waiting, *rows] for waiting, rows in zip(pending, proposals, strict=True)])
-    while True:
-        if believed.size:
-            believed_mean, _ = posterior.predict(vectors[believed])
-            best = np.maximum(best, believed_mean.max(axis=1, keepdims=True))
-            posterior = posterior.condition(vectors[believed])
-        mean, std = posterior.predict(vectors)
-        worth = log_expected_improvement(mean, std, best)
-        for method, rows, improvement in zip(methods, proposals, worth, strict=True):
-            free = method._uncovered(besides=rows)
-            rows.append(int(free[np.argmax(improvement[free])]))
-        if len(proposals[0]) == n:
-            return
-        believed = np.array([rows[-1:] for rows in proposals])
+def standard_vectors(embedding: Embedding) -> NDArray[np.float32]:
+    """(N, d) the vectors, every dimension centred and scaled to standard deviation 1; worked out once.
+
+    A dimension that does not vary is only centred.
+    """
+    if embedding not in _STANDARD:
+        centred = embedding.vectors - embedding.vectors.mean(axis=0, dtype=np.float64)
+        spread = centred.std(axis=0)
+        _STANDARD[embedding] = (centred / np.where(spread > 1e-6 * spread.max(), spread, 1.0)).astype(np.float32)
+    return _STANDARD[embedding]

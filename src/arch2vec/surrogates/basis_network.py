@@ -22,9 +22,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-_ALIGN = 64  # floats; a run's parameters are padded to a multiple of this
+from arch2vec.surrogates.base import Seed
 
-Seed = int | Sequence[int]
+_ALIGN = 64  # floats; a run's parameters are padded to a multiple of this
 
 
 @dataclass(frozen=True)

@@ -19,21 +19,28 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from arch2vec.errors import InputError
-from arch2vec.surrogates.basis_network import BasisNetwork, Seed, Training
+from arch2vec.surrogates.base import Array, Learned, Scale, Seed, Surrogate, checked
+from arch2vec.surrogates.basis_network import BasisNetwork, Training
 from arch2vec.surrogates.bayesian_linear import BayesianLinear
+from arch2vec.surrogates.linear_belief import LinearBelief
 from arch2vec.threads import thread_count
 
-Array = NDArray[np.floating]
 _ROWS = 1024  # points predicted at a time: their activations stay in the cache
 
 
 @dataclass(frozen=True)
-class DNGO:
+class DNGO(Surrogate):
     """The surrogate's settings. It holds no data: :meth:`fit` returns what was learned."""
 
     training: Training = field(default_factory=Training)
+
+    @override
+    def learn(self, features: Array, targets: Array, seeds: Sequence[Seed]) -> list[Learned]:
+        posterior = self.fit(features, targets, seeds)
+        return [LearnedBasis(posterior, run) for run in range(len(seeds))]
 
     def fit(self, features: Array, targets: Array, seeds: Sequence[Seed]) -> DNGOPosterior:
         """Learn from the data of R runs, each on its own.
@@ -46,14 +53,7 @@ class DNGO:
         Raises:
             InputError: shapes that do not fit, or a number that is not finite.
         """
-        features, targets = np.asarray(features, dtype=np.float64), np.asarray(targets, dtype=np.float64)
-        if features.ndim != 3 or targets.shape != features.shape[:2] or len(seeds) != len(targets) or not targets.size:
-            raise InputError(
-                "a surrogate needs features (R, n, d), targets (R, n) and R seeds with R, n >= 1, "
-                f"got {features.shape}, {targets.shape} and {len(seeds)}"
-            )
-        if not (np.isfinite(features).all() and np.isfinite(targets).all()):
-            raise InputError("a surrogate's features and targets must be finite")
+        features, targets = checked(features, targets, seeds)
         inputs, outputs = Scale.of(features), Scale.of(targets)
         x = torch.from_numpy(inputs.standardise(features).astype(np.float32))
         y = torch.from_numpy(outputs.standardise(targets))
@@ -139,28 +139,23 @@ class DNGOPosterior:
 
 
 @dataclass(frozen=True, eq=False)
-class Scale:
-    """Standardisation along axis 1: centre and spread, each (R, 1, ...).
+class LearnedBasis(Learned):
+    """One run's basis functions, and the ratio of its noise's to its weights' variance.
 
-    What does not vary is only centred.
+    Attributes:
+        posterior: of several runs.
+        run: which of them.
     """
 
-    centre: NDArray[np.float64]
-    spread: NDArray[np.float64]
+    posterior: DNGOPosterior
+    run: int
 
-    @classmethod
-    def of(cls, values: Array) -> Scale:
-        """Of values (R, n, ...)."""
-        centre = values.mean(axis=1, keepdims=True)
-        spread = values.std(axis=1, keepdims=True)
-        # Equal values can differ from their mean by rounding.
-        constant = spread <= 1e-12 * np.abs(values).max(axis=1, keepdims=True)
-        return cls(centre, np.where(constant, 1.0, spread))
+    @override
+    def belief(self, points: Array, observed: Array) -> LinearBelief:
+        linear = self.posterior.linear
+        ratio = float(linear.alpha[self.run] / linear.beta[self.run])
+        return LinearBelief(self._basis, ratio, points, observed)
 
-    def standardise(self, values: Array) -> NDArray[np.float64]:
-        """Values (R, n, ...) with mean 0 and standard deviation 1."""
-        return (values - self.centre) / self.spread
-
-    def restore(self, values: Array) -> NDArray[np.float64]:
-        """The inverse of :meth:`standardise`."""
-        return values * self.spread + self.centre
+    def _basis(self, points: Array) -> torch.Tensor:
+        chunks = [points[start : start + _ROWS] for start in range(0, len(points), _ROWS)]
+        return torch.cat([self.posterior._basis(self.run, chunk) for chunk in chunks])

@@ -1,0 +1,115 @@
+"""Which architectures a model is asked about: all of them, or a sample and the surroundings of the best.
+
+A model scores a small space in milliseconds. Of a large one it scores random
+rows, and from the most promising it walks on by single edits, so that what is
+proposed is a maximiser of the acquisition function among its neighbours and not
+only the best of a sample. Only architectures of the embedding are proposed: for
+a space too large to embed, that is a sample of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arch2vec.embedding import Embedding
+from arch2vec.errors import InputError
+from arch2vec.searching.moves import moves_of
+
+Rows = NDArray[np.int64]
+Scores = NDArray[np.floating]
+
+WHOLE = 50_000
+"""Embeddings of up to so many architectures are scored as a whole unless told otherwise."""
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """A sampled pool with local refinement.
+
+    Attributes:
+        size: random rows a round.
+        parents: so many of the best evaluated, and of the most promising, have their
+            neighbours looked at; 0 for a plain sample.
+        steps: how often that is repeated from what was found.
+    """
+
+    size: int = 10_000
+    parents: int = 5
+    steps: int = 3
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or self.parents < 0 or self.steps < 0:
+            raise InputError(
+                "a sampled pool has a size of at least 1 and parents and steps of at least 0, "
+                f"got {self.size}, {self.parents} and {self.steps}"
+            )
+
+
+def pool_for(embedding: Embedding, pool: int | Sampled | None) -> Sampled | None:
+    """What a method's ``pool`` means: None for the whole embedding.
+
+    Args:
+        embedding: what to choose from.
+        pool: a sampled pool, or only its size; None for the whole embedding where it
+            has up to :data:`WHOLE` architectures, and a default sample of a larger one.
+    """
+    if pool is None:
+        return Sampled() if len(embedding) > WHOLE else None
+    return Sampled(pool) if isinstance(pool, int) else pool
+
+
+def gather(
+    embedding: Embedding,
+    pool: Sampled,
+    best: Sequence[int],
+    free: Callable[[Rows], NDArray[np.bool_]],
+    score: Callable[[Rows], Scores],
+    keep: int,
+    rng: np.random.Generator,
+) -> Rows:
+    """The most promising rows of a sample and of the surroundings of the best.
+
+    Args:
+        embedding: what to choose from.
+        pool: how.
+        best: evaluated rows, the best first.
+        free: which rows may be proposed.
+        score: what rows are worth, more is better.
+        keep: how many rows to return at least, where there are as many.
+        rng: of the sample.
+
+    Returns:
+        Free rows, ascending: the ``keep`` of highest score and those found on the way.
+    """
+    size = min(pool.size, len(embedding))
+    sample = np.unique(rng.integers(len(embedding), size=size)) if size < len(embedding) else np.arange(size)
+    rows = _those(sample, free)
+    rows = np.union1d(rows, _around(embedding, best[: pool.parents], free))
+    if not len(rows):
+        return rows
+    scores = score(rows)
+    order = np.argsort(-scores, kind="stable")
+    kept, worth = rows[order[:keep]], scores[order[:keep]]
+    for _ in range(pool.steps if pool.parents else 0):
+        parents = kept[np.argsort(-worth, kind="stable")[: pool.parents]]
+        found = np.setdiff1d(_around(embedding, parents.tolist(), free), np.union1d(rows, kept))
+        if not len(found):
+            break
+        kept, worth = np.concatenate([kept, found]), np.concatenate([worth, score(found)])
+    return np.sort(kept)
+
+
+def _around(embedding: Embedding, parents: Sequence[int], free: Callable[[Rows], NDArray[np.bool_]]) -> Rows:
+    """The free neighbours of rows, ascending."""
+    if not parents:
+        return np.empty(0, dtype=np.int64)
+    moves = moves_of(embedding)
+    return _those(np.unique(np.concatenate([moves.neighbours(row) for row in parents])), free)
+
+
+def _those(rows: Rows, free: Callable[[Rows], NDArray[np.bool_]]) -> Rows:
+    return rows[free(rows)]

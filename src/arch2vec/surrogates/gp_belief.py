@@ -1,0 +1,118 @@
+"""A Gaussian process's belief about a pool of points, kept up as observations come in.
+
+With K + lambda I = L L^T over the n observed points and k_X(x) the covariances of
+a point with them, V = L^-1 k_X(pool) gives mean V^T L^-1 y and variance
+k(x, x) - column sums of V^2. One more observation is one more row of L and of V
+(Rasmussen and Williams, 2006, algorithm 2.1; the rows are those of the
+textbook's incremental Cholesky factorisation): no row that is there changes.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from typing_extensions import override
+
+from arch2vec.surrogates.base import Array, Belief, Forecast
+from arch2vec.threads import thread_count
+
+_ROOM = 32  # rows that the factors grow by
+_FLOOR = 1e-7  # the least variance relative to the prior: below is rounding of single precision
+
+
+class GPBelief(Belief):
+    """What a process of prior variance 1 believes of N points; the scale is found at each forecast.
+
+    Args:
+        covariance: (a, d) and (b, d) to (a, b), in either precision.
+        ratio: the noise's variance lambda.
+        points: (N, d).
+        observed: (n, d).
+    """
+
+    def __init__(self, covariance: Callable[[Tensor, Tensor], Tensor], ratio: float, points: Array, observed: Array):
+        self._covariance = covariance
+        self._ratio = ratio
+        self._points = torch.from_numpy(np.ascontiguousarray(points, dtype=np.float32))
+        self._x = _double(observed)
+        n = len(self._x)
+        self._factor = torch.zeros(n + _ROOM, n + _ROOM, dtype=torch.float64)  # L
+        self._rows = torch.empty(n + _ROOM, len(self._points))  # V
+        with thread_count(1):
+            matrix = covariance(self._x, self._x)
+            matrix.diagonal().add_(ratio)
+            self._factor[:n, :n] = torch.linalg.cholesky(matrix)
+            across = covariance(self._x.float(), self._points)
+            solved = torch.linalg.solve_triangular(self._factor[:n, :n].float(), across, upper=False)
+            self._rows[:n] = solved
+            self._variance = 1 - solved.square_().sum(0)
+
+    @override
+    def observe(self, observed: Array) -> None:
+        with thread_count(1):
+            for point in _double(observed).split(1):
+                self._variance = self._variance - self._append(self._x, point)
+                self._x = torch.cat([self._x, point])
+
+    @override
+    def forecast(self, targets: NDArray[np.float64]) -> GPForecast:
+        return GPForecast(self, targets)
+
+    def _append(self, x: Tensor, point: Tensor) -> Tensor:
+        """Write the rows of one more point (1, d) after those of ``x``; returns what it takes off the variances."""
+        n = len(x)
+        if n == len(self._factor):
+            factor = torch.zeros(n + _ROOM, n + _ROOM, dtype=torch.float64)
+            factor[:n, :n] = self._factor
+            self._factor = factor
+            self._rows = torch.cat([self._rows, self._rows.new_empty(_ROOM, self._rows.shape[1])])
+        across = self._covariance(x, point)
+        row = torch.linalg.solve_triangular(self._factor[:n, :n], across, upper=False)[:, 0]
+        # 1 + lambda - |row|^2 is the variance of an observation there, at least lambda.
+        pivot = math.sqrt(max(1 + self._ratio - float(row @ row), self._ratio))
+        self._factor[n, :n], self._factor[n, n] = row, pivot
+        new = self._covariance(point.float(), self._points)[0]
+        torch.addmv(new, self._rows[:n].T, row.float(), beta=1 / pivot, alpha=-1 / pivot, out=self._rows[n])
+        return self._rows[n].square()
+
+
+class GPForecast(Forecast):
+    """What a belief is once the observed points have values."""
+
+    def __init__(self, belief: GPBelief, targets: NDArray[np.float64]) -> None:
+        self._belief = belief
+        self._x = belief._x
+        self._variance = belief._variance
+        n = len(self._x)
+        self._centre = float(targets.mean())
+        centred = torch.from_numpy(targets - self._centre).unsqueeze(1)
+        with thread_count(1):
+            self._white = torch.linalg.solve_triangular(belief._factor[:n, :n], centred, upper=False)[:, 0]
+            self._scale = math.sqrt(float(self._white @ self._white) / n)
+            mean = torch.mv(belief._rows[:n].T, self._white.float())
+        self.mean = mean.numpy() + np.float32(self._centre)
+
+    @property
+    @override
+    def std(self) -> NDArray[np.float32]:
+        return self._variance.clamp_min(_FLOOR).sqrt().mul_(self._scale).numpy()
+
+    @override
+    def believe(self, points: Array) -> NDArray[np.float64]:
+        n = len(self._white)
+        means = []
+        with thread_count(1):
+            for point in _double(points).split(1):
+                self._variance = self._variance - self._belief._append(self._x, point)
+                means.append(float(self._belief._factor[len(self._x), :n] @ self._white) + self._centre)
+                self._x = torch.cat([self._x, point])
+        return np.array(means)
+
+
+def _double(points: Array) -> Tensor:
+    return torch.from_numpy(np.array(points, dtype=np.float64))

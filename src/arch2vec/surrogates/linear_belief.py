@@ -1,0 +1,102 @@
+"""A Bayesian linear regression's belief about a pool of points, kept up as observations come in.
+
+With Phi (n, m) the observed points' basis functions, the weights' posterior has
+covariance s P^-1, P = Phi^T Phi + lambda I, s the noise's variance. Let F F^T =
+P^-1 when the belief is formed. In the coordinates psi = F^T phi the prior of
+everything that is still to be observed is s I, which is as well conditioned as
+can be: the pool is brought there once, in single precision, and each further
+observation changes an m x m matrix and takes one square off every variance.
+
+The noise's variance is the one of highest marginal likelihood given lambda,
+s = y^T (Phi Phi^T / lambda + I)^-1 y / n = (|y - Phi w|^2 + lambda |w|^2) / n
+with w the posterior mean.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from typing_extensions import override
+
+from arch2vec.surrogates.base import Array, Belief, Forecast
+from arch2vec.threads import thread_count
+
+
+class LinearBelief(Belief):
+    """What a regression believes of N points.
+
+    Args:
+        basis: (N, d) points to (N, m) float32.
+        ratio: lambda, the noise's variance relative to that of a weight's prior.
+        points: (N, d).
+        observed: (n, d).
+    """
+
+    def __init__(self, basis: Callable[[Array], Tensor], ratio: float, points: Array, observed: Array) -> None:
+        self._basis = basis
+        self._ratio = ratio
+        with thread_count(1):
+            self._phi = basis(observed).double()
+            identity = torch.eye(self._phi.shape[1], dtype=torch.float64)
+            cholesky = torch.linalg.cholesky(self._phi.T @ self._phi + ratio * identity)
+            self._whiten = torch.linalg.solve_triangular(cholesky, identity, upper=False).T  # F
+            self._psi = self._phi @ self._whiten
+            self._covariance = identity  # of the weights over s, in these coordinates
+            self._pool = basis(points) @ self._whiten.float()
+            self._variance = self._pool.square().sum(1)
+
+    @override
+    def observe(self, observed: Array) -> None:
+        with thread_count(1):
+            phi = self._basis(observed).double()
+            psi = phi @ self._whiten
+            for point in psi.split(1):
+                self._covariance, self._variance = self._conditioned(self._covariance, self._variance, point[0])
+            self._phi = torch.cat([self._phi, phi])
+            self._psi = torch.cat([self._psi, psi])
+
+    @override
+    def forecast(self, targets: NDArray[np.float64]) -> LinearForecast:
+        return LinearForecast(self, targets)
+
+    def _conditioned(self, covariance: Tensor, variance: Tensor, point: Tensor) -> tuple[Tensor, Tensor]:
+        """Both after one more noisy observation at a point (m,)."""
+        gain = covariance @ point
+        total = 1 + float(point @ gain)
+        shrunk = covariance - torch.outer(gain, gain / total)
+        return shrunk, variance - torch.mv(self._pool, (gain / math.sqrt(total)).float()).square_()
+
+
+class LinearForecast(Forecast):
+    """What a belief is once the observed points have values."""
+
+    def __init__(self, belief: LinearBelief, targets: NDArray[np.float64]) -> None:
+        self._belief = belief
+        self._covariance, self._variance = belief._covariance, belief._variance
+        self._centre = float(targets.mean())
+        y = torch.from_numpy(targets - self._centre)
+        with thread_count(1):
+            self._weights = self._covariance @ (belief._psi.T @ y)
+            weights = belief._whiten @ self._weights
+            error = y - belief._phi @ weights
+            self._scale = math.sqrt(float(error @ error + belief._ratio * (weights @ weights)) / len(y))
+            mean = torch.mv(belief._pool, self._weights.float())
+        self.mean = mean.numpy() + np.float32(self._centre)
+
+    @property
+    @override
+    def std(self) -> NDArray[np.float32]:
+        return self._variance.clamp_min(0).sqrt().mul_(self._scale).numpy()
+
+    @override
+    def believe(self, points: Array) -> NDArray[np.float64]:
+        with thread_count(1):
+            psi = self._belief._basis(points).double() @ self._belief._whiten
+            for point in psi.split(1):
+                self._covariance, self._variance = self._belief._conditioned(self._covariance, self._variance, point[0])
+            return (psi @ self._weights).numpy() + self._centre
