@@ -120,10 +120,11 @@ class BenchmarkObjective(LookupObjective):
         """The same objective with other runs drawn. It shares the table with this one, and costs little.
 
         Raises:
-            InputError: this objective draws no runs.
+            InputError: this objective draws no runs, or the seed is out of range.
         """
         if self._seed != "random":
             raise InputError(f"objective {self.name} draws no runs, so that a noise_seed would change nothing")
+        _check_noise_seed(self.name, noise_seed)
         other = copy.copy(self)
         other.__dict__["_rows"] = self._rows  # made now, if it is not there yet, for all copies at once
         other._noise_seed, other._views = noise_seed, {}
@@ -165,8 +166,9 @@ class BenchmarkObjective(LookupObjective):
         return {epochs: Runs(table, [m for m in found if m.epochs == epochs]) for epochs in offered}
 
     def _refuse_seed(self, signal: Runs) -> None:
-        if self._noise_seed < 0:
-            raise InputError(f"objective {self.name}: a noise_seed must not be negative, got {self._noise_seed}")
+        if self._noise_seed and self._seed != "random":
+            raise InputError(f"objective {self.name}: noise_seed needs seed=random, got seed={self._seed}")
+        _check_noise_seed(self.name, self._noise_seed)
         if self._seed == "mean":
             return
         if not signal.seeds:
@@ -235,3 +237,8 @@ def _after(epochs: int | None) -> str:
 
 def _drawn(noise_seed: int) -> str:
     return f"drawn with noise seed {noise_seed}"
+
+
+def _check_noise_seed(name: str, noise_seed: int) -> None:
+    if not 0 <= noise_seed < 2**32:
+        raise InputError(f"objective {name}: a noise_seed is a number from 0 to 2^32 - 1, got {noise_seed}")
