@@ -181,8 +181,7 @@ def _climb(squared: Array, targets: Array, start: Array) -> Array:
         return -value, -gradient
 
     # The density of n labels is a sum of n terms: a relative change of 1e-6 is far below what matters.
-    options = {"ftol": 1e-6, "maxiter": 100}
-    found = minimize(descend, start, jac=True, method="L-BFGS-B", bounds=_RANGES.tolist(), options=options)
+    found = minimize(descend, start, jac=True, method="L-BFGS-B", bounds=_RANGES.tolist(), options={"ftol": 1e-6})
     return np.asarray(found.x)
 
 

@@ -1,0 +1,101 @@
+"""``arch2vec experiment prediction``: accuracies predicted from few labels, by encoding."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
+from arch2vec.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def add_command(experiments: Any) -> None:
+    """Add ``prediction`` to the experiments."""
+    parser = command(
+        experiments,
+        "prediction",
+        run_prediction,
+        "accuracies predicted from few labels: arch2vec, supervised and discrete encodings",
+        "The paper's figure 2, and more: a Gaussian process fitted to a few labelled architectures predicts others,\n"
+        "for the representations of the given runs, one learned from the labels, and discrete encodings, on all\n"
+        "benchmarks of the runs' search spaces. The same command again resumes; more seeds or labels add to it.",
+    )
+    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders made by 'arch2vec pretrain'")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the experiment's folder")
+    parser.add_argument("--seeds", type=int, default=20, help="draws of labels, counted from --seed (default 20)")
+    parser.add_argument("--labels", default="16,64,250,1000", metavar="A,B", help="default 16,64,250,1000")
+    parser.add_argument("--test-points", type=int, default=10_000, help="predicted, at most (default 10000)")
+    parser.add_argument("--predictors", default="gp", metavar="A,B", help="gp, forest (default gp)")
+    parser.add_argument(
+        "--encodings",
+        default="adjacency,path,supervised",
+        metavar="A,B",
+        help="beside the runs': adjacency, path, path-short, supervised; none for none (default all but path-short)",
+    )
+    parser.add_argument("--objectives", metavar="A,B", help="default: all of the runs' search spaces")
+
+
+def run_prediction(arguments: argparse.Namespace) -> None:
+    """``arch2vec experiment prediction``."""
+    if arguments.seeds < 1:
+        raise InputError(f"--seeds must be at least 1, got {arguments.seeds}")
+    labels = _numbers(arguments.labels)
+
+    from arch2vec.cli.representation import load_encoder
+    from arch2vec.experiments import prediction
+    from arch2vec.experiments.prediction_inputs import choose_targets, sources_of
+    from arch2vec.experiments.prediction_table import to_rows, write_tables
+
+    settings = prediction.Settings(
+        labels=labels,
+        seeds=range(arguments.seed, arguments.seed + arguments.seeds),
+        predictors=_names(arguments.predictors),
+        encodings=[] if arguments.encodings == "none" else _names(arguments.encodings),
+        test_points=arguments.test_points,
+    )
+    sources = sources_of([(str(run), load_encoder(run)) for run in arguments.runs])
+    targets = choose_targets(_names(arguments.objectives) if arguments.objectives else None, sources)
+    with progress_bar("predictions") as update:
+        frame = prediction.run_prediction(targets, sources, settings, arguments.out, progress=update)
+    table = write_tables(frame, arguments.out)
+    if arguments.json:
+        print_json({"rows": to_rows(table)})
+    else:
+        _print(table)
+    say(f"tables: {arguments.out / 'table.md'}, table.csv, table.parquet; every seed: runs.csv, runs.parquet")
+
+
+def _names(text: str) -> list[str]:
+    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def _numbers(text: str) -> list[int]:
+    try:
+        return [int(number) for number in _names(text)]
+    except ValueError:
+        raise InputError(f"--labels takes numbers separated by commas, as in 16,64,250; got {text!r}") from None
+
+
+def _print(table: pd.DataFrame) -> None:
+    from arch2vec.experiments.prediction_inputs import TARGETS
+    from arch2vec.experiments.prediction_table import figure
+
+    for objective, part in table.groupby("objective", sort=False):
+        target = TARGETS[str(objective)]
+        headings = {"tau": "Kendall", "pearson": "Pearson", "rmse": "RMSE, %"}
+        if target.above is not None:
+            headings |= {"pearson_above": f"Pearson > {target.above:g}", "rmse_above": f"RMSE > {target.above:g}"}
+        rows = []
+        for row in part.to_dict("records"):
+            what = f"{row['encoding']}, {row['predictor']}"
+            rows.append([what, str(row["labels"]), *(figure(row, name) for name in headings)])
+            published = [figure(row, f"published_{name}") for name in headings]
+            if any(published):
+                rows.append([f"{what}, published", str(row["labels"]), *published])
+        title = f"{objective}, {int(part['seeds'].max())} seeds"
+        columns = ["encoding, predictor", "labels", *headings.values()]
+        print_table(title, columns, rows, target.description)

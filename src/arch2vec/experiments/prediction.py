@@ -1,0 +1,259 @@
+"""How well representations predict accuracies from few labels (paper, section 4.2 and figure 2).
+
+For each seed the architectures of a benchmark are shuffled; the first n are
+labelled, and up to 10,000 from the other end are to be predicted. All
+encodings see the same ones, and fewer labels are part of more. In the paper 250
+labels of NAS-Bench-101 predict all other cells; a sample of 10,000 knows
+Pearson's r to 0.01.
+
+Rows of the results are kept as they are made, so that an interrupted run, or
+one with more seeds or labels, only makes those that are missing.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arch2vec.encodings import ENCODINGS
+from arch2vec.errors import InputError, unknown
+from arch2vec.experiments.prediction_inputs import (
+    DISCRETE,
+    SUPERVISED,
+    Columns,
+    Source,
+    Target,
+    check_encodings,
+    supervised_config,
+)
+from arch2vec.graphs import GraphBatch
+from arch2vec.prediction import PREDICTORS, score
+from arch2vec.spaces import SearchSpace
+from arch2vec.storage import atomic_path, claim, require_writable
+from arch2vec.supervised import train_supervised
+from arch2vec.threads import thread_count
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+KEY = ("objective", "encoding", "source", "predictor", "labels", "seed")
+"""What tells one row of the results from another."""
+NETWORK = "network"
+"""The predictor that is the supervised encoder's own output."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What is compared.
+
+    Attributes:
+        labels: numbers of labelled architectures.
+        seeds: of the shuffles.
+        predictors: keys of :data:`arch2vec.prediction.PREDICTORS`.
+        encodings: beside the pre-trained ones.
+        test_points: architectures predicted, at most.
+    """
+
+    labels: Sequence[int] = (16, 64, 250, 1000)
+    seeds: Sequence[int] = tuple(range(20))
+    predictors: Sequence[str] = ("gp",)
+    encodings: Sequence[str] = (*DISCRETE, SUPERVISED)
+    test_points: int = 10_000
+
+    def __post_init__(self) -> None:
+        if not (self.labels and self.seeds and self.predictors):
+            raise InputError("a comparison needs at least one number of labels, one seed and one predictor")
+        if min(self.labels) < 2 or self.test_points < 2:
+            raise InputError("at least 2 architectures must be labelled and 2 predicted")
+        for name in self.predictors:
+            if name not in PREDICTORS:
+                raise unknown("predictor", name, PREDICTORS)
+        check_encodings(self.encodings)
+
+
+@dataclass(frozen=True)
+class _Task:
+    """The rows of one encoding, objective, number of labels and seed."""
+
+    objective: str
+    encoding: str
+    source: str
+    predictors: tuple[str, ...]
+    labels: int
+    seed: int
+
+    def row_keys(self) -> list[tuple[object, ...]]:
+        shared = (self.objective, self.encoding, self.source)
+        return [(*shared, predictor, self.labels, self.seed) for predictor in self.predictors]
+
+
+def run_prediction(
+    targets: Mapping[str, Target],
+    sources: Sequence[Source],
+    settings: Settings,
+    out: Path,
+    *,
+    columns: Callable[[str], Columns] = Columns,
+    progress: Callable[[int, int, str], None] | None = None,
+) -> pd.DataFrame:
+    """Make the rows that are missing in ``out``.
+
+    Args:
+        targets: what to predict, by objective.
+        sources: pre-trained representations; each is used where it fits.
+        settings: what else is compared.
+        out: a folder; ``runs.parquet`` in it has a row for every key.
+        columns: a benchmark's architectures and values by its name.
+        progress: is called with the rows done, their number and what comes next.
+
+    Returns:
+        The rows asked for: :data:`KEY`, the scores of :func:`arch2vec.prediction.score`,
+        ``test_points`` and ``seconds``.
+
+    Raises:
+        InputError: a table is not found or has too few rows, or ``out`` holds something else.
+    """
+    require_writable(out)
+    claim(out / "experiment.json", "experiment", {"experiment": "prediction", "test_points": settings.test_points})
+    results = _Results(out / "runs.parquet")
+    wanted: list[tuple[object, ...]] = []
+    plans: dict[str, list[_Task]] = {}
+    tables = {benchmark: columns(benchmark) for benchmark in dict.fromkeys(t.benchmark for t in targets.values())}
+    for name, target in targets.items():
+        table = tables[target.benchmark]
+        if max(settings.labels) + 2 > len(table):
+            raise InputError(f"{name} has {len(table):,} architectures, too few for {max(settings.labels):,} labels")
+        tasks = list(_tasks(name, [source for source in sources if source.fits(table.space)], settings))
+        plans.setdefault(target.benchmark, []).extend(tasks)
+        wanted += [key for task in tasks for key in task.row_keys()]
+    by_digest = {source.digest: source for source in sources}
+    with thread_count(1):
+        for benchmark, tasks in plans.items():
+            missing = [task for task in tasks if not all(key in results for key in task.row_keys())]
+            for seed in dict.fromkeys(task.seed for task in missing):
+                split = _Split(tables[benchmark], settings, seed, by_digest)
+                for task in (task for task in missing if task.seed == seed):
+                    if progress is not None:
+                        progress(sum(key in results for key in wanted), len(wanted), f"{task.objective}, seed {seed}")
+                    for row in split.rows(task, targets[task.objective]):
+                        results.add(row)
+                results.save()
+    frame = results.frame(wanted)
+    names = {source.digest: source.name for source in sources}
+    frame["encoding"] = frame["source"].map(names).fillna(frame["encoding"])
+    return frame
+
+
+def _tasks(objective: str, sources: Sequence[Source], settings: Settings) -> Iterable[_Task]:
+    encodings = [(source.model, source.digest) for source in sources] + [(name, "") for name in settings.encodings]
+    for seed in settings.seeds:
+        for encoding, digest in encodings:
+            own = (NETWORK,) if encoding == SUPERVISED else ()
+            for labels in settings.labels:
+                yield _Task(objective, encoding, digest, (*settings.predictors, *own), labels, seed)
+
+
+class _Split:
+    """The labelled and the predicted architectures of one seed, encoded once for all that is predicted from them."""
+
+    def __init__(self, table: Columns, settings: Settings, seed: int, sources: Mapping[str, Source]) -> None:
+        self._table, self._sources = table, sources
+        shuffled = np.random.default_rng(seed).permutation(len(table))
+        # Which are predicted depends on the seed alone, but for small tables, of which labels leave few.
+        self._labelled = shuffled[: max(settings.labels)]
+        self._tested = shuffled[::-1][: settings.test_points]
+        self._shuffled, self._test_points = shuffled, settings.test_points
+        self._rows = np.unique(np.concatenate([self._labelled, self._tested]))
+        self._graphs = table.graphs(self._rows)
+        self._vectors: dict[str, NDArray[np.float32]] = {}
+
+    def rows(self, task: _Task, target: Target) -> Iterable[dict[str, Any]]:
+        """The rows of a task."""
+        labelled = np.searchsorted(self._rows, self._shuffled[: task.labels])
+        rest = len(self._shuffled) - task.labels
+        tested = np.searchsorted(self._rows, self._tested[: min(rest, self._test_points)])
+        values = self._table.values(target)[self._rows]
+        if task.encoding == SUPERVISED:
+            yield from self._supervised_rows(task, target, values, labelled, tested)
+            return
+        vectors = self._encoded(task)
+        for predictor in task.predictors:
+            started = time.perf_counter()
+            predicted = PREDICTORS[predictor](vectors[labelled], values[labelled], vectors[tested], task.seed)
+            yield _row(task, predictor, score(predicted, values[tested], target.above), len(tested), started)
+
+    def _supervised_rows(
+        self,
+        task: _Task,
+        target: Target,
+        values: NDArray[np.float64],
+        labelled: NDArray[np.intp],
+        tested: NDArray[np.intp],
+    ) -> Iterable[dict[str, Any]]:
+        started = time.perf_counter()
+        known, others, space = self._graphs[labelled], self._graphs[tested], self._table.space
+        encoder = train_supervised(space, known, values[labelled], supervised_config(task.labels), task.seed)
+        vectors, other_vectors = encoder.embed(known), encoder.embed(others)
+        for predictor in task.predictors:
+            if predictor == NETWORK:
+                predicted = encoder.predict(others)
+            else:
+                predicted = PREDICTORS[predictor](vectors, values[labelled], other_vectors, task.seed)
+            yield _row(task, predictor, score(predicted, values[tested], target.above), len(tested), started)
+
+    def _encoded(self, task: _Task) -> NDArray[np.float32]:
+        key = task.source or task.encoding
+        if key not in self._vectors:
+            self._vectors[key] = self._encode(task, self._graphs, self._table.space)
+        return self._vectors[key]
+
+    def _encode(self, task: _Task, graphs: GraphBatch, space: SearchSpace) -> NDArray[np.float32]:
+        if task.source:
+            return self._sources[task.source].vectors(graphs, space)
+        return ENCODINGS[task.encoding](graphs, space)
+
+
+def _row(task: _Task, predictor: str, scores: dict[str, float], test_points: int, started: float) -> dict[str, Any]:
+    seconds = time.perf_counter() - started
+    key = (task.objective, task.encoding, task.source, predictor, task.labels, task.seed)
+    return {**dict(zip(KEY, key, strict=True)), **scores, "test_points": test_points, "seconds": seconds}
+
+
+class _Results:
+    """``runs.parquet``: a row a key."""
+
+    def __init__(self, path: Path) -> None:
+        import pandas as pd
+
+        self._path = path
+        self._rows: dict[tuple[object, ...], dict[str, Any]] = {}
+        if path.exists():
+            try:
+                records = pd.read_parquet(path).to_dict("records")
+                for record in records:
+                    self.add({str(name): value for name, value in record.items()})
+            except (OSError, ValueError, KeyError) as error:
+                raise InputError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
+
+    def __contains__(self, key: tuple[object, ...]) -> bool:
+        return key in self._rows
+
+    def add(self, row: dict[str, Any]) -> None:
+        self._rows[tuple(row[name] for name in KEY)] = row
+
+    def save(self) -> None:
+        import pandas as pd
+
+        with atomic_path(self._path) as temporary:
+            pd.DataFrame(list(self._rows.values())).to_parquet(temporary, index=False)
+
+    def frame(self, keys: Sequence[tuple[object, ...]]) -> pd.DataFrame:
+        import pandas as pd
+
+        return pd.DataFrame([self._rows[key] for key in keys])
