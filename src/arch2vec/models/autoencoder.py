@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -12,8 +13,11 @@ from arch2vec.errors import InputError, unknown
 from arch2vec.models.decoder import Decoder
 from arch2vec.models.gcn import GCNEncoder
 from arch2vec.models.gin import GINEncoder
-from arch2vec.models.inputs import GraphTensors
+from arch2vec.models.inputs import GraphTensors, Share
 from arch2vec.models.losses import OperationActivation, edge_loss, kl_divergence, operation_loss
+
+Precision = Literal["float32", "bfloat16"]
+PRECISIONS: tuple[Precision, ...] = ("float32", "bfloat16")
 
 
 @dataclass(frozen=True)
@@ -97,21 +101,42 @@ class GraphAutoencoder(nn.Module):
         kl_weight: float,
         activation: OperationActivation,
         generator: torch.Generator,
+        *,
+        share: Share | None = None,
+        precision: Precision = "float32",
+        encoder: Callable[..., tuple[Tensor, Tensor | None]] | None = None,
     ) -> Losses:
         """The training loss of one batch.
 
         In training mode Z is one sample of the posterior with dropout applied; in
         evaluation mode it is the posterior mean.
+
+        Args:
+            graphs: the batch, or one process's part of it.
+            kl_weight: factor of the KL divergence.
+            activation: of the operation logits.
+            generator: of the noise, which is drawn for the whole batch in every process.
+            share: what ``graphs`` are of the batch, None if all of it. The losses are then
+                this part's summands of the batch's.
+            precision: of the encoder's matrix products; with ``bfloat16`` its activations
+                are as short, while weights, gradients of weights, statistics, the decoder
+                and the losses stay in single precision.
+            encoder: replaces the encoder by one that computes the same, a compiled one.
         """
-        mean, log_std = self.encoder(graphs.X, graphs.symmetrised, graphs.mask)
+        with torch.autocast(graphs.X.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+            mean, log_std = (encoder or self.encoder)(graphs.X, graphs.symmetrised, graphs.mask)
+        mean, log_std = mean.float(), None if log_std is None else log_std.float()
         Z = mean
         if self.training and log_std is not None:
-            noise = torch.empty_like(mean).normal_(generator=generator)
-            Z = torch.addcmul(mean, log_std.exp(), noise)
-        operation_logits, edge_logits = self.decoder(Z, generator)
+            noise = torch.empty_like(mean) if share is None else share.whole(mean)
+            noise.normal_(generator=generator)
+            Z = torch.addcmul(mean, log_std.exp(), noise if share is None else share.own(noise, mean))
+        operation_logits, edge_logits = self.decoder(Z, generator, share)
         operations = operation_loss(operation_logits, graphs.X, graphs.mask, activation)
         edges = edge_loss(edge_logits, graphs.A, graphs.mask)
         kl = mean.new_zeros(()) if log_std is None else kl_divergence(mean, log_std, graphs.mask)
+        if share is not None:
+            operations, edges, kl = operations * share.vertices, edges * share.pairs, kl * share.vertices
         return Losses(operations + edges + kl_weight * kl, operations, edges, kl)
 
     @torch.no_grad()

@@ -7,6 +7,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from arch2vec.models.inputs import Share
 from arch2vec.models.layers import linear
 
 
@@ -33,18 +34,23 @@ class Decoder(nn.Module):
         """
         self.operations.bias.fill_(-math.log(max(1, self.operations.out_features - 1)))
 
-    def forward(self, Z: Tensor, generator: torch.Generator | None = None) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, Z: Tensor, generator: torch.Generator | None = None, share: Share | None = None
+    ) -> tuple[Tensor, Tensor]:
         """Logits of operations and edges.
 
         Args:
             Z: (B, V, latent).
             generator: where dropout is drawn from, in training mode.
+            share: what Z is of the batch that dropout is drawn for, None if all of it.
 
         Returns:
             Operation logits (B, V, K) and edge logits (B, V, V); of the latter only
             the strict upper triangle has a meaning.
         """
         if self.training and self.dropout > 0:
-            keep = torch.empty_like(Z).bernoulli_(1 - self.dropout, generator=generator)
+            keep = torch.empty_like(Z) if share is None else share.whole(Z)
+            keep.bernoulli_(1 - self.dropout, generator=generator)
+            keep = keep if share is None else share.own(keep, Z)
             Z = Z * keep.div_(1 - self.dropout)
         return self.operations(Z), torch.bmm(Z, Z.transpose(1, 2))

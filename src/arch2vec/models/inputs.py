@@ -31,6 +31,53 @@ class GraphTensors(NamedTuple):
         return self.A + self.A.transpose(1, 2)
 
 
+class Share(NamedTuple):
+    """The part of a batch that one of several processes computes.
+
+    Means over its part times these shares, summed over the processes, are means
+    over the whole batch.
+
+    Attributes:
+        graphs: in the whole batch.
+        first: the first of the part's graphs.
+        vertices: share of the batch's vertices, padded ones left out.
+        pairs: share of the batch's pairs of vertices.
+    """
+
+    graphs: int
+    first: int
+    vertices: float
+    pairs: float
+
+    def whole(self, part: Tensor) -> Tensor:
+        """Memory of the shape that ``part`` has for the whole batch, in which noise is drawn."""
+        return part.new_empty(self.graphs, *part.shape[1:])
+
+    def own(self, whole: Tensor, part: Tensor) -> Tensor:
+        """The rows of ``whole`` that belong to ``part``."""
+        return whole[self.first : self.first + len(part)]
+
+
+def divided(batch: GraphTensors, process: int, processes: int) -> tuple[GraphTensors, Share]:
+    """The part of a batch that is for one of ``processes`` processes, counted from 0.
+
+    A batch of fewer graphs than processes is computed by all of them.
+    """
+    graphs = len(batch.X)
+    if graphs < processes:
+        return batch, Share(graphs, 0, 1 / processes, 1 / processes)
+    first, stop = graphs * process // processes, graphs * (process + 1) // processes
+    own = slice(first, stop)
+    mask = None if batch.mask is None else batch.mask[own]
+    if batch.mask is None or mask is None:
+        vertices = pairs = (stop - first) / graphs
+    else:
+        present, all_present = mask.sum(1), batch.mask.sum(1)
+        vertices = float(present.sum() / all_present.sum())
+        pairs = float(present.square().sum() / all_present.square().sum())
+    return GraphTensors(batch.X[own], batch.A[own], mask), Share(graphs, first, vertices, pairs)
+
+
 class GraphStore:
     """N graphs in compact integer form on a device.
 

@@ -1,0 +1,143 @@
+"""The settings of a pre-training run, and the two protocols: the paper's and its public release's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from arch2vec.encoder import Encoder, Pooling
+from arch2vec.errors import InputError, unknown
+from arch2vec.models.autoencoder import PRECISIONS, ModelConfig, Precision
+from arch2vec.models.losses import ACTIVATIONS, OperationActivation
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What the paper says and what its public release does differ in these points.
+
+    Attributes:
+        training_mode: whether sampling, dropout and batch statistics stay on
+            ``throughout``, or only in the ``first epoch``: the release switches the
+            model to evaluation mode for its first validity check and never back.
+        shuffle: the order of the training graphs is drawn anew for ``every epoch``
+            or ``once``.
+        pooling: how a vector is made from the vertices' means.
+        base_rate: whether operations start at their base rate, see
+            :meth:`arch2vec.models.decoder.Decoder.start_at_base_rate`; the release
+            starts from PyTorch's default, which with training mode throughout
+            leaves it to the seed whether ten epochs are enough.
+    """
+
+    training_mode: Literal["throughout", "first epoch"]
+    shuffle: Literal["every epoch", "once"]
+    pooling: Pooling
+    base_rate: bool
+
+
+PROTOCOLS: dict[str, Protocol] = {
+    "paper": Protocol("throughout", "every epoch", "sum", base_rate=True),
+    "release": Protocol("first epoch", "once", "mean", base_rate=False),
+}
+
+PAPER_BATCH_SIZE = 32
+
+Schedule = Literal["constant", "cosine"]
+SCHEDULES: tuple[Schedule, ...] = ("constant", "cosine")
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """A pre-training run; the defaults are the paper's.
+
+    Attributes:
+        model: which model and its shape.
+        protocol: a key of :data:`PROTOCOLS`.
+        activation: of the operation logits. The paper's text has a softmax; the default
+            is the sigmoid that its figures come from. Points off the training
+            architectures' vectors decode to valid cells far more often with it.
+        epochs: passes over the training split.
+        batch_size: graphs a step.
+        learning_rate: of Adam; with a schedule, that of the first step.
+        schedule: how the learning rate goes on, ``constant`` (paper) or ``cosine``, down
+            to 0 at the last step.
+        gradient_clip: largest norm of the gradient.
+        sample: how many architectures to draw from the space (by ``seed``) and learn
+            from, None for all of it. Spaces too large to list need one.
+        stream: whether every epoch draws its share of ``sample`` anew instead of going
+            over the same architectures again; see
+            :class:`arch2vec.training_data.StreamedGraphs`.
+        held_out: share of the graphs kept for measuring reconstruction.
+        kl_weight: factor of the KL divergence, by default 1 / (32 V), the
+            paper's 1 / (B V) at its batch size, whatever the batch size here.
+        threads: that PyTorch computes with; by default one for batches below 128, all
+            otherwise. Two are a little faster at the paper's batch size on an idle
+            machine and many times slower on a busy one; results depend on it in
+            their last bits.
+        processes: that share every batch (:mod:`arch2vec.distributed`). Results are those
+            of one process but for rounding.
+        precision: of the encoder's matrix products in training: ``bfloat16`` on
+            processors that have it is faster at large batches, see
+            :meth:`arch2vec.models.autoencoder.GraphAutoencoder.loss`.
+        compile: whether the encoder is compiled for training, which takes a C++ compiler
+            and about a minute, and is then up to 15 % faster; only for a single process.
+        seed: of the split, the initial weights, the order and all noise.
+    """
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    protocol: str = "paper"
+    activation: OperationActivation = "sigmoid"
+    epochs: int = 10
+    batch_size: int = PAPER_BATCH_SIZE
+    learning_rate: float = 1e-3
+    schedule: Schedule = "constant"
+    gradient_clip: float = 5.0
+    sample: int | None = None
+    stream: bool = False
+    held_out: float = 0.1
+    kl_weight: float | None = None
+    threads: int | None = None
+    processes: int = 1
+    precision: Precision = "float32"
+    compile: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.protocol not in PROTOCOLS:
+            raise unknown("protocol", self.protocol, PROTOCOLS)
+        if self.activation not in ACTIVATIONS:
+            raise unknown("activation", self.activation, ACTIVATIONS)
+        if self.schedule not in SCHEDULES:
+            raise unknown("schedule", self.schedule, SCHEDULES)
+        if self.precision not in PRECISIONS:
+            raise unknown("precision", self.precision, PRECISIONS)
+        for name in ("epochs", "batch_size", "processes"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.sample is not None and self.sample < 2:
+            raise InputError(f"a sample has at least 2 architectures, got {self.sample}")
+        if self.stream and self.sample is None:
+            raise InputError("a stream needs a sample, the number of architectures that an epoch draws")
+        if self.compile and self.processes > 1:
+            raise InputError("compile is only for a single process")
+        if self.threads is not None and self.threads < 1:
+            raise InputError(f"threads must be at least 1, got {self.threads}")
+        for name in ("learning_rate", "gradient_clip"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name} must be positive, got {getattr(self, name)}")
+        if not 0 < self.held_out < 1:
+            raise InputError(f"held_out must be between 0 and 1, got {self.held_out}")
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"seed must be between 0 and 2^63 - 1, got {self.seed}")
+
+
+def config_of(encoder: Encoder) -> PretrainConfig:
+    """The configuration an encoder was trained with.
+
+    Raises:
+        InputError: the encoder's record of it is damaged.
+    """
+    try:
+        recorded = dict(encoder.training["config"])
+        return PretrainConfig(**{**recorded, "model": ModelConfig(**recorded["model"])})
+    except (KeyError, TypeError) as error:
+        raise InputError(f"the encoder does not say how it was trained: {error}") from error
