@@ -13,8 +13,8 @@ one with more seeds or labels, only makes those that are missing.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -92,6 +92,11 @@ class _Task:
         shared = (self.objective, self.encoding, self.source)
         return [(*shared, predictor, self.labels, self.seed) for predictor in self.predictors]
 
+    def without(self, done: Container[tuple[object, ...]]) -> _Task:
+        """What is left of it."""
+        keys = zip(self.predictors, self.row_keys(), strict=True)
+        return replace(self, predictors=tuple(predictor for predictor, key in keys if key not in done))
+
 
 def run_prediction(
     targets: Mapping[str, Target],
@@ -119,9 +124,6 @@ def run_prediction(
     Raises:
         InputError: a table is not found or has too few rows, or ``out`` holds something else.
     """
-    require_writable(out)
-    claim(out / "experiment.json", "experiment", {"experiment": "prediction", "test_points": settings.test_points})
-    results = _Results(out / "runs.parquet")
     wanted: list[tuple[object, ...]] = []
     plans: dict[str, list[_Task]] = {}
     tables = {benchmark: columns(benchmark) for benchmark in dict.fromkeys(t.benchmark for t in targets.values())}
@@ -132,10 +134,14 @@ def run_prediction(
         tasks = list(_tasks(name, [source for source in sources if source.fits(table.space)], settings))
         plans.setdefault(target.benchmark, []).extend(tasks)
         wanted += [key for task in tasks for key in task.row_keys()]
+    require_writable(out)
+    claim(out / "study.json", "study", {"experiment": "prediction", "test_points": settings.test_points})
+    results = _Results(out / "runs.parquet")
     by_digest = {source.digest: source for source in sources}
     with thread_count(1):
         for benchmark, tasks in plans.items():
-            missing = [task for task in tasks if not all(key in results for key in task.row_keys())]
+            missing = [task.without(results) for task in tasks]
+            missing = [task for task in missing if task.predictors]
             for seed in dict.fromkeys(task.seed for task in missing):
                 split = _Split(tables[benchmark], settings, seed, by_digest)
                 for task in (task for task in missing if task.seed == seed):
@@ -241,7 +247,7 @@ class _Results:
             except (OSError, ValueError, KeyError) as error:
                 raise InputError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
 
-    def __contains__(self, key: tuple[object, ...]) -> bool:
+    def __contains__(self, key: object) -> bool:
         return key in self._rows
 
     def add(self, row: dict[str, Any]) -> None:
