@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from arch2vec.benchmarks.checks import verify
 from arch2vec.benchmarks.nasbench101_records import read_nasbench101
 from arch2vec.benchmarks.nasbench201_files import read_pbz2, read_pth, read_simple
-from arch2vec.benchmarks.own_files import is_parquet, read_own
+from arch2vec.benchmarks.own_files import is_parquet, read_own, schema_path
 from arch2vec.benchmarks.releases import Release, check_digits, md5_of, release_of
 from arch2vec.benchmarks.results import Progress, Results, write_results
 from arch2vec.benchmarks.schema import Metric
@@ -85,11 +85,13 @@ def convert(
 
 def converted_path(path: Path, partial: bool = False) -> Path:
     """Where the conversion of a file is kept; it depends on the file's place, size and time of change."""
-    described = path / "meta.pickle.pbz2" if (path / "meta.pickle.pbz2").exists() else path
-    state = described.stat()
-    identity = f"{_VERSION} {path.resolve()} {state.st_size} {state.st_mtime_ns} {partial}"
-    key = hashlib.sha256(identity.encode()).hexdigest()[:16]
-    return cache_folder() / "benchmarks" / f"{path.name}-{key}.parquet"
+    files = sorted(path.iterdir()) if path.is_dir() else [path, schema_path(path)]
+    digest = hashlib.sha256(f"{_VERSION} {path.resolve()} {partial}".encode())
+    for file in files:
+        if file.exists():
+            state = file.stat()
+            digest.update(f" {file.name} {state.st_size} {state.st_mtime_ns}".encode())
+    return cache_folder() / "benchmarks" / f"{path.name}-{digest.hexdigest()[:16]}.parquet"
 
 
 def earlier_conversion(release: Release, path: Path) -> BenchmarkTable | None:

@@ -124,44 +124,48 @@ class Records:
         for seed, trial in trials.items():
             if trial["epochs"] != epochs:
                 raise ValueError(f"{trial['epochs']!r} epochs on {DATASETS[short]} with seed {seed}, not {epochs}")
+        dataset = DATASETS[short]
         for split, name in {"train": None, **_EVALUATIONS[short]}.items():
             kinds = ("train_acc1es", "train_losses") if name is None else ("eval_acc1es", "eval_losses")
             key = last if name is None else f"{name}@{last}"
             accuracies = {seed: _number(trial[kinds[0]], key) for seed, trial in trials.items()}
             losses = [_number(trial[kinds[1]], key) for trial in trials.values()]
-            where = (DATASETS[short], SPLIT_NAMES[split], epochs)
+            where = (dataset, SPLIT_NAMES[split], epochs)
             column = f"{short}_{split}_{epochs}"
-            self._put(index, Metric(column, "accuracy", *where, seed="mean"), _mean(list(accuracies.values())))
+            self._put(index, _mean(list(accuracies.values())), column, "accuracy", *where, seed="mean")
             for seed, accuracy in accuracies.items():
-                self._put(index, Metric(f"{column}_seed{seed}", "accuracy", *where, seed=seed), accuracy)
-            self._put(index, Metric(f"{short}_{split}_loss_{epochs}", "loss", *where, seed="mean"), _mean(losses))
-        self._put(index, *self._cost(short, epochs, list(trials.values())))
-        any_trial = next(iter(trials.values()))
-        parameters, macs = _number(any_trial, "params") * 1e6, _number(any_trial, "flop") * 1e6
-        self._put(index, Metric(f"params_{short}", "parameters", DATASETS[short]), float(round(parameters)))
-        self._put(index, Metric(f"macs_{short}", "macs", DATASETS[short]), float(round(macs)))
-
-    def _cost(self, short: str, epochs: int, trials: list[Mapping[Any, Any]]) -> tuple[Metric, float]:
-        """Seconds of training and, where the data set has validation images, one validation."""
+                self._put(index, accuracy, f"{column}_seed{seed}", "accuracy", *where, seed=seed)
+            self._put(index, _mean(losses), f"{short}_{split}_loss_{epochs}", "loss", *where, seed="mean")
         validation = _EVALUATIONS[short].get("val")
-        seconds = []
-        for trial in trials:
-            times = trial["train_times"]
-            spent = math.nan if times is None else sum(_number(times, epoch) for epoch in range(epochs))
-            if validation is not None:
-                spent += _number(trial["eval_times"] or {}, f"{validation}@{epochs - 1}", math.nan)
-            seconds.append(spent)
-        told = "training" if validation is None else "training and one validation"
-        metric = Metric(
-            f"{short}_cost_{epochs}_s", "cost_s", DATASETS[short], epochs=epochs, seed="mean", description=told
+        self._put(
+            index,
+            _mean([_seconds(trial, epochs, validation) for trial in trials.values()]),
+            f"{short}_cost_{epochs}_s",
+            "cost_s",
+            dataset,
+            epochs=epochs,
+            seed="mean",
+            description="training" if validation is None else "training and one validation",
         )
-        return metric, _mean(seconds)
+        any_trial = next(iter(trials.values()))
+        for column, kind, key in (("params", "parameters", "params"), ("macs", "macs", "flop")):
+            self._put(index, float(round(_number(any_trial, key) * 1e6)), f"{column}_{short}", kind, dataset)
 
-    def _put(self, index: int, metric: Metric, value: float) -> None:
-        if metric.column not in self._columns:
-            self._metrics[metric.column] = metric
-            self._columns[metric.column] = np.full(len(self._architectures), np.nan)
-        self._columns[metric.column][index] = value
+    def _put(self, index: int, value: float, column: str, *described: Any, **further: Any) -> None:
+        """Keep one number; all after the column's name is what its metric is made of, once."""
+        if column not in self._columns:
+            self._metrics[column] = Metric(column, *described, **further)
+            self._columns[column] = np.full(len(self._architectures), np.nan)
+        self._columns[column][index] = value
+
+
+def _seconds(trial: Mapping[Any, Any], epochs: int, validation: str | None) -> float:
+    """Of training and, where the data set has validation images, one validation; NaN where no times are stored."""
+    times = trial["train_times"]
+    spent = math.nan if times is None else sum(_number(times, epoch) for epoch in range(epochs))
+    if validation is not None:
+        spent += _number(trial["eval_times"] or {}, f"{validation}@{epochs - 1}", math.nan)
+    return spent
 
 
 def _number(values: object, key: object, default: float | None = None) -> float:
