@@ -152,6 +152,20 @@ class SearchMethod(ABC):
     def _forget(self) -> None:  # noqa: B027
         """Go back to knowing of no evaluation."""
 
+    def _own_state(self) -> dict[str, Any]:
+        """What a method has to add to its state because it does not follow from what it was told; plain JSON."""
+        return {}
+
+    def _read_own_state(self, state: Mapping[str, Any]) -> Any:  # noqa: B027
+        """Check what :meth:`_own_state` added, changing nothing, and return it as :meth:`_take_own_state` needs it.
+
+        Raises:
+            InputError, KeyError, TypeError, ValueError: it is damaged.
+        """
+
+    def _take_own_state(self, own: Any) -> None:  # noqa: B027
+        """Take over what :meth:`_read_own_state` returned; evaluations are learnt afterwards."""
+
     def tell(self, candidates: Sequence[Candidate], values: Iterable[float]) -> None:
         """Take note of evaluations, whether this method proposed them or not.
 
@@ -201,6 +215,7 @@ class SearchMethod(ABC):
             "rng": self._rng.bit_generator.state,
             "asked": [row if fidelity is None else [row, fidelity] for row, fidelity in asked],
             "told": [_told_entry(row, value, fidelity) for (row, value), fidelity in told],
+            **self._own_state(),
         }
 
     def load_state_dict(self, state: Mapping[str, Any]) -> None:
@@ -219,7 +234,10 @@ class SearchMethod(ABC):
             told = [_with_fidelity(entry, 2) for entry in state["told"]]
             asked_rows = [int(row) for (row,), _ in asked]
             told_pairs = [(int(row), math.nan if value is None else float(value)) for (row, value), _ in told]
-        except (KeyError, TypeError, ValueError) as error:
+            own = self._read_own_state(state)
+        except InputError:
+            raise
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"damaged state of method {self.name!r}: {type(error).__name__} {error}") from error
         rows = np.array([*asked_rows, *(row for row, _ in told_pairs)], dtype=np.int64)
         if ((rows < 0) | (rows >= len(self.embedding))).any():
@@ -231,6 +249,7 @@ class SearchMethod(ABC):
         self._covered = np.zeros(self._num_functions, dtype=np.bool_)
         self._covered[self._function[rows]] = True
         self._num_covered = int(self._covered.sum())
+        self._take_own_state(own)
         self._forget()
         for (row, value), fidelity in zip(self._told, self._told_at, strict=True):
             self._learn(row, value, fidelity)
