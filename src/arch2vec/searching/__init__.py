@@ -5,17 +5,21 @@ from __future__ import annotations
 from arch2vec.errors import unknown
 from arch2vec.searching.base import Candidate, SearchMethod
 from arch2vec.searching.bo import BayesianOptimization
+from arch2vec.searching.bohb import BOHB
 from arch2vec.searching.evolution import RegularizedEvolution
 from arch2vec.searching.local_search import LocalSearch
 from arch2vec.searching.random_search import RandomSearch
+from arch2vec.searching.reinforce import Reinforce
 
 __all__ = [
+    "BOHB",
     "METHODS",
     "BayesianOptimization",
     "Candidate",
     "LocalSearch",
     "RandomSearch",
     "RegularizedEvolution",
+    "Reinforce",
     "SearchMethod",
     "get_method",
 ]
@@ -26,6 +30,8 @@ METHODS: dict[str, type[SearchMethod]] = {
         RandomSearch,
         RegularizedEvolution,
         LocalSearch,
+        Reinforce,
+        BOHB,
         BayesianOptimization,
     )
 }
