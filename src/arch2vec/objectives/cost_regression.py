@@ -32,24 +32,12 @@ class CostEstimate:
 
     Attributes:
         seconds: (N,) float64.
-        estimated: (N,) bool, whether a cell's seconds are predicted.
         error: mean relative error |predicted - measured| / measured over the measured
             cells, each predicted by trees fitted without its fold; 0 if nothing is estimated.
     """
 
     seconds: NDArray[np.float64]
-    estimated: NDArray[np.bool_]
     error: float
-
-    @property
-    def note(self) -> str:
-        """One line that has to stand by the numbers; empty if nothing is estimated."""
-        if not self.estimated.any():
-            return ""
-        return (
-            f"costs of {int(self.estimated.sum()):,} of {len(self.seconds):,} architectures are estimated "
-            f"(cross-validated mean relative error {100 * self.error:.1f} %)"
-        )
 
 
 def complete_costs(cells: GraphBatch, seconds: NDArray[np.float64]) -> CostEstimate:
@@ -69,7 +57,7 @@ def complete_costs(cells: GraphBatch, seconds: NDArray[np.float64]) -> CostEstim
         row = int(np.flatnonzero(known & ~((seconds > 0) & np.isfinite(seconds)))[0])
         raise InputError(f"the training time of cell {row} is {seconds[row]} s; a positive finite one is needed")
     if known.all():
-        return CostEstimate(seconds, ~known, 0.0)
+        return CostEstimate(seconds, 0.0)
     if known.sum() < FEWEST:
         raise InputError(
             f"{int(known.sum())} of {len(cells):,} cells have a training time; "
@@ -83,7 +71,7 @@ def complete_costs(cells: GraphBatch, seconds: NDArray[np.float64]) -> CostEstim
         return set(arrays) == {"seconds", "error"} and arrays["seconds"].shape == seconds.shape
 
     arrays = cached_arrays(f"nasbench101-costs-{_digest(cells, seconds)}", _VERSION, build, accept)
-    return CostEstimate(arrays["seconds"], ~known, float(arrays["error"][0]))
+    return CostEstimate(arrays["seconds"], float(arrays["error"][0]))
 
 
 def _fit(features: NDArray[np.float64], seconds: NDArray[np.float64]) -> dict[str, np.ndarray]:

@@ -32,12 +32,8 @@ class TableView:
     def __post_init__(self) -> None:
         columns = {"validation": self.validation, "test": self.test, "cost_s": self.cost_s, **self.extra}
         for name, column in columns.items():
-            if column.shape != (len(self.validation),):
-                raise InputError(f"column {name} of a table's view has shape {column.shape}, not {self._shape}")
-
-    @property
-    def _shape(self) -> tuple[int]:
-        return (len(self.validation),)
+            if column.shape != (len(self),):
+                raise InputError(f"column {name} of a table's view has shape {column.shape}, not ({len(self)},)")
 
     def __len__(self) -> int:
         return len(self.validation)
