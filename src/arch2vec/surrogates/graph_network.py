@@ -1,0 +1,89 @@
+"""The supervised baseline's surrogate: a graph network in the place of DNGO's basis network.
+
+An encoder of the same kind as the pre-trained one is trained from scratch on
+graphs and targets; tanh of its pooled vectors, and a constant, are the basis of the Bayesian
+linear regression. The surrogate's points are graphs written as rows of
+numbers, see :func:`as_rows`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from typing_extensions import override
+
+from arch2vec.errors import InputError
+from arch2vec.graphs import GraphBatch
+from arch2vec.spaces import SearchSpace
+from arch2vec.supervised import SupervisedConfig, SupervisedEncoder, train_supervised
+from arch2vec.surrogates.base import Array, Learned, Seed, Surrogate
+from arch2vec.surrogates.bayesian_linear import BayesianLinear
+from arch2vec.surrogates.linear_belief import LinearBelief
+from arch2vec.threads import thread_count
+
+
+@dataclass(frozen=True)
+class GraphNetwork(Surrogate):
+    """The surrogate's settings.
+
+    Attributes:
+        space: that the graphs are of.
+        training: of the network.
+    """
+
+    space: SearchSpace
+    training: SupervisedConfig = field(default_factory=SupervisedConfig)
+
+    @override
+    def learn(self, features: Array, targets: Array, seeds: Sequence[Seed]) -> list[Learned]:
+        rows, values = np.asarray(features), np.asarray(targets, dtype=np.float64)
+        if rows.ndim != 3 or values.shape != rows.shape[:2] or len(seeds) != len(values) or not values.size:
+            raise InputError(
+                "a surrogate needs features (R, n, d), targets (R, n) and R seeds with R, n >= 1, "
+                f"got {rows.shape}, {values.shape} and {len(seeds)}"
+            )
+        return [self._fit(*run) for run in zip(rows, values, seeds, strict=True)]
+
+    def _fit(self, rows: Array, values: NDArray[np.float64], seed: Seed) -> Learned:
+        graphs = from_rows(rows)
+        number = int(np.random.default_rng(seed).integers(2**63))
+        encoder = train_supervised(self.space, graphs, values, self.training, number)
+        y = torch.from_numpy((values - encoder.centre) / encoder.spread)
+        with thread_count(1):
+            basis = _basis(encoder, graphs).double()
+            linear = BayesianLinear.fit(basis.unsqueeze(0), y.unsqueeze(0))
+        return LearnedGraphNetwork(encoder, float(linear.alpha / linear.beta))
+
+
+@dataclass(frozen=True, eq=False)
+class LearnedGraphNetwork(Learned):
+    """A trained network, and the ratio of its noise's to its weights' variance."""
+
+    encoder: SupervisedEncoder
+    ratio: float
+
+    @override
+    def belief(self, points: Array, observed: Array) -> LinearBelief:
+        return LinearBelief(lambda rows: _basis(self.encoder, from_rows(rows)), self.ratio, points, observed)
+
+
+def as_rows(graphs: GraphBatch) -> NDArray[np.uint8]:
+    """(N, V + V V) graphs as rows of numbers: operations, then the adjacency matrix."""
+    n, v = graphs.ops.shape
+    return np.concatenate([graphs.ops, graphs.adjacency.reshape(n, v * v)], axis=1).astype(np.uint8)
+
+
+def from_rows(rows: Array) -> GraphBatch:
+    """The inverse of :func:`as_rows`."""
+    v = int(np.sqrt(rows.shape[1]))  # v^2 <= v + v^2 < (v + 1)^2
+    ops = np.ascontiguousarray(rows[:, :v]).astype(np.uint8)
+    return GraphBatch(ops, np.ascontiguousarray(rows[:, v:]).astype(np.bool_).reshape(-1, v, v))
+
+
+def _basis(encoder: SupervisedEncoder, graphs: GraphBatch) -> torch.Tensor:
+    with thread_count(1):
+        return torch.cat([torch.from_numpy(encoder.basis(graphs)), torch.ones(len(graphs), 1)], 1)
