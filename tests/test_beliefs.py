@@ -134,7 +134,9 @@ def test_hyper_parameters_are_at_least_as_likely_as_scikit_learn_finds(kernel: K
     (learned,) = GaussianProcess(kernel, priors=False).fit(x, y)
     shape = Matern(1.0, nu=2.5) if kernel == "matern52" else RBF(1.0)
     model = GaussianProcessRegressor(
-        ConstantKernel(1.0, (1e-4, 1e5)) * shape + WhiteKernel(0.1, (1e-8, 10)), alpha=0, n_restarts_optimizer=2,
+        ConstantKernel(1.0, (1e-4, 1e5)) * shape + WhiteKernel(0.1, (1e-8, 10)),
+        alpha=0,
+        n_restarts_optimizer=2,
         random_state=0,
     ).fit(x[0], (y[0] - y.mean()) / y.std())
     assert learned.log_evidence > model.log_marginal_likelihood_value_ - 0.1
@@ -160,7 +162,7 @@ def test_posterior_equals_gpytorch() -> None:
 
     likelihood = gpytorch.likelihoods.GaussianLikelihood()
     model = Model(torch.from_numpy(x[0]), torch.from_numpy(y[0] - y.mean()), likelihood).double()
-    scale = forecast._scale**2  # type: ignore[attr-defined]
+    scale = forecast._scale**2
     model.initialize(
         **{
             "likelihood.noise": scale * learned.ratio,

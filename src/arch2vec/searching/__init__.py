@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from arch2vec.errors import unknown
-from arch2vec.searching.arch2vec_rl import Arch2vecRL, ReleasedArch2vecRL
+from arch2vec.searching.adjacency_bo import AdjacencyBayesianOptimization
 from arch2vec.searching.base import Candidate, SearchMethod
 from arch2vec.searching.bo import BayesianOptimization
 from arch2vec.searching.bohb import BOHB
 from arch2vec.searching.evolution import RegularizedEvolution
+from arch2vec.searching.gp_bo import GPBayesianOptimization, LocalBayesianOptimization
+from arch2vec.searching.greedy_forest import GreedyForest
 from arch2vec.searching.local_search import LocalSearch
 from arch2vec.searching.random_search import RandomSearch
 from arch2vec.searching.reinforce import Reinforce
-from arch2vec.searching.supervised_bo import ReleasedSupervisedBayesianOptimization, SupervisedBayesianOptimization
-from arch2vec.searching.supervised_rl import SupervisedRL
+from arch2vec.searching.released_bo import ReleasedBayesianOptimization
 
 __all__ = [
     "BOHB",
@@ -36,11 +37,11 @@ METHODS: dict[str, type[SearchMethod]] = {
         Reinforce,
         BOHB,
         BayesianOptimization,
-        Arch2vecRL,
-        ReleasedArch2vecRL,
-        SupervisedRL,
-        SupervisedBayesianOptimization,
-        ReleasedSupervisedBayesianOptimization,
+        GPBayesianOptimization,
+        LocalBayesianOptimization,
+        AdjacencyBayesianOptimization,
+        ReleasedBayesianOptimization,
+        GreedyForest,
     )
 }
 """Every search method by its name."""

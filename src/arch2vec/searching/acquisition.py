@@ -73,6 +73,15 @@ class ReleasedExpectedImprovement(Acquisition):
         return log_expected_improvement(fraction, variance, self.incumbent / 100)
 
 
+@dataclass(frozen=True)
+class PredictedMean(Acquisition):
+    """The mean itself: no exploration."""
+
+    @override
+    def __call__(self, mean: ArrayLike, std: ArrayLike, best: float) -> NDArray[np.float64]:
+        return np.asarray(mean, dtype=np.float64)
+
+
 def expected_improvement(mean: ArrayLike, std: ArrayLike, best: ArrayLike) -> NDArray[np.float64]:
     """The expected improvement over ``best``, in the units of ``mean``.
 

@@ -32,7 +32,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, ClassVar, Literal, Self
-from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,7 +43,7 @@ from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError, unknown
 from arch2vec.searching.acquisition import Acquisition, ExpectedImprovement
 from arch2vec.searching.base import Candidate, SearchMethod
-from arch2vec.searching.pool import Rows, Sampled, Scores, gather, pool_for
+from arch2vec.searching.pool import Rows, Sampled, Scores, around_best, gather, pool_for
 
 if TYPE_CHECKING:
     from arch2vec.surrogates.base import Belief, Forecast, Learned, Surrogate
@@ -71,6 +70,8 @@ class BayesianOptimization(SearchMethod):
             every round.
         acquisition: what a prediction is worth.
         pool: the architectures looked at in a round, as for :func:`arch2vec.searching.pool.pool_for`.
+        around: if positive, a round looks only at the neighbours of so many of the best
+            evaluated architectures, and at the pool when too few of these are left.
         repeats: whether evaluated architectures may be proposed, and paid for, again.
     """
 
@@ -87,6 +88,7 @@ class BayesianOptimization(SearchMethod):
         growth: float = 1.25,
         acquisition: Acquisition | None = None,
         pool: int | Sampled | None = None,
+        around: int = 0,
         repeats: bool = False,
     ) -> None:
         super().__init__(embedding, seed=seed)
@@ -96,12 +98,15 @@ class BayesianOptimization(SearchMethod):
             raise unknown("kind of target", targets, ("ranks", "values"))
         if not growth >= 1:
             raise InputError(f"growth must be at least 1, got {growth}")
+        if around < 0:
+            raise InputError(f"around is a number of architectures, got {around}")
         self.initial = initial
         self.surrogate = surrogate if surrogate is not None else self._default_surrogate()
         self.targets = targets
         self.growth = growth
         self.acquisition = acquisition if acquisition is not None else ExpectedImprovement()
         self.pool = pool_for(embedding, pool)
+        self.around = around
         self.repeats = repeats
         self._forget()
 
@@ -186,7 +191,7 @@ class BayesianOptimization(SearchMethod):
         targets = self._shown(values)
         best = float(targets.max())
         believed = [*(candidate.index for candidate in self.pending), *rows]
-        scope = None if self.pool is None else self._promising(observed, targets, believed, n, self.pool)
+        scope = self._scope(observed, targets, believed, n - len(rows))
         forecast = self._forecast(scope, observed, targets)
         vectors = self._vectors(self.embedding)
         taken = list(rows)
@@ -227,22 +232,32 @@ class BayesianOptimization(SearchMethod):
             self._belief = len(observed), belief
         return belief.forecast(targets)
 
-    def _promising(
-        self, observed: Sequence[int], targets: NDArray[np.float64], believed: Sequence[int], n: int, pool: Sampled
-    ) -> Rows:
-        """The part of a sampled pool that is worth a closer look."""
+    def _scope(
+        self, observed: Sequence[int], targets: NDArray[np.float64], believed: Sequence[int], n: int
+    ) -> Rows | None:
+        """The rows to choose ``n`` from, None for all."""
+        ranked = [observed[place] for place in np.argsort(-targets, kind="stable")]
+        taken = list(believed)
+
+        def free(rows: Rows) -> NDArray[np.bool_]:
+            return self._may_propose(rows, taken)
 
         def score(rows: Rows) -> Scores:
             forecast = self._forecast(rows, observed, targets)
             return self.acquisition(forecast.mean, forecast.std, float(targets.max()))
 
-        ranked = [observed[place] for place in np.argsort(-targets, kind="stable")]
-        taken = list(believed)
-        rows = gather(
-            self.embedding, pool, ranked, lambda rows: self._may_propose(rows, taken), score, _SHORT_LIST + n, self._rng
-        )
-        different = len(rows) if self.repeats else len(np.unique(self._function[rows]))
-        return rows if different >= n else self._uncovered(taken)
+        if self.around:
+            rows = around_best(self.embedding, ranked[: self.around], free)
+            if self._different(rows) >= n:
+                return rows
+        if self.pool is None:
+            return None
+        rows = gather(self.embedding, self.pool, ranked, free, score, _SHORT_LIST + n, self._rng)
+        return rows if self._different(rows) >= n else self._uncovered(taken)
+
+    def _different(self, rows: Rows) -> int:
+        """How many of free rows one batch could propose."""
+        return len(rows) if self.repeats else len(np.unique(self._function[rows]))
 
 
 def _learn_together(methods: Sequence[BayesianOptimization]) -> None:
@@ -265,18 +280,3 @@ def normal_scores(values: NDArray[np.float64]) -> NDArray[np.float64]:
         values: (..., n), ranked along the last axis.
     """
     return ndtri((rankdata(values, axis=-1) - 0.5) / values.shape[-1])
-
-
-_STANDARD: WeakKeyDictionary[Embedding, NDArray[np.float32]] = WeakKeyDictionary()
-
-
-def standard_vectors(embedding: Embedding) -> NDArray[np.float32]:
-    """(N, d) the vectors, every dimension centred and scaled to standard deviation 1; worked out once.
-
-    A dimension that does not vary is only centred.
-    """
-    if embedding not in _STANDARD:
-        centred = embedding.vectors - embedding.vectors.mean(axis=0, dtype=np.float64)
-        spread = centred.std(axis=0)
-        _STANDARD[embedding] = (centred / np.where(spread > 1e-6 * spread.max(), spread, 1.0)).astype(np.float32)
-    return _STANDARD[embedding]

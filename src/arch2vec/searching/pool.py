@@ -88,7 +88,7 @@ def gather(
     size = min(pool.size, len(embedding))
     sample = np.unique(rng.integers(len(embedding), size=size)) if size < len(embedding) else np.arange(size)
     rows = _those(sample, free)
-    rows = np.union1d(rows, _around(embedding, best[: pool.parents], free))
+    rows = np.union1d(rows, around_best(embedding, best[: pool.parents], free))
     if not len(rows):
         return rows
     scores = score(rows)
@@ -96,14 +96,14 @@ def gather(
     kept, worth = rows[order[:keep]], scores[order[:keep]]
     for _ in range(pool.steps if pool.parents else 0):
         parents = kept[np.argsort(-worth, kind="stable")[: pool.parents]]
-        found = np.setdiff1d(_around(embedding, parents.tolist(), free), np.union1d(rows, kept))
+        found = np.setdiff1d(around_best(embedding, parents.tolist(), free), np.union1d(rows, kept))
         if not len(found):
             break
         kept, worth = np.concatenate([kept, found]), np.concatenate([worth, score(found)])
     return np.sort(kept)
 
 
-def _around(embedding: Embedding, parents: Sequence[int], free: Callable[[Rows], NDArray[np.bool_]]) -> Rows:
+def around_best(embedding: Embedding, parents: Sequence[int], free: Callable[[Rows], NDArray[np.bool_]]) -> Rows:
     """The free neighbours of rows, ascending."""
     if not parents:
         return np.empty(0, dtype=np.int64)

@@ -107,15 +107,15 @@ def checked(features: Array, targets: Array, seeds: Sequence[Seed]) -> tuple[NDA
     Raises:
         InputError: shapes that do not fit, or a number that is not finite.
     """
-    features, targets = np.asarray(features, dtype=np.float64), np.asarray(targets, dtype=np.float64)
-    if features.ndim != 3 or targets.shape != features.shape[:2] or len(seeds) != len(targets) or not targets.size:
+    x, y = np.asarray(features, dtype=np.float64), np.asarray(targets, dtype=np.float64)
+    if x.ndim != 3 or y.shape != x.shape[:2] or len(seeds) != len(y) or not y.size:
         raise InputError(
             "a surrogate needs features (R, n, d), targets (R, n) and R seeds with R, n >= 1, "
-            f"got {features.shape}, {targets.shape} and {len(seeds)}"
+            f"got {x.shape}, {y.shape} and {len(seeds)}"
         )
-    if not (np.isfinite(features).all() and np.isfinite(targets).all()):
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
         raise InputError("a surrogate's features and targets must be finite")
-    return features, targets
+    return x, y
 
 
 @dataclass(frozen=True, eq=False)

@@ -128,7 +128,7 @@ class LearnedGP(Learned):
 
 
 def correlation(distances: Tensor, kernel: Kernel) -> Tensor:
-    """k of distances r / l, any shape."""
+    """The correlation k at distances r / l of any shape."""
     if kernel == "rbf":
         return distances.square().mul_(-0.5).exp_()
     u = distances * math.sqrt(5)

@@ -55,7 +55,7 @@ class GPBelief(Belief):
     @override
     def observe(self, observed: Array) -> None:
         with thread_count(1):
-            for point in _double(observed).split(1):
+            for point in _double(observed).unsqueeze(1):
                 self._variance = self._variance - self._append(self._x, point)
                 self._x = torch.cat([self._x, point])
 
@@ -107,7 +107,7 @@ class GPForecast(Forecast):
         n = len(self._white)
         means = []
         with thread_count(1):
-            for point in _double(points).split(1):
+            for point in _double(points).unsqueeze(1):
                 self._variance = self._variance - self._belief._append(self._x, point)
                 means.append(float(self._belief._factor[len(self._x), :n] @ self._white) + self._centre)
                 self._x = torch.cat([self._x, point])
