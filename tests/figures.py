@@ -45,7 +45,7 @@ def drawn(action: Callable[[Path], None]) -> Figure:
     """The figure that ``action`` would write to a file, as it looks there."""
     kept: list[Figure] = []
     with pytest.MonkeyPatch.context() as patch:
-        for module in ("curves", "cells"):
+        for module in ("curves", "cells", "regret"):
             patch.setattr(f"arch2vec.plots.{module}.write_figure", lambda figure, path: kept.append(figure))
         action(Path("figure.png"))
     figure = kept.pop()

@@ -2,5 +2,6 @@
 
 from arch2vec.plots.cells import draw_cell
 from arch2vec.plots.curves import best_so_far
+from arch2vec.plots.regret import regret_curves, regret_distributions
 
-__all__ = ["best_so_far", "draw_cell"]
+__all__ = ["best_so_far", "draw_cell", "regret_curves", "regret_distributions"]

@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-_WIDTH, _HEIGHT, _LABEL_WIDTH, _LABEL_HEIGHT = 6.4, 3.9, 0.8, 0.175  # inches
-_FONT = 9.0
+WIDTH, HEIGHT, LABEL_WIDTH, LABEL_HEIGHT = 6.4, 3.9, 0.8, 0.175  # inches
+FONT = 9.0
 _WARM_UP = 0.05  # the share of the axis in which a curve may rise from below the picture
-_UNITS = ((7200.0, 3600.0, "hours"), (300.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
+TIME_UNITS = ((7200.0, 3600.0, "hours"), (300.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
 _BANDS = {"deviation": " ± one standard deviation", "ci95": ", 95 % confidence interval"}
 
 
@@ -73,37 +73,38 @@ def best_so_far(
     from matplotlib.figure import Figure
 
     # Room for the names at the right, however long or many.
-    width = _WIDTH + max(0.0, max(text_width(name, _FONT) for name in curves) - _LABEL_WIDTH)
-    figure = Figure(figsize=(width, max(_HEIGHT, 1.2 + _LABEL_HEIGHT * len(curves))), layout="constrained")
+    width = WIDTH + max(0.0, max(text_width(name, FONT) for name in curves) - LABEL_WIDTH)
+    figure = Figure(figsize=(width, max(HEIGHT, 1.2 + LABEL_HEIGHT * len(curves))), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    _frame(axes, y_label, title, _band_note(curves, band))
+    draw_frame(axes, y_label, title, _band_note(curves, band))
     _draw_curves(figure, axes, curves, x, optimum)
     write_figure(figure, path)
 
 
-def _frame(axes: Axes, y_label: str, title: str | None, note: str) -> None:
-    axes.set_ylabel(y_label, size=_FONT + 1, color=INK)
-    axes.tick_params(labelsize=_FONT, color=GREY)
-    axes.ticklabel_format(useOffset=False)
+def draw_frame(axes: Axes, y_label: str, title: str | None, note: str) -> None:
+    """What surrounds the curves: label, title, grid, and a note in the lower right corner."""
+    axes.set_ylabel(y_label, size=FONT + 1, color=INK)
+    axes.tick_params(labelsize=FONT, color=GREY)
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     if title:
-        axes.set_title(title, size=_FONT + 2, loc="left", color=INK, parse_math=False)
-    axes.text(0.985, 0.02, note, transform=axes.transAxes, size=_FONT - 1, color="#666666", ha="right", va="bottom")
+        axes.set_title(title, size=FONT + 2, loc="left", color=INK, parse_math=False)
+    axes.text(0.985, 0.02, note, transform=axes.transAxes, size=FONT - 1, color="#666666", ha="right", va="bottom")
 
 
 def _draw_curves(figure: Figure, axes: Axes, curves: Mapping[str, Progress], x: Axis, optimum: float | None) -> None:
     from matplotlib.ticker import MaxNLocator
 
+    axes.ticklabel_format(useOffset=False)
     longest = max(float(curve.x[-1]) for curve in curves.values())
     unit = 1.0
-    axes.set_xlabel("evaluations", size=_FONT + 1, color=INK)
+    axes.set_xlabel("evaluations", size=FONT + 1, color=INK)
     axes.xaxis.set_major_locator(MaxNLocator("auto", steps=[1, 2, 5, 10], integer=x == "evaluations"))
     if x == "cost_s":
-        unit, word = next((seconds, word) for least, seconds, word in _UNITS if longest >= least)
-        axes.set_xlabel(f"cost ({word})", size=_FONT + 1, color=INK)
+        unit, word = next((seconds, word) for least, seconds, word in TIME_UNITS if longest >= least)
+        axes.set_xlabel(f"cost ({word})", size=FONT + 1, color=INK)
     styles = method_styles(curves)
     for name, curve in curves.items():
         colour, line = styles[name]
@@ -122,7 +123,7 @@ def _draw_curves(figure: Figure, axes: Axes, curves: Mapping[str, Progress], x: 
     if optimum is not None:
         axes.axhline(optimum, color=GREY, linewidth=1.0, linestyle=(0, (4, 3)), zorder=1)
         labels.append(("optimum", end, optimum, GREY))
-    _label_ends(figure, axes, labels)
+    label_ends(figure, axes, labels)
 
 
 def _limits(curves: Sequence[Progress], optimum: float | None) -> tuple[float, float]:
@@ -136,7 +137,7 @@ def _limits(curves: Sequence[Progress], optimum: float | None) -> tuple[float, f
     return bottom - margin, top + margin
 
 
-def _label_ends(figure: Figure, axes: Axes, labels: Sequence[tuple[str, float, float, str]]) -> None:
+def label_ends(figure: Figure, axes: Axes, labels: Sequence[tuple[str, float, float, str]]) -> None:
     """Write names beside the ends of their curves, apart from each other, each joined to its curve by a line.
 
     Args:
@@ -148,11 +149,11 @@ def _label_ends(figure: Figure, axes: Axes, labels: Sequence[tuple[str, float, f
 
     figure.draw_without_rendering()
     points = axes.get_window_extent().height / figure.dpi * 72
-    gap = 72 * _LABEL_HEIGHT / points
-    low, high = axes.get_ylim()
+    gap = 72 * LABEL_HEIGHT / points
     ordered = sorted(labels, key=lambda label: label[2])
     offsets = gap * np.arange(len(ordered))
-    wanted = np.array([(y - low) / (high - low) for _, _, y, _ in ordered])
+    ends = axes.transData.transform([(x, y) for _, x, y, _ in ordered])
+    wanted = axes.transAxes.inverted().transform(ends)[:, 1]
     # The nearest heights (least squares) that are a gap apart, kept within the axes.
     places = isotonic_regression(wanted - offsets).x.clip(0.0, max(0.0, 1.0 - offsets[-1])) + offsets
     for (text, x, y, colour), place in zip(ordered, places.tolist(), strict=True):
@@ -161,7 +162,7 @@ def _label_ends(figure: Figure, axes: Axes, labels: Sequence[tuple[str, float, f
             xy=(x, y),
             xytext=(1.045, place),
             textcoords="axes fraction",
-            size=_FONT,
+            size=FONT,
             color=mixed(colour, "#000000", 0.25),
             va="center",
             annotation_clip=False,
