@@ -38,7 +38,7 @@ from arch2vec.searching.decisions import UNMADE, Decisions, decisions_of
 from arch2vec.searching.moves import NONE
 
 _BETA1, _BETA2, _EPS = 0.9, 0.999, 1e-8  # Adam's
-_BLOCK, _MOST_SAMPLES = 8, 512
+_BLOCKS = 8, 24, 96, 384  # samples drawn at a time, as long as none will do
 
 
 class Reinforce(SearchMethod):
@@ -94,15 +94,15 @@ class Reinforce(SearchMethod):
     def _propose(cls, methods: Sequence[Self], n: int) -> list[list[int]]:
         proposals: list[list[int]] = [[] for _ in methods]
         cumulative = [softmax(method._logits).cumsum(axis=1) for method in methods]
-        for _ in range(_MOST_SAMPLES // _BLOCK):
+        for block in _BLOCKS:
             # Samples of all searches are turned into rows together, which takes hardly longer than those of one.
             waiting = [number for number, rows in enumerate(proposals) if len(rows) < n]
             alike: dict[Decisions, list[int]] = defaultdict(list)
             for number in waiting:
                 alike[methods[number]._decisions].append(number)
             for decisions, numbers in alike.items():
-                samples = np.stack([methods[number]._sample(cumulative[number]) for number in numbers])
-                found = decisions.rows(samples.reshape(len(numbers) * _BLOCK, -1)).reshape(len(numbers), _BLOCK)
+                samples = np.stack([methods[number]._sample(cumulative[number], block) for number in numbers])
+                found = decisions.rows(samples.reshape(len(numbers) * block, -1)).reshape(len(numbers), block)
                 for number, sampled, choices in zip(numbers, found.tolist(), samples, strict=True):
                     methods[number]._take(proposals[number], n, sampled, choices)
         for method, rows in zip(methods, proposals, strict=True):
@@ -112,9 +112,9 @@ class Reinforce(SearchMethod):
                 rows.append(row)
         return proposals
 
-    def _sample(self, cumulative: NDArray[np.float64]) -> NDArray[np.int64]:
+    def _sample(self, cumulative: NDArray[np.float64], block: int) -> NDArray[np.int64]:
         """(block, D) independent samples of the policy whose probabilities have these cumulative sums (D, C)."""
-        draws = self._rng.random((_BLOCK, len(cumulative), 1))
+        draws = self._rng.random((block, len(cumulative), 1))
         # The last choice takes what rounding leaves of the sum; choices that don't exist come after it.
         return np.minimum((draws >= cumulative).sum(axis=2), self._decisions.sizes - 1)
 
