@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from arch2vec.cli import main
 from arch2vec.errors import InputError
 from arch2vec.fingerprints import fingerprint
 from arch2vec.graphs import GraphBatch
@@ -103,3 +104,14 @@ def test_a_folder_from_before_a_setting_was_there_still_resumes(tmp_path: Path) 
     assert np.array_equal(again.prior, first.prior)
     with pytest.raises(InputError, match="precision"):
         pretrain(space, replace(config, precision="bfloat16"), out=tmp_path)
+
+
+def test_the_command_line_streams_and_measures_the_same_again(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = ["--sample", "600", "--stream", "--epochs", "2", "--batch-size", "64", "--seed", "1"]
+    assert main(["pretrain", "darts", *options, "--out", str(tmp_path), "--json"]) == 0
+    trained = json.loads(capsys.readouterr().out)
+    assert main(["evaluate", str(tmp_path), "--seed", "1", "--json"]) == 0
+    evaluated = json.loads(capsys.readouterr().out)
+    assert {**trained, "seconds": 0} == {**evaluated, "seconds": 0}

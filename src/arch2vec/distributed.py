@@ -95,6 +95,11 @@ def launched() -> bool:
     return all(name in os.environ for name in _LAUNCHER) and int(os.environ["WORLD_SIZE"]) > 1
 
 
+def is_first() -> bool:
+    """Whether this process is not one of several, or the first of those that a launcher has started."""
+    return not launched() or int(os.environ["RANK"]) == 0
+
+
 @contextmanager
 def joined_by_launcher() -> Iterator[Processes]:
     """This process among those that a launcher has started."""

@@ -118,13 +118,15 @@ def _pretrain(
     progress: Callable[[Progress], None] | None,
 ) -> Encoder:
     folder = folder if processes.rank == 0 else None
+    with processes.copied(None if folder is None else folder / _FINISHED) as finished:
+        if finished is not None:
+            if folder is not None:
+                _claim(folder, space, config)
+            return Encoder.load(finished, device, space)
+    data = training_data(space, config, graphs, device)
     if folder is not None:
         require_writable(folder)
         _claim(folder, space, config)
-    with processes.copied(None if folder is None else folder / _FINISHED) as finished:
-        if finished is not None:
-            return Encoder.load(finished, device, space)
-    data = training_data(space, config, graphs, device)
     default = 1 if config.batch_size < _ONE_THREAD_BELOW else max(1, torch.get_num_threads() // processes.count)
     with thread_count(config.threads or default):
         run = Run(space, config, data, device, processes)

@@ -42,8 +42,16 @@ def add_commands(commands: Any) -> None:
     )
     parser.add_argument("--epochs", type=int, default=10, help="passes over the training split (default 10)")
     parser.add_argument("--sample", type=int, metavar="N", help="learn from N architectures instead of all")
+    parser.add_argument("--stream", action="store_true", help="draw the N anew for every epoch, never holding all")
     parser.add_argument("--batch-size", type=int, default=32, help="graphs a step (default 32)")
     parser.add_argument("--threads", type=int, help="default: one for batches below 128, else all")
+    parser.add_argument("--processes", type=int, default=1, help="that share every batch (default 1)")
+    parser.add_argument(
+        "--precision",
+        default="float32",
+        help="of the encoder's matrix products: float32 (default), or bfloat16, faster from batches of 256",
+    )
+    parser.add_argument("--compile", action="store_true", help="compile the encoder first, which takes a minute")
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="of Adam (default 0.001)")
     parser.add_argument("--schedule", default="constant", help="of the learning rate: constant (default) or cosine")
 
@@ -109,6 +117,7 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
 
     space = get_space(arguments.space)
 
+    from arch2vec.distributed import is_first
     from arch2vec.models.autoencoder import ModelConfig
     from arch2vec.pretraining import PretrainConfig, pretrain
 
@@ -121,28 +130,35 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
         batch_size=arguments.batch_size,
         learning_rate=arguments.learning_rate,
         schedule=arguments.schedule,
+        stream=arguments.stream,
         threads=arguments.threads,
+        processes=arguments.processes,
+        precision=arguments.precision,
+        compile=arguments.compile,
         seed=arguments.seed,
     )
     started = time.perf_counter()
     with pretraining_bar(f"pre-training on {space.name}") as show:
         encoder = pretrain(space, config, out=arguments.out, progress=show)
+    if not is_first():
+        return
     _report_quality(encoder.training["last_epoch"], time.perf_counter() - started, arguments.json, space.name)
 
 
 def run_evaluate(arguments: argparse.Namespace) -> None:
     """``arch2vec evaluate``."""
-    from arch2vec.fingerprints import fingerprint
     from arch2vec.metrics import quality
-    from arch2vec.pretraining import architectures, config_of, split
+    from arch2vec.pretraining import config_of
+    from arch2vec.training_data import training_data
 
     if arguments.draws < 1:
         raise InputError(f"--draws must be at least 1, got {arguments.draws}")
     encoder = load_encoder(arguments.run_folder, arguments.space)
     started = time.perf_counter()
     config = config_of(encoder)
-    training, held_out = split(architectures(encoder.space, config), config)
-    measured = quality(encoder, held_out, fingerprint(training), draws=arguments.draws, seed=arguments.seed)
+    data = training_data(encoder.space, config, None, encoder.device)
+    known = data.known(config.epochs - 1)
+    measured = quality(encoder, data.held_out, known, draws=arguments.draws, seed=arguments.seed)
     _report_quality(measured.to_dict(), time.perf_counter() - started, arguments.json, encoder.space.name)
 
 

@@ -124,7 +124,8 @@ class GraphAutoencoder(nn.Module):
             encoder: replaces the encoder by one that computes the same, a compiled one.
         """
         with torch.autocast(graphs.X.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
-            mean, log_std = (encoder or self.encoder)(graphs.X, graphs.symmetrised, graphs.mask)
+            encode = self.encoder if encoder is None else encoder
+            mean, log_std = encode(graphs.X, graphs.symmetrised, graphs.mask)
         mean, log_std = mean.float(), None if log_std is None else log_std.float()
         Z = mean
         if self.training and log_std is not None:
