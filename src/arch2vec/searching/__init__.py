@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from arch2vec.errors import unknown
 from arch2vec.searching.adjacency_bo import AdjacencyBayesianOptimization
+from arch2vec.searching.arch2vec_rl import Arch2vecRL, ReleasedArch2vecRL
 from arch2vec.searching.base import Candidate, SearchMethod
 from arch2vec.searching.bo import BayesianOptimization
 from arch2vec.searching.bohb import BOHB
@@ -14,6 +15,8 @@ from arch2vec.searching.local_search import LocalSearch
 from arch2vec.searching.random_search import RandomSearch
 from arch2vec.searching.reinforce import Reinforce
 from arch2vec.searching.released_bo import ReleasedBayesianOptimization
+from arch2vec.searching.supervised_bo import ReleasedSupervisedBayesianOptimization, SupervisedBayesianOptimization
+from arch2vec.searching.supervised_rl import SupervisedRL
 
 __all__ = [
     "BOHB",
@@ -42,6 +45,11 @@ METHODS: dict[str, type[SearchMethod]] = {
         AdjacencyBayesianOptimization,
         ReleasedBayesianOptimization,
         GreedyForest,
+        Arch2vecRL,
+        ReleasedArch2vecRL,
+        SupervisedRL,
+        SupervisedBayesianOptimization,
+        ReleasedSupervisedBayesianOptimization,
     )
 }
 """Every search method by its name."""
