@@ -1,9 +1,13 @@
 """How long pre-training takes, where the time goes, and how far that is from what the arithmetic needs.
 
-    python bench/pretraining.py [--space nasbench201] [--graphs N] [--epochs 2] [--baseline]
+    python bench/pretraining.py [--space nasbench201] [--graphs N] [--epochs 2] [--baseline] [--growth [N,N,...]]
 
 Everything printed is measured side by side in this one run. ``--baseline`` adds the plain way of doing the same:
-ordinary parameters, a batch expanded at a time, draws from the prior decoded and hashed one by one.
+ordinary parameters, a batch expanded at a time, draws from the prior decoded and hashed one by one. ``--growth``
+measures an epoch of 10, 20 and 40 thousand graphs instead, or of the numbers given: how training grows from 10
+to 400 thousand cells of NAS-Bench-101 is
+
+    python bench/pretraining.py --space nasbench101 --growth 10000,40000,100000,400000
 """
 
 from __future__ import annotations
@@ -12,7 +16,8 @@ import argparse
 import platform
 import resource
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 
 import numpy as np
@@ -20,7 +25,7 @@ import torch
 
 from arch2vec.fingerprints import module_hash
 from arch2vec.graphs import GraphBatch
-from arch2vec.models.autoencoder import GraphAutoencoder, ModelConfig
+from arch2vec.models.autoencoder import PRECISIONS, GraphAutoencoder, ModelConfig
 from arch2vec.models.inputs import GraphStore
 from arch2vec.pretraining import PretrainConfig, pretrain, split
 from arch2vec.spaces import SearchSpace, get_space
@@ -81,6 +86,26 @@ def plain_epoch(space: SearchSpace, graphs: GraphBatch, config: PretrainConfig) 
     return timed(train), timed(check)
 
 
+def growth(space: SearchSpace, sizes: Sequence[int], config: PretrainConfig, rate: float) -> None:
+    """Print what one epoch takes at each number of graphs, and how that grows from one to the next."""
+    print(f"{space.name}, one epoch at batch {config.batch_size}, {config.precision}:")
+    print("     graphs   training  cells/s  of product rate  grows as  metrics  largest resident set")
+    before: tuple[int, float] | None = None
+    for size in sizes:
+        graphs = space.sample(size, np.random.default_rng(0))
+        last = pretrain(space, replace(config, epochs=1), graphs=graphs, device="cpu").training["last_epoch"]
+        trained, cells = last["seconds_training"], len(split(graphs, config)[0])
+        share = 3 * multiply_adds(space, config.model) * cells / rate / trained
+        power = "" if before is None else f"n^{np.log(trained / before[1]) / np.log(size / before[0]):.2f}"
+        resident = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+        print(
+            f"{size:11,}{trained:9.1f} s{cells / trained:9,.0f}{share:15.0%}{power:>12}"
+            f"{last['seconds_measuring']:7.1f} s{resident:10.2f} GiB",
+            flush=True,
+        )
+        before = size, trained
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--space", default="nasbench201")
@@ -89,23 +114,33 @@ def main() -> None:
     parser.add_argument("--protocol", default="paper")
     parser.add_argument("--batch-size", type=int, default=32)
     parser.add_argument("--threads", type=int)
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--precision", choices=PRECISIONS, default="float32")
+    parser.add_argument("--compile", action="store_true")
     parser.add_argument("--baseline", action="store_true")
+    parser.add_argument("--growth", nargs="?", const="10000,20000,40000", metavar="N,N,...")
     arguments = parser.parse_args()
 
     space = get_space(arguments.space)
-    sample = arguments.graphs is not None or not space.enumerable
-    rng = np.random.default_rng(0)
-    graphs = space.sample(arguments.graphs or 600_000, rng) if sample else space.enumerate()
     config = PretrainConfig(
         protocol=arguments.protocol,
         epochs=arguments.epochs,
         batch_size=arguments.batch_size,
         threads=arguments.threads,
+        processes=arguments.processes,
+        precision=arguments.precision,
+        compile=arguments.compile,
     )
     rate = product_rate(config.batch_size * space.num_vertices, config.model.hidden)
     print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, torch {torch.__version__}")
-    print(f"matrix products at the training's shape: {2 * rate / 1e9:.0f} GFLOP/s")
+    print(f"matrix products at the training's shape, float32: {2 * rate / 1e9:.0f} GFLOP/s")
+    if arguments.growth is not None:
+        growth(space, [int(size) for size in arguments.growth.split(",")], config, rate)
+        return
 
+    sample = arguments.graphs is not None or not space.enumerable
+    rng = np.random.default_rng(0)
+    graphs = space.sample(arguments.graphs or 600_000, rng) if sample else space.enumerate()
     total = time.perf_counter()
     encoder = pretrain(space, config, graphs=graphs, device="cpu")
     total = time.perf_counter() - total
@@ -117,7 +152,8 @@ def main() -> None:
     trained, measured = last["seconds_training"], last["seconds_measuring"]
     print(
         f"{space.name}, {len(graphs):,} graphs, protocol {config.protocol}, batch {config.batch_size}, "
-        f"threads {config.threads or 'by default'}:"
+        f"threads {config.threads or 'by default'}, processes {config.processes}, {config.precision}"
+        f"{', compiled' if config.compile else ''}:"
     )
     print(f"  {config.epochs} epochs with metrics:         {total:8.2f} s")
     print(f"  training, the last epoch:      {trained:8.2f} s  {cells / trained:10,.0f} cells a second")
