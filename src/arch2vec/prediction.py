@@ -37,37 +37,31 @@ PREDICTORS: Mapping[str, Predictor] = {"gp": gaussian_process, "forest": random_
 """The predictors by name."""
 
 
-def score(predicted: Values, actual: Values, above: float | None = None) -> dict[str, float]:
+def score(predicted: Values, actual: Values) -> dict[str, float]:
     """How good predictions are.
 
     Args:
         predicted: (m,) predicted values.
         actual: (m,) true values, in the same unit.
-        above: score a second time, on the points whose true value is above it.
 
     Returns:
         ``tau`` and ``rho``, the rank correlations of Kendall (tau-b) and
-        Spearman; ``pearson``, the linear correlation; ``rmse``, in the unit of the values; with
-        ``above`` also ``pearson_above`` and ``rmse_above``. Predictions that are all
-        the same have no correlation with anything: 0. Fewer than two points, or points
-        whose true values are all the same, have none that could be told: NaN.
+        Spearman; ``pearson``, the linear correlation; ``rmse``, in the unit of the values.
+        Predictions that are all the same have no correlation with anything: 0. Fewer
+        than two points, or points whose true values are all the same, have none that
+        could be told: NaN.
 
     Raises:
         InputError: not as many predictions as true values.
     """
     if predicted.shape != actual.shape or predicted.ndim != 1:
         raise InputError(f"predictions {predicted.shape} and true values {actual.shape} must be as many")
-    found = {
+    return {
         "tau": _correlation(kendalltau, predicted, actual),
         "rho": _correlation(spearmanr, predicted, actual),
         "pearson": _correlation(pearsonr, predicted, actual),
-        "rmse": _rmse(predicted, actual),
+        "rmse": float(np.sqrt(np.mean((predicted - actual) ** 2))) if len(actual) else float("nan"),
     }
-    if above is not None:
-        kept = actual > above
-        found["pearson_above"] = _correlation(pearsonr, predicted[kept], actual[kept])
-        found["rmse_above"] = _rmse(predicted[kept], actual[kept])
-    return found
 
 
 def _correlation(
@@ -76,7 +70,3 @@ def _correlation(
     if len(actual) < 2 or np.ptp(actual) == 0:
         return float("nan")
     return 0.0 if np.ptp(predicted) == 0 else float(statistic(predicted, actual)[0])
-
-
-def _rmse(predicted: Values, actual: Values) -> float:
-    return float(np.sqrt(np.mean((predicted - actual) ** 2))) if len(actual) else float("nan")

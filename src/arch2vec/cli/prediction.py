@@ -85,10 +85,7 @@ def _print(table: pd.DataFrame) -> None:
     from arch2vec.experiments.prediction_table import figure
 
     for objective, part in table.groupby("objective", sort=False):
-        target = TARGETS[str(objective)]
-        headings = {"tau": "Kendall", "pearson": "Pearson", "rmse": "RMSE, %"}
-        if target.above is not None:
-            headings |= {"pearson_above": f"Pearson > {target.above:g}", "rmse_above": f"RMSE > {target.above:g}"}
+        headings = {"tau": "Kendall", "rho": "Spearman", "pearson": "Pearson", "rmse": "RMSE, %"}
         rows = []
         for row in part.to_dict("records"):
             what = f"{row['encoding']}, {row['predictor']}"
@@ -98,4 +95,4 @@ def _print(table: pd.DataFrame) -> None:
                 rows.append([f"{what}, published", str(row["labels"]), *published])
         title = f"{objective}, {int(part['seeds'].max())} seeds"
         columns = ["encoding, predictor", "labels", *headings.values()]
-        print_table(title, columns, rows, target.description)
+        print_table(title, columns, rows, TARGETS[str(objective)].description)

@@ -30,6 +30,7 @@ from arch2vec.experiments.prediction_inputs import (
     Source,
     Target,
     check_encodings,
+    columns_of,
     supervised_config,
 )
 from arch2vec.graphs import GraphBatch
@@ -104,7 +105,6 @@ def run_prediction(
     settings: Settings,
     out: Path,
     *,
-    columns: Callable[[str], Columns] = Columns,
     progress: Callable[[int, int, str], None] | None = None,
 ) -> pd.DataFrame:
     """Make the rows that are missing in ``out``.
@@ -114,7 +114,6 @@ def run_prediction(
         sources: pre-trained representations; each is used where it fits.
         settings: what else is compared.
         out: a folder; ``runs.parquet`` in it has a row for every key.
-        columns: a benchmark's architectures and values by its name.
         progress: is called with the rows done, their number and what comes next.
 
     Returns:
@@ -125,25 +124,25 @@ def run_prediction(
         InputError: a table is not found or has too few rows, or ``out`` holds something else.
     """
     wanted: list[tuple[object, ...]] = []
-    plans: dict[str, list[_Task]] = {}
-    tables = {benchmark: columns(benchmark) for benchmark in dict.fromkeys(t.benchmark for t in targets.values())}
+    plans: dict[Columns, list[_Task]] = {}
+    columns = columns_of(targets.values())
     for name, target in targets.items():
-        table = tables[target.benchmark]
+        table = columns[target]
         if max(settings.labels) + 2 > len(table):
             raise InputError(f"{name} has {len(table):,} architectures, too few for {max(settings.labels):,} labels")
         tasks = list(_tasks(name, [source for source in sources if source.fits(table.space)], settings))
-        plans.setdefault(target.benchmark, []).extend(tasks)
+        plans.setdefault(table, []).extend(tasks)
         wanted += [key for task in tasks for key in task.row_keys()]
     require_writable(out)
     claim(out / "study.json", "study", {"experiment": "prediction", "test_points": settings.test_points})
     results = _Results(out / "runs.parquet")
     by_digest = {source.digest: source for source in sources}
     with thread_count(1):
-        for benchmark, tasks in plans.items():
+        for table, tasks in plans.items():
             missing = [task.without(results) for task in tasks]
             missing = [task for task in missing if task.predictors]
             for seed in dict.fromkeys(task.seed for task in missing):
-                split = _Split(tables[benchmark], settings, seed, by_digest)
+                split = _Split(table, settings, seed, by_digest)
                 for task in (task for task in missing if task.seed == seed):
                     if progress is not None:
                         progress(sum(key in results for key in wanted), len(wanted), f"{task.objective}, seed {seed}")
@@ -186,18 +185,17 @@ class _Split:
         tested = np.searchsorted(self._rows, self._tested[: min(rest, self._test_points)])
         values = self._table.values(target)[self._rows]
         if task.encoding == SUPERVISED:
-            yield from self._supervised_rows(task, target, values, labelled, tested)
+            yield from self._supervised_rows(task, values, labelled, tested)
             return
         vectors = self._encoded(task)
         for predictor in task.predictors:
             started = time.perf_counter()
             predicted = PREDICTORS[predictor](vectors[labelled], values[labelled], vectors[tested], task.seed)
-            yield _row(task, predictor, score(predicted, values[tested], target.above), len(tested), started)
+            yield _row(task, predictor, score(predicted, values[tested]), len(tested), started)
 
     def _supervised_rows(
         self,
         task: _Task,
-        target: Target,
         values: NDArray[np.float64],
         labelled: NDArray[np.intp],
         tested: NDArray[np.intp],
@@ -211,7 +209,7 @@ class _Split:
                 predicted = encoder.predict(others)
             else:
                 predicted = PREDICTORS[predictor](vectors, values[labelled], other_vectors, task.seed)
-            yield _row(task, predictor, score(predicted, values[tested], target.above), len(tested), started)
+            yield _row(task, predictor, score(predicted, values[tested]), len(tested), started)
 
     def _encoded(self, task: _Task) -> NDArray[np.float32]:
         key = task.source or task.encoding

@@ -11,19 +11,12 @@ from arch2vec.storage import atomic_path, write_text
 if TYPE_CHECKING:
     import pandas as pd
 
-METRICS = {
-    "tau": "Kendall's tau",
-    "rho": "Spearman's rho",
-    "pearson": "Pearson's r",
-    "rmse": "RMSE, %",
-    "pearson_above": "r above {above:g} %",
-    "rmse_above": "RMSE above {above:g} %, %",
-}
+METRICS = {"tau": "Kendall's tau", "rho": "Spearman's rho", "pearson": "Pearson's r", "rmse": "RMSE, %"}
 """The scores and how they are headed."""
 
 PUBLISHED: dict[tuple[str, str, str, int], dict[str, tuple[float, float]]] = {
-    ("nasbench101", "arch2vec", "gp", 250): {"pearson_above": (0.67, 0.02), "rmse_above": (1.8, 0.1)},
-    ("nasbench101", "supervised", "gp", 250): {"pearson_above": (0.53, 0.09), "rmse_above": (3.8, 2.5)},
+    ("nasbench101-above80", "arch2vec", "gp", 250): {"pearson": (0.67, 0.02), "rmse": (1.8, 0.1)},
+    ("nasbench101-above80", "supervised", "gp", 250): {"pearson": (0.53, 0.09), "rmse": (3.8, 2.5)},
 }
 """Published by the paper (figure 2): mean and standard deviation over 10 seeds, by (objective, encoding, predictor,
 labels); its RMSE, given for fractions, in percent."""
@@ -38,9 +31,8 @@ def tabulate(frame: pd.DataFrame) -> pd.DataFrame:
     Returns:
         A row for each (objective, encoding, predictor, labels): ``seeds``; mean and
         standard deviation over the seeds (``_mean``, ``_std``, NaN for a single one)
-        of the :data:`METRICS` and ``seconds``, NaN where an objective hasn't got a score;
-        ``test_points``; and of the scores that there are published figures of
-        ``published_..._mean`` and ``_std``.
+        of the :data:`METRICS` and ``seconds``; ``test_points``; and
+        ``published_..._mean`` and ``_std`` of the scores that there are published figures of.
     """
     import pandas as pd
 
@@ -48,13 +40,11 @@ def tabulate(frame: pd.DataFrame) -> pd.DataFrame:
     grouped = frame.groupby(keys, sort=False)
     table = grouped.size().to_frame("seeds")
     for column in (*METRICS, "seconds"):
-        if column not in frame:
-            continue
         table[f"{column}_mean"] = grouped[column].mean()
         table[f"{column}_std"] = grouped[column].std()
     table["test_points"] = grouped["test_points"].max()
     table = table.reset_index().sort_values("objective", kind="stable", key=_place, ignore_index=True)
-    for metric in ("pearson_above", "rmse_above"):
+    for metric in ("pearson", "rmse"):
         known = [_published(row).get(metric) for row in table.to_dict("records")]
         for number, part in enumerate(("mean", "std")):
             table[f"published_{metric}_{part}"] = pd.Series([None if k is None else k[number] for k in known])
@@ -81,23 +71,17 @@ def to_markdown(table: pd.DataFrame) -> str:
         "output. RMSE is in percentage points of accuracy. Published figures are those of the paper's figure 2.",
     ]
     for objective, part in table.groupby("objective", sort=False):
-        target, shown = TARGETS[str(objective)], _shown(part)
-        lines += ["", f"## {objective}", "", f"{target.description}. {_points(part)}", ""]
-        headings = [METRICS[name].format(above=target.above or 0) for name in shown]
-        lines.append("| encoding | predictor | labels | seeds | " + " | ".join(headings) + " |")
-        lines.append("|" + "---|" * (4 + len(shown)))
+        lines += ["", f"## {objective}", "", f"{TARGETS[str(objective)].description}. {_points(part)}", ""]
+        lines.append("| encoding | predictor | labels | seeds | " + " | ".join(METRICS.values()) + " |")
+        lines.append("|" + "---|" * (4 + len(METRICS)))
         for row in part.to_dict("records"):
-            cells = [figure(row, name) for name in shown]
+            cells = [figure(row, name) for name in METRICS]
             start = f"| {row['encoding']} | {row['predictor']} | {row['labels']} |"
             lines.append(f"{start} {row['seeds']} | " + " | ".join(cells) + " |")
             if _published(row):
-                known = [figure(row, f"published_{name}") for name in shown]
+                known = [figure(row, f"published_{name}") for name in METRICS]
                 lines.append(f"{start} published, 10 | " + " | ".join(known) + " |")
     return "\n".join(lines) + "\n"
-
-
-def _shown(part: pd.DataFrame) -> list[str]:
-    return [name for name in METRICS if f"{name}_mean" in part and part[f"{name}_mean"].notna().any()]
 
 
 def _points(part: pd.DataFrame) -> str:
