@@ -85,7 +85,7 @@ def test_answers_may_come_late_and_in_any_order(method: type[SearchMethod], embe
         asked = search.ask(2)
         assert repeated.ask(2) == asked
         waiting += asked
-        rng.shuffle(waiting)  # type: ignore[arg-type]
+        rng.shuffle(waiting)
         done, waiting = waiting[: number % 4], waiting[number % 4 :]
         values = [math.nan if candidate.index % 5 == 0 else worth(candidate) for candidate in done]
         for each in (search, repeated):

@@ -12,8 +12,8 @@ paper, 20,000 evaluations), 100 and 10 (on NAS-Bench-101, hundreds to thousands
 of evaluations), 10 and 3 (on NATS-Bench, about a hundred). A population takes its
 size in random evaluations before anything is learnt. The defaults are for
 budgets of a hundred to a few hundred: on NAS-Bench-201 (CIFAR-10, 200-epoch
-validation, 50 seeds) 30 and 10 reach the signal's optimum within 150 evaluations in
-74 % of runs, 10 and 3 in 28 %, 100 and 10 in 6 %.
+validation, 200 seeds) 30 and 10 reach the signal's optimum within 150 evaluations in
+58 % of runs, 10 and 3 in 26 %, 100 and 10 in 12 %.
 
 Batches are children of one population. A parent none of whose mutations is left
 in the embedding is drawn again; after ten such parents, or in an embedding that holds
