@@ -48,6 +48,8 @@ KEY = ("objective", "encoding", "source", "predictor", "labels", "seed")
 NETWORK = "network"
 """The predictor that is the supervised encoder's own output."""
 
+_SAVED_EVERY_S = 5.0  # what an interruption costs
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -148,7 +150,8 @@ def run_prediction(
                         progress(sum(key in results for key in wanted), len(wanted), f"{task.objective}, seed {seed}")
                     for row in split.rows(task, targets[task.objective]):
                         results.add(row)
-                results.save()
+                    results.save(at_most_every=_SAVED_EVERY_S)
+        results.save()
     frame = results.frame(wanted)
     names = {source.digest: source.name for source in sources}
     frame["encoding"] = frame["source"].map(names).fillna(frame["encoding"])
@@ -237,6 +240,7 @@ class _Results:
 
         self._path = path
         self._rows: dict[tuple[object, ...], dict[str, Any]] = {}
+        self._saved = time.monotonic()
         if path.exists():
             try:
                 records = pd.read_parquet(path).to_dict("records")
@@ -251,11 +255,15 @@ class _Results:
     def add(self, row: dict[str, Any]) -> None:
         self._rows[tuple(row[name] for name in KEY)] = row
 
-    def save(self) -> None:
+    def save(self, at_most_every: float = 0.0) -> None:
+        """Write the file, unless that was done less than ``at_most_every`` seconds ago."""
         import pandas as pd
 
+        if time.monotonic() - self._saved < at_most_every:
+            return
         with atomic_path(self._path) as temporary:
             pd.DataFrame(list(self._rows.values())).to_parquet(temporary, index=False)
+        self._saved = time.monotonic()
 
     def frame(self, keys: Sequence[tuple[object, ...]]) -> pd.DataFrame:
         import pandas as pd
