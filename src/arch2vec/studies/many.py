@@ -75,8 +75,8 @@ def run_many(
     )
     ((_, name), *_) = found.keys()
     wanted = range(seed0, seed0 + runs)
-    frames = [best_so_far(found.runs(method, name), embedding.architectures) for method in dict.fromkeys(methods)]
-    return pd.concat([frame[frame["seed"].isin(wanted)] for frame in frames], ignore_index=True)
+    many = [found.runs(method, name).select(wanted) for method in dict.fromkeys(methods)]
+    return pd.concat([best_so_far(runs, embedding.architectures) for runs in many], ignore_index=True)
 
 
 def best_so_far(runs: Runs, architectures: Sequence[str]) -> pd.DataFrame:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields
 from functools import cached_property
 
 import numpy as np
@@ -47,6 +47,12 @@ class Runs:
     def __len__(self) -> int:
         return len(self.seeds)
 
+    def select(self, seeds: Iterable[int]) -> Runs:
+        """The runs of some seeds."""
+        kept = np.isin(self.seeds, list(seeds))
+        columns = {name: value[kept] for name, value in vars(self).items() if name in _BY_RUN}
+        return Runs(self.method, self.objective, **columns)
+
     @cached_property
     def made(self) -> NDArray[np.bool_]:
         """(R, T) which entries are evaluations."""
@@ -70,6 +76,9 @@ class Runs:
         earlier = np.concatenate([np.full((len(self), 1), -np.inf), best[:, :-1]], axis=1)
         better = (worth > earlier) & ~np.isnan(self.validation)
         return np.maximum.accumulate(np.where(better, np.arange(worth.shape[1]), -1), axis=1)
+
+
+_BY_RUN = {entry.name for entry in fields(Runs)} - {"method", "objective"}
 
 
 def _ordered(fidelity: NDArray[np.int32], worth: NDArray[np.float64]) -> NDArray[np.float64]:

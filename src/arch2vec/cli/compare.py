@@ -1,0 +1,193 @@
+"""``arch2vec compare``: many searches by several methods, as tables and figures."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from arch2vec.cli.inputs import OBJECTIVE, add_limits, add_source, budget_of, load_embedding, names, restricted
+from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
+from arch2vec.errors import InputError
+
+if TYPE_CHECKING:
+    from arch2vec.embedding import Embedding
+    from arch2vec.objectives.base import Objective
+    from arch2vec.studies import Runs
+    from arch2vec.studies.cuts import Cut
+    from arch2vec.studies.summary import Row
+
+
+def add_command(commands: Any) -> None:
+    """Add ``compare``."""
+    parser = command(
+        commands,
+        "compare",
+        run_compare,
+        "many searches by several methods: tables and figures",
+        "Many searches by several methods on the same seeds: tables with confidence intervals, paired tests, figures.\n"
+        "With --out, the same command again resumes; more runs, methods or objectives add to what is there.",
+    )
+    add_source(parser)
+    parser.add_argument("--objective", required=True, action="append", help=f"{OBJECTIVE}; may be given several times")
+    add_limits(parser)
+    parser.add_argument("--budgets", metavar="N,N", help="report at these numbers of evaluations too, as 25,50,100")
+    parser.add_argument("--methods", default="random,bo", help="comma-separated (default random,bo)")
+    parser.add_argument("--runs", type=int, default=20, help="searches by each method, seeds 0, 1, ... (default 20)")
+    parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for trajectories.parquet, tables and figures")
+
+
+def run_compare(arguments: argparse.Namespace) -> None:
+    """``arch2vec compare``."""
+    from arch2vec.objectives.spec import resolve_objective
+    from arch2vec.searching import get_method
+    from arch2vec.studies import Horizon, run_study
+
+    methods = names(arguments.methods)
+    for name in methods:
+        get_method(name)
+    if not methods or arguments.runs < 1:
+        raise InputError("compare needs at least one method and one run")
+    cuts = _cuts(arguments)
+    horizon = Horizon(_longest(arguments), arguments.max_cost)
+    objectives = [resolve_objective(spec) for spec in arguments.objective]
+    embedding = restricted(load_embedding(arguments.source, arguments.space), objectives)
+    expected, done = len(objectives) * len(methods) * arguments.runs * (horizon.budget or 0), 0
+    with progress_bar(f"{len(methods)} methods x {arguments.runs} runs") as update:
+
+        def show(method: str, objective: str, evaluations: int) -> None:
+            nonlocal done
+            done += evaluations
+            update(done, max(done, expected), f"{method} on {objective}")
+
+        found = run_study(
+            embedding,
+            objectives,
+            methods,
+            arguments.runs,
+            horizon,
+            seed0=arguments.seed,
+            out=arguments.out,
+            workers=arguments.workers,
+            progress=show,
+        )
+    seeds = range(arguments.seed, arguments.seed + arguments.runs)
+    rows: list[Row] = []
+    for objective in objectives:
+        runs = [found.runs(method, objective.name).select(seeds) for method in methods]
+        mine = _rows(objective, embedding, runs, cuts)
+        rows += mine
+        if arguments.out is not None:
+            plain = "figure" if len(objectives) == 1 else f"figure-{objective.name}"
+            _draw(objective, runs, arguments.out / f"{plain}.png")
+        if not arguments.json:
+            _print(objective, arguments.runs, runs, mine, cuts)
+    if arguments.json:
+        print_json({"rows": rows})
+    if arguments.out is not None:
+        _write(rows, arguments.out)
+        say(f"trajectories.parquet, table.csv and figures are in {arguments.out}")
+
+
+def _longest(arguments: argparse.Namespace) -> int | None:
+    """The evaluations of a run: the budget, or the largest number to report at."""
+    numbers = _numbers(arguments.budgets)
+    if arguments.budget is None and numbers:
+        return max(numbers)
+    return budget_of(arguments)
+
+
+def _cuts(arguments: argparse.Namespace) -> list[Cut]:
+    """Where to report: the budgets asked for, and the end of the runs."""
+    from arch2vec.studies.cuts import Cut
+
+    cuts = [Cut("evaluations", number) for number in _numbers(arguments.budgets)]
+    longest = _longest(arguments)
+    if arguments.max_cost is not None and arguments.max_cost > 0:
+        end = Cut("seconds", arguments.max_cost)
+    else:
+        end = Cut("evaluations", longest or 0)
+    if longest is not None and any(cut.at > longest for cut in cuts):
+        raise InputError(f"--budgets names more evaluations than a run's {longest}; raise --budget")
+    return [*(cut for cut in cuts if cut != end), end]
+
+
+def _numbers(text: str | None) -> list[int]:
+    try:
+        return sorted({int(name) for name in names(text or "")})
+    except ValueError:
+        raise InputError(f"--budgets takes whole numbers separated by commas, as in 25,50,100; got {text!r}") from None
+
+
+def _rows(objective: Objective, embedding: Embedding, runs: list[Runs], cuts: list[Cut]) -> list[Row]:
+    from arch2vec.objectives.lookup import LookupObjective
+    from arch2vec.studies.summary import summary_rows
+
+    signal = objective.view(embedding).validation if isinstance(objective, LookupObjective) else None
+    return [{**row, "published": {}} for row in summary_rows(runs, cuts, signal)]
+
+
+def _print(objective: Objective, count: int, runs: list[Runs], rows: list[Row], cuts: list[Cut]) -> None:
+    from arch2vec.studies.summary import comparisons
+
+    signal = "validation" if objective.signal_split == "validation" else f"signal ({objective.signal_split.upper()})"
+    for cut in cuts:
+        print_table(
+            f"{objective.name}, {cut}, {count} runs: the architecture best by {signal}, 95 % intervals of means",
+            ["method", f"{signal}, %", "test, %", "at the optimum, %", "evaluations", "seconds a run"],
+            [
+                [
+                    str(row["method"]),
+                    _interval(row, "validation"),
+                    _interval(row, "test"),
+                    "-" if row["optimum_share"] != row["optimum_share"] else f"{100 * row['optimum_share']:.0f}",
+                    f"{row['evaluations']:.1f}",
+                    f"{row['seconds_per_run']:.2f}",
+                ]
+                for row in rows
+                if row["budget"] == str(cut)
+            ],
+            footer=objective.description if cut == cuts[-1] else None,
+        )
+    pairs = comparisons(runs, cuts[-1], "validation")
+    if pairs and count > 1:
+        print_table(
+            "Methods on the same seeds, by validation",
+            ["methods", "difference", "95 % interval", "p (signed ranks, Holm)"],
+            [
+                [
+                    f"{pair.first} - {pair.second}",
+                    f"{pair.difference:+.3f}",
+                    f"{pair.low:+.3f} to {pair.high:+.3f}",
+                    f"{pair.p_holm:.2g}",
+                ]
+                for pair in pairs
+            ],
+        )
+
+
+def _interval(row: Row, name: str) -> str:
+    mean = row[f"{name}_mean"]
+    if mean != mean:
+        return "-"
+    return f"{mean:.2f} ± {row[f'{name}_std']:.2f} [{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
+
+
+def _draw(objective: Objective, runs: list[Runs], path: Path) -> None:
+    from arch2vec.plots.curves import best_so_far
+
+    curves = {
+        each.method: [values[:length] for values, length in zip(each.validation, each.lengths.tolist(), strict=True)]
+        for each in runs
+    }
+    best_so_far(curves, path, optimum=getattr(objective, "optimum", None), band="ci95", title=objective.name)
+
+
+def _write(rows: list[Row], out: Path) -> None:
+    import pandas as pd
+
+    from arch2vec.storage import atomic_path
+
+    with atomic_path(out / "table.csv") as path:
+        pd.DataFrame(rows).drop(columns="published").to_csv(path, index=False, float_format="%.6g")

@@ -1,0 +1,147 @@
+"""``arch2vec experiment nasbench201-search`` and ``nasbench101-search``: the paper's search tables."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
+from arch2vec.errors import InputError
+
+if TYPE_CHECKING:
+    from arch2vec.experiments.search_tables import Result
+
+_WHAT = {
+    "nasbench201-search": "every search method on NAS-Bench-201: the paper's table 3, on three data sets",
+    "nasbench101-search": "every search method on NAS-Bench-101: the paper's table 2 and figure 6",
+}
+
+
+def add_command(experiments: Any) -> None:
+    """Add the two search experiments."""
+    for name, what in _WHAT.items():
+        parser = command(
+            experiments,
+            name,
+            partial(run_search_tables, name),
+            what,
+            f"{what[0].upper()}{what[1:]}.\n"
+            "Many runs of every method, at the paper's budgets and at 25 to 200 evaluations, beside published ones.\n"
+            "The same command again resumes; more runs or methods add to what is there.",
+        )
+        parser.add_argument("source", type=Path, metavar="RUN", help="a run's folder, or a file of 'arch2vec embed'")
+        parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the experiment's folder")
+        parser.add_argument("--methods", metavar="A,B", help="default: all")
+        parser.add_argument("--objectives", metavar="A,B", help="default: all of the experiment's")
+        parser.add_argument("--runs", type=int, default=500, help="of each method (default 500)")
+        parser.add_argument("--runs-of", default="", metavar="METHOD=N,...", help="fewer of some: supervised-bo=50")
+        parser.add_argument("--budget", type=int, metavar="N", help="runs of N evaluations instead of the paper's")
+        parser.add_argument("--data", metavar="FILE", help="the benchmark's table, where it is not found by its name")
+        parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
+
+
+def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
+    """``arch2vec experiment nasbench201-search`` or ``nasbench101-search``."""
+    from arch2vec.cli.inputs import load_embedding, names
+    from arch2vec.experiments.search_report import write_report
+    from arch2vec.experiments.search_settings import EXPERIMENTS, order
+    from arch2vec.experiments.search_tables import run_setting
+    from arch2vec.searching import METHODS, get_method
+    from arch2vec.storage import require_writable
+
+    methods = names(arguments.methods) if arguments.methods else order(METHODS)
+    for method in methods:
+        get_method(method)
+    runs = dict.fromkeys(methods, arguments.runs) | _runs_of(arguments.runs_of, methods)
+    if min(runs.values()) < 1:
+        raise InputError(f"at least 1 run of each method is needed, got {min(runs.values())}")
+    settings = [setting.capped(arguments.budget) for setting in EXPERIMENTS[name]]
+    if arguments.objectives:
+        known = {setting.spec.partition("=")[2]: setting for setting in settings}
+        for wanted in names(arguments.objectives):
+            if wanted not in known:
+                raise InputError(f"{name} has no objective {wanted!r}; it has {', '.join(known)}")
+        settings = [known[wanted] for wanted in names(arguments.objectives)]
+    require_writable(arguments.out)
+    embedding = load_embedding(arguments.source, None)
+    results = []
+    total = sum((setting.horizon.budget or 0) * sum(runs.values()) for setting in settings)
+    with progress_bar(name) as update:
+        done = 0
+
+        def show(method: str, objective: str, evaluations: int) -> None:
+            nonlocal done
+            done += evaluations
+            update(done, max(done, total), f"{method} on {objective}")
+
+        results = [
+            run_setting(
+                setting,
+                embedding,
+                methods,
+                runs,
+                arguments.out,
+                data=arguments.data,
+                seed0=arguments.seed,
+                workers=arguments.workers,
+                progress=show,
+            )
+            for setting in settings
+        ]
+    rows = write_report(results, name, arguments.out)
+    if arguments.json:
+        print_json({"rows": rows})
+    else:
+        for result in results:
+            _print(result)
+    say(f"tables.md, table.csv, table.parquet, comparisons.csv, leads.csv and figures are in {arguments.out}")
+
+
+def _runs_of(text: str, methods: list[str]) -> dict[str, int]:
+    found: dict[str, int] = {}
+    for pair in filter(None, text.split(",")):
+        method, _, number = pair.partition("=")
+        if method.strip() not in methods:
+            raise InputError(f"--runs-of names {method.strip()!r}, which is none of the methods that are run")
+        try:
+            found[method.strip()] = int(number)
+        except ValueError:
+            raise InputError(f"--runs-of takes METHOD=NUMBER pairs, as in supervised-bo=50; got {pair!r}") from None
+    return found
+
+
+def _print(result: Result) -> None:
+    from arch2vec.experiments.search_report import share
+
+    signal = "validation" if result.signal_split == "validation" else "signal"
+    paper = str(result.setting.cuts[-1])
+    cells = [
+        [
+            row["label"],
+            str(row["runs"]),
+            _spread(row[f"{signal}_mean"], row.get(f"{signal}_std")),
+            _spread(row["test_mean"], row["test_std"]),
+            share(row["optimum_share"]),
+            f"{row['evaluations']:.1f}",
+        ]
+        for row in result.rows()
+        if row["budget"] == paper
+    ]
+    for known in result.published:
+        figures = ["" if figure is None else _spread(*figure) for figure in (known.validation, known.test)]
+        cells.append([f"published: {known.label}, {known.budget}", str(known.runs), *figures, "", ""])
+    heading = "validation" if result.signal_split == "validation" else f"signal ({result.signal_split.upper()} data)"
+    print_table(
+        f"{result.setting.title}, at {paper}",
+        ["method", "runs", f"{heading}, %", "test, %", "at the optimum, %", "evaluations"],
+        cells,
+        footer=f"{result.description}{'. Note: ' + result.note if result.note else ''}",
+    )
+
+
+def _spread(mean: float, std: float | None) -> str:
+    if mean != mean:
+        return ""
+    return f"{mean:.2f}" if std is None or std != std else f"{mean:.2f} ± {std:.2f}"

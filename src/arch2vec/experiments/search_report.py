@@ -1,0 +1,223 @@
+"""What a search experiment leaves in its folder: tables for reading and for programs, and figures."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from arch2vec.experiments.search_settings import HONEST, label
+from arch2vec.experiments.search_tables import Result
+from arch2vec.plots.regret import regret_curves, regret_distributions
+from arch2vec.storage import atomic_path, write_text
+from arch2vec.studies.curves import Curve, regret_curve
+from arch2vec.studies.cuts import Cut, chosen
+from arch2vec.studies.runs import Runs
+from arch2vec.studies.summary import Row
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FILES = ("tables.md", "table.csv", "table.parquet", "comparisons.csv", "leads.csv")
+
+_INTRODUCTION = """# Searches on {name}
+
+Mean ± standard deviation over runs of the architecture that is best by the signal at the budget; in brackets the
+95 % bootstrap confidence interval of the mean. Accuracies in percent. Rows marked *published* are the paper's, reached
+with the budget they name; all others were run here. "At the optimum" is the share of runs whose choice has the best
+signal of the whole table. Evaluations that start before the budget is over count. "Seconds" is what the method itself
+took for one run on one core.
+"""
+
+
+def write_report(results: Sequence[Result], name: str, out: Path) -> list[Row]:
+    """Write :data:`FILES` and the figures into ``out``, and return the rows of all tables."""
+    import pandas as pd
+
+    rows = [row for result in results for row in result.rows()]
+    flat = pd.DataFrame([_flat(row) for row in rows])
+    with atomic_path(out / "table.csv") as path:
+        flat.to_csv(path, index=False, float_format="%.6g")
+    with atomic_path(out / "table.parquet") as path:
+        flat.to_parquet(path, index=False)
+    pairs = [{"objective": result.objective, **asdict(pair)} for result in results for pair in result.comparisons()]
+    _write_csv(pd.DataFrame(pairs), out / "comparisons.csv")
+    _write_csv(pd.DataFrame([row for result in results for row in result.leads()]), out / "leads.csv")
+    write_text(out / "tables.md", to_markdown(results, name))
+    for result in results:
+        draw(result, out)
+    return rows
+
+
+def _write_csv(frame: pd.DataFrame, path: Path) -> None:
+    with atomic_path(path) as temporary:
+        frame.to_csv(temporary, index=False, float_format="%.6g")
+
+
+def _flat(row: Row) -> dict[str, Any]:
+    published = {f"published_{name}": value for name, value in row["published"].items()}
+    return {name: value for name, value in row.items() if name != "published"} | published
+
+
+def to_markdown(results: Sequence[Result], name: str) -> str:
+    """All tables for reading."""
+    parts = [_INTRODUCTION.format(name=name)]
+    for result in results:
+        parts.append(f"## {result.setting.title}\n\n{result.description}.\n")
+        if result.note:
+            parts.append(f"**Note: {result.note}.**\n")
+        rows = result.rows()
+        own = [cut for cut in result.cuts if cut not in HONEST]
+        for cut in own:
+            last = cut == result.setting.cuts[-1]
+            parts.append(f"### At {cut}{', the budget of the paper' if last and cut.kind == 'seconds' else ''}\n")
+            parts.append(_budget_table(result, [row for row in rows if row["budget"] == str(cut)], last))
+        parts.append(_leads(result))
+        parts.append("### On equal terms\n\nTest accuracy, % (share of runs at the optimum of the signal, %)\n")
+        parts.append(_honest(rows, [cut for cut in result.cuts if cut in HONEST]))
+        parts.append(_pairs(result))
+    return "\n".join(part for part in parts if part)
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """A Markdown table whose first column is text and whose others are numbers."""
+    lines = ["| " + " | ".join(headings) + " |", "|---|" + "---:|" * (len(headings) - 1)]
+    return "\n".join([*lines, *("| " + " | ".join(row) + " |" for row in rows)]) + "\n"
+
+
+def _budget_table(result: Result, rows: Sequence[Row], with_published: bool) -> str:
+    headings = [
+        "method", "runs", _signal_heading(result), "test", "test: median (quartiles)", "at the optimum, %",
+        "evaluations", "seconds",
+    ]  # fmt: skip
+    cells = [
+        [
+            row["label"],
+            str(row["runs"]),
+            interval(row, "validation" if result.signal_split == "validation" else "signal"),
+            interval(row, "test"),
+            "" if np.isnan(row["test_median"]) else _quartiles(row),
+            share(row["optimum_share"]),
+            f"{row['evaluations']:.1f}",
+            f"{row['seconds_per_run']:.2f}",
+        ]
+        for row in rows
+    ]
+    for known in result.published if with_published else []:
+        numbers = ["" if figure is None else _figure(*figure) for figure in (known.validation, known.test)]
+        cells.append([f"*published*: {known.label}, {known.budget}", str(known.runs), *numbers, "", "", "", ""])
+    return table(headings, cells)
+
+
+def _signal_heading(result: Result) -> str:
+    return "validation" if result.signal_split == "validation" else f"signal ({result.signal_split.upper()} data)"
+
+
+def interval(row: Mapping[str, Any], name: str) -> str:
+    """Mean ± deviation [confidence interval] of a column of a row, as far as the row has them."""
+    mean = row[f"{name}_mean"]
+    if np.isnan(mean):
+        return ""
+    if f"{name}_std" not in row:
+        return f"{mean:.2f}"
+    return f"{_figure(mean, row[f'{name}_std'])} [{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
+
+
+def _figure(mean: float, std: float | None) -> str:
+    return f"{mean:.2f}" if std is None or np.isnan(std) else f"{mean:.2f} ± {std:.2f}"
+
+
+def _quartiles(row: Row) -> str:
+    return f"{row['test_median']:.2f} ({row['test_q1']:.2f}, {row['test_q3']:.2f})"
+
+
+def share(number: float) -> str:
+    """A share between 0 and 1 in percent, nothing for NaN."""
+    return "" if np.isnan(number) else f"{100 * number:.1f}"
+
+
+def _honest(rows: Sequence[Row], cuts: Sequence[Cut]) -> str:
+    if not cuts:
+        return ""
+    by_method: dict[str, list[str]] = {}
+    for cut in cuts:
+        for row in rows:
+            if row["budget"] == str(cut):
+                cell = f"{row['test_mean']:.2f} ({share(row['optimum_share'])})"
+                by_method.setdefault(row["label"], []).append(cell)
+    return table(["method", *map(str, cuts)], [[name, *cells] for name, cells in by_method.items()])
+
+
+def _leads(result: Result) -> str:
+    """For every method, how many of the published rows it is significantly ahead of."""
+    leads = result.leads()
+    if not leads:
+        return ""
+    columns = [name for name in ("validation", "test") if any(row["column"] == name for row in leads)]
+    cells = []
+    for runs in result.runs:
+        counts = []
+        for column in columns:
+            mine = [row for row in leads if row["method"] == runs.method and row["column"] == column]
+            ahead = sum(row["p_holm"] < 0.05 and row["difference"] > 0 for row in mine)
+            counts.append(f"{ahead} of {len(mine)}")
+        cells.append([label(runs.method), *counts])
+    assumed = any(row["std_assumed"] for row in leads)
+    words = "Welch's test against the published mean and deviation of 500 runs, one-sided, 5 %, Holm's correction"
+    words += "; where no deviation was published, ours stands in for it." if assumed else "."
+    headings = ["method", *(f"published rows behind by {column}" for column in columns)]
+    return f"### Ahead of the published rows\n\n{words}\n\n{table(headings, cells)}"
+
+
+def _pairs(result: Result) -> str:
+    """The best method by test accuracy against every other."""
+    pairs = result.comparisons()
+    if not pairs:
+        return ""
+    cut = result.setting.cuts[-1]
+    means = {runs.method: float(np.nanmean(chosen(runs, cut).test)) for runs in result.runs}
+    best = max(means, key=means.__getitem__)
+    cells = []
+    for pair in pairs:
+        if best not in (pair.first, pair.second):
+            continue
+        sign, other = (1, pair.second) if pair.first == best else (-1, pair.first)
+        low, high = sorted((sign * pair.low, sign * pair.high))
+        difference = f"{sign * pair.difference:+.3f} [{low:+.3f}, {high:+.3f}]"
+        cells.append([label(other), str(pair.pairs), difference, f"{pair.p_holm:.2g}", f"{pair.p_t:.2g}"])
+    words = (
+        "Test accuracy on the same seeds; p of the signed-rank test with Holm's correction, and of the paired t-test."
+    )
+    headings = ["method", "pairs", "difference", "p (Holm)", "p (t)"]
+    return f"### {label(best)} against the others, at {cut}\n\n{words}\n\n{table(headings, cells)}"
+
+
+def draw(result: Result, out: Path) -> None:
+    """Regret against evaluations and simulated time, and its distribution at the last budget."""
+    if np.isnan(result.best_test):
+        return
+    title, cut = result.setting.title, result.setting.cuts[-1]
+    most = max(cut.at for cut in result.cuts if cut.kind == "evaluations")
+    ends = {"evaluations": most, "seconds": cut.at if cut.kind == "seconds" else None}
+    for axis, end in ends.items():
+        curves = {label(runs.method): _curve(runs, result.best_test, axis, end) for runs in result.runs}
+        regret_curves(
+            {name: curve for name, curve in curves.items() if curve is not None},
+            out / f"{result.objective}-regret-{axis}.png",
+            x=axis,
+            title=title,
+        )
+    regrets = {label(runs.method): result.best_test - chosen(runs, cut).test for runs in result.runs}
+    regret_distributions(regrets, out / f"{result.objective}-distribution.png", title=f"{title}, at {cut}")
+
+
+def _curve(runs: Runs, best: float, axis: str, end: float | None) -> Curve | None:
+    """The method's curve, None where some run has found nothing by the end."""
+    first = np.argmax(runs.incumbents >= 0, axis=1)
+    begun = runs.cumulative_cost_s[np.arange(len(runs)), first] if axis == "seconds" else first + 1.0
+    if end is not None and float(begun.max()) >= end:
+        return None
+    return regret_curve(runs, best, x=axis, end=end)

@@ -1,0 +1,109 @@
+"""What the paper's search experiments run: objectives, budgets, and the methods' names in its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+from arch2vec.errors import InputError
+from arch2vec.studies import Horizon
+from arch2vec.studies.cuts import Cut
+
+LABELS: Mapping[str, str] = {
+    "random": "random search",
+    "evolution": "regularised evolution",
+    "local-search": "local search",
+    "reinforce": "REINFORCE (discrete)",
+    "bohb": "BOHB",
+    "bo-adjacency": "BO (adjacency)",
+    "supervised-rl": "supervised RL",
+    "supervised-bo": "supervised BO",
+    "supervised-bo-release": "supervised BO, as released",
+    "arch2vec-rl": "arch2vec-RL",
+    "arch2vec-rl-release": "arch2vec-RL, as released",
+    "bo": "arch2vec-BO (DNGO)",
+    "bo-release": "arch2vec-BO, as released",
+    "gp-bo": "arch2vec-BO (Gaussian process)",
+    "bo-local": "arch2vec-BO, local (Gaussian process)",
+    "forest": "arch2vec, greedy forest",
+}
+"""The methods' names in tables and figures, in the tables' order."""
+
+HONEST = tuple(Cut("evaluations", number) for number in (25, 50, 100, 200))
+"""The budgets of the comparison of all methods on equal terms."""
+
+
+@dataclass(frozen=True)
+class Setting:
+    """One objective of an experiment.
+
+    Attributes:
+        spec: names the objective; a table's file may be added as its ``data``.
+        title: for headings.
+        cuts: the budgets to report at beside :data:`HONEST`, the paper's last.
+        horizon: how far runs go: to the last of all budgets.
+        batches: how many architectures a method proposes at a time where it is not one.
+    """
+
+    spec: str
+    title: str
+    cuts: tuple[Cut, ...]
+    horizon: Horizon
+    batches: Mapping[str, int] = field(default_factory=dict)
+
+    def capped(self, budget: int | None) -> Setting:
+        """The setting with runs of ``budget`` evaluations, whatever they cost, and reported there.
+
+        Raises:
+            InputError: the budget is not positive.
+        """
+        if budget is None:
+            return self
+        if budget < 1:
+            raise InputError(f"the budget must be at least 1 evaluation, got {budget}")
+        kept = [cut for cut in self.cuts if cut.kind == "evaluations" and cut.at < budget]
+        return replace(self, cuts=(*kept, Cut("evaluations", budget)), horizon=Horizon(budget))
+
+
+def _nasbench201(dataset: str, title: str, seconds: float) -> Setting:
+    return Setting(
+        f"nasbench201?dataset={dataset}",
+        f"NAS-Bench-201, {title}",
+        (Cut("evaluations", 150), Cut("seconds", seconds)),
+        Horizon(200, seconds, both=True),
+    )
+
+
+def _nasbench101(subset: str, title: str) -> Setting:
+    return Setting(
+        f"nasbench101?subset={subset}",
+        f"NAS-Bench-101, {title}",
+        (Cut("evaluations", 150), Cut("evaluations", 300), Cut("seconds", 1e6)),
+        Horizon(300, 1e6, both=True),
+        # As the release does; one at a time is at least as good, and affordable where models are kept up.
+        {"bo-release": 5, "supervised-bo-release": 5},
+    )
+
+
+EXPERIMENTS: Mapping[str, tuple[Setting, ...]] = {
+    "nasbench201-search": (
+        _nasbench201("cifar10", "CIFAR-10", 12_000),
+        _nasbench201("cifar100", "CIFAR-100", 500_000),
+        _nasbench201("imagenet16-120", "ImageNet16-120", 1_400_000),
+    ),
+    "nasbench101-search": (
+        _nasbench101("all", "all 423,624 cells"),
+        _nasbench101("measured", "the cells with measured validation accuracy and time"),
+    ),
+}
+"""The settings of each experiment by its name on the command line."""
+
+
+def order(methods: Mapping[str, object]) -> list[str]:
+    """Names of methods in the order of tables, those without a label last."""
+    return [name for name in LABELS if name in methods] + [name for name in methods if name not in LABELS]
+
+
+def label(method: str) -> str:
+    """A method's name in tables."""
+    return LABELS.get(method, method)
