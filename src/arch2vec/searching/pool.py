@@ -37,7 +37,7 @@ class Sampled:
         steps: how often that is repeated from what was found.
     """
 
-    size: int = 10_000
+    size: int = 5_000
     parents: int = 5
     steps: int = 3
 
@@ -85,10 +85,14 @@ def gather(
     Returns:
         Free rows, ascending: the ``keep`` of highest score and those found on the way.
     """
-    size = min(pool.size, len(embedding))
-    sample = np.unique(rng.integers(len(embedding), size=size)) if size < len(embedding) else np.arange(size)
-    rows = _those(sample, free)
-    rows = np.union1d(rows, around_best(embedding, best[: pool.parents], free))
+    looked = np.zeros(len(embedding), dtype=np.bool_)
+    if pool.size < len(embedding):
+        looked[rng.integers(len(embedding), size=pool.size)] = True
+    else:
+        looked[:] = True
+    looked[around_best(embedding, best[: pool.parents], free)] = True
+    rows = np.flatnonzero(looked)
+    rows = rows[free(rows)]
     if not len(rows):
         return rows
     scores = score(rows)
@@ -96,9 +100,11 @@ def gather(
     kept, worth = rows[order[:keep]], scores[order[:keep]]
     for _ in range(pool.steps if pool.parents else 0):
         parents = kept[np.argsort(-worth, kind="stable")[: pool.parents]]
-        found = np.setdiff1d(around_best(embedding, parents.tolist(), free), np.union1d(rows, kept))
+        found = around_best(embedding, parents.tolist(), free)
+        found = found[~looked[found]]
         if not len(found):
             break
+        looked[found] = True
         kept, worth = np.concatenate([kept, found]), np.concatenate([worth, score(found)])
     return np.sort(kept)
 
@@ -108,8 +114,5 @@ def around_best(embedding: Embedding, parents: Sequence[int], free: Callable[[Ro
     if not parents:
         return np.empty(0, dtype=np.int64)
     moves = moves_of(embedding)
-    return _those(np.unique(np.concatenate([moves.neighbours(row) for row in parents])), free)
-
-
-def _those(rows: Rows, free: Callable[[Rows], NDArray[np.bool_]]) -> Rows:
+    rows = np.unique(np.concatenate([moves.neighbours(row) for row in parents]))
     return rows[free(rows)]
