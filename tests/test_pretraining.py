@@ -19,6 +19,7 @@ from arch2vec.graphs import GraphBatch
 from arch2vec.metrics import generation, reconstruction
 from arch2vec.models.autoencoder import ModelConfig
 from arch2vec.pretraining import PretrainConfig, Progress, config_of, pretrain, prior_of, split
+from arch2vec.pretraining_config import default_activation
 from arch2vec.spaces import NASBench201
 
 SPACE = NASBench201()
@@ -114,6 +115,25 @@ def test_the_cosine_schedule_goes_from_the_learning_rate_to_zero(monkeypatch: py
     assert np.allclose(used, 3e-3 * np.cos(np.pi / 2 * np.arange(steps) / steps) ** 2)
 
 
+@pytest.mark.parametrize(
+    ("protocol", "operations", "activation"),
+    [("paper", 7, "sigmoid"), ("paper", 11, "softmax"), ("release", 11, "sigmoid")],
+)
+def test_the_activation_follows_the_protocol_and_the_vocabulary(
+    protocol: str, operations: int, activation: str
+) -> None:
+    assert default_activation(protocol, operations) == activation
+
+
+def test_a_run_records_the_activation_it_was_trained_with(tmp_path: Path) -> None:
+    encoder = train(tmp_path, replace(CONFIG, epochs=1))
+    assert config_of(encoder).activation == "sigmoid"
+    again = train(tmp_path, replace(CONFIG, epochs=1, activation="sigmoid"))
+    assert torch.equal(weights(encoder), weights(again))
+    with pytest.raises(InputError, match="activation"):
+        train(tmp_path, replace(CONFIG, epochs=1, activation="softmax"))
+
+
 def test_split_is_a_partition() -> None:
     training, held_out = split(SPACE.enumerate(), CONFIG)
     rows = np.concatenate([training.ops, held_out.ops])
@@ -180,7 +200,7 @@ def test_an_encoder_round_trips_through_its_file(tmp_path: Path) -> None:
     encoder.save(tmp_path / "encoder.safetensors")
     loaded = Encoder.load(tmp_path / "encoder.safetensors")
     assert np.array_equal(loaded.vectors(GRAPHS), encoder.vectors(GRAPHS))
-    assert config_of(loaded) == CONFIG
+    assert config_of(loaded) == replace(CONFIG, activation="sigmoid")
     embedding = loaded.embed(GRAPHS)
     for name in ("embedding.safetensors", "embedding.parquet"):
         embedding.save(tmp_path / name)

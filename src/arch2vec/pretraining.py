@@ -19,7 +19,15 @@ from arch2vec.distributed import Processes, helped, joined_by_launcher, launched
 from arch2vec.encoder import Encoder
 from arch2vec.graphs import GraphBatch
 from arch2vec.metrics_stream import MetricsStream
-from arch2vec.pretraining_config import PROTOCOLS, SCHEDULES, PretrainConfig, Protocol, Schedule, config_of
+from arch2vec.pretraining_config import (
+    PROTOCOLS,
+    SCHEDULES,
+    PretrainConfig,
+    Protocol,
+    Schedule,
+    config_of,
+    default_activation,
+)
 from arch2vec.spaces import SearchSpace, get_space
 from arch2vec.storage import claim, read_json, require_writable
 from arch2vec.threads import thread_count
@@ -80,6 +88,8 @@ def pretrain(
     config = config or PretrainConfig()
     if seed is not None:
         config = replace(config, seed=seed)
+    if config.activation is None:
+        config = replace(config, activation=default_activation(config.protocol, space.num_operations))
     if device is None:
         device = "cuda" if torch.cuda.is_available() else "cpu"
     folder = None if out is None else Path(out)

@@ -125,6 +125,7 @@ class Run:
     def _losses(self, batch: GraphTensors) -> Losses:
         """The batch's losses, or this process's summands of them."""
         config, share = self.config, None
+        assert config.activation is not None
         # A batch of another size would be compiled for anew.
         encoder = self._compiled if len(batch.X) == config.batch_size else None
         if self.processes.count > 1:

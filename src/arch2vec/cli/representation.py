@@ -37,8 +37,8 @@ def add_commands(commands: Any) -> None:
     )
     parser.add_argument(
         "--activation",
-        default="sigmoid",
-        help="of the operation logits: sigmoid, or softmax as in the paper's text (default sigmoid)",
+        help="of the operation logits: sigmoid, or softmax as in the paper's text (default: sigmoid for up to 8 "
+        "operations and in the release protocol, else softmax)",
     )
     parser.add_argument("--epochs", type=int, default=10, help="passes over the training split (default 10)")
     parser.add_argument("--sample", type=int, metavar="N", help="learn from N architectures instead of all")
