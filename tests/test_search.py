@@ -221,7 +221,7 @@ def test_methods_go_by_their_names() -> None:
     for name, method in METHODS.items():
         assert get_method(name) is method
         assert method.name == name
-    with pytest.raises(InputError, match="unknown search method 'hyperband'; known: .*random"):
+    with pytest.raises(InputError, match=r"unknown search method 'hyperband'; known: .*random"):
         get_method("hyperband")
 
 
