@@ -126,6 +126,7 @@ def test_posterior_and_evidence_equal_scikit_learn(kernel: Kernel) -> None:
 
 @pytest.mark.parametrize("kernel", ["matern52", "rbf"])
 @pytest.mark.parametrize("noise", [0.1, 1.0])
+@pytest.mark.filterwarnings("ignore:The optimal value found")  # its noise may end at its bound
 def test_hyper_parameters_are_at_least_as_likely_as_scikit_learn_finds(kernel: Kernel, noise: float) -> None:
     from sklearn.gaussian_process import GaussianProcessRegressor
     from sklearn.gaussian_process.kernels import RBF, ConstantKernel, Matern, WhiteKernel

