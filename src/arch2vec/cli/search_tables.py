@@ -131,13 +131,14 @@ def _print(result: Result) -> None:
     ]
     for known in result.published:
         figures = ["" if figure is None else _spread(*figure) for figure in (known.validation, known.test)]
-        cells.append([f"published: {known.label}, {known.budget}", str(known.runs), *figures, "", ""])
+        queries = known.budget.removesuffix(" queries") if known.budget.endswith(" queries") else ""
+        cells.append([f"published: {known.label}", str(known.runs), *figures, "", queries])
     heading = "validation" if result.signal_split == "validation" else f"signal ({result.signal_split.upper()} data)"
     print_table(
         f"{result.setting.title}, at {paper}",
-        ["method", "runs", f"{heading}, %", "test, %", "at the optimum, %", "evaluations"],
+        ["method", "runs", f"{heading}, %", "test, %", "optimum, %", "evaluations"],
         cells,
-        footer=f"{result.description}{'. Note: ' + result.note if result.note else ''}",
+        footer=result.description,  # with what has to be noted
     )
 
 

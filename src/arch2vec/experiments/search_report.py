@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FILES = ("tables.md", "table.csv", "table.parquet", "comparisons.csv", "leads.csv")
 
-_INTRODUCTION = """# Searches on {name}
+_INTRODUCTION = """# {name}
 
 Mean ± standard deviation over runs of the architecture that is best by the signal at the budget; in brackets the
 95 % bootstrap confidence interval of the mean. Accuracies in percent. Rows marked *published* are the paper's, reached
@@ -66,7 +66,8 @@ def to_markdown(results: Sequence[Result], name: str) -> str:
     """All tables for reading."""
     parts = [_INTRODUCTION.format(name=name)]
     for result in results:
-        parts.append(f"## {result.setting.title}\n\n{result.description}.\n")
+        description = result.description.removesuffix(f"; {result.note}") if result.note else result.description
+        parts.append(f"## {result.setting.title}\n\n{description}.\n")
         if result.note:
             parts.append(f"**Note: {result.note}.**\n")
         rows = result.rows()
@@ -163,7 +164,7 @@ def _leads(result: Result) -> str:
         for column in columns:
             mine = [row for row in leads if row["method"] == runs.method and row["column"] == column]
             ahead = sum(row["p_holm"] < 0.05 and row["difference"] > 0 for row in mine)
-            counts.append(f"{ahead} of {len(mine)}")
+            counts.append(f"{ahead} of {len(mine)}" if mine else "")
         cells.append([label(runs.method), *counts])
     assumed = any(row["std_assumed"] for row in leads)
     words = "Welch's test against the published mean and deviation of 500 runs, one-sided, 5 %, Holm's correction"
@@ -173,12 +174,13 @@ def _leads(result: Result) -> str:
 
 
 def _pairs(result: Result) -> str:
-    """The best method by test accuracy against every other."""
+    """The best method by test accuracy, of those with the most runs, against every other."""
     pairs = result.comparisons()
     if not pairs:
         return ""
     cut = result.setting.cuts[-1]
-    means = {runs.method: float(np.nanmean(chosen(runs, cut).test)) for runs in result.runs}
+    most = max(len(runs) for runs in result.runs)
+    means = {runs.method: float(np.nanmean(chosen(runs, cut).test)) for runs in result.runs if len(runs) == most}
     best = max(means, key=means.__getitem__)
     cells = []
     for pair in pairs:
@@ -187,7 +189,8 @@ def _pairs(result: Result) -> str:
         sign, other = (1, pair.second) if pair.first == best else (-1, pair.first)
         low, high = sorted((sign * pair.low, sign * pair.high))
         difference = f"{sign * pair.difference:+.3f} [{low:+.3f}, {high:+.3f}]"
-        cells.append([label(other), str(pair.pairs), difference, f"{pair.p_holm:.2g}", f"{pair.p_t:.2g}"])
+        p_t = "" if np.isnan(pair.p_t) else f"{pair.p_t:.2g}"
+        cells.append([label(other), str(pair.pairs), difference, f"{pair.p_holm:.2g}", p_t])
     words = (
         "Test accuracy on the same seeds; p of the signed-rank test with Holm's correction, and of the paired t-test."
     )

@@ -156,6 +156,7 @@ def run_setting(
         runs,
         setting.horizon,
         seed0=seed0,
+        fidelities={} if setting.fidelities is None else {objective.name: setting.fidelities},
         batches={name: batch for name, batch in setting.batches.items() if name in methods},
         out=out / objective.name,
         workers=workers,

@@ -62,6 +62,7 @@ def simulate(
         InputError: an architecture is unknown to the objective.
     """
     searches = [kind.for_fidelities(embedding, seed=seed, fidelities=fidelities) for seed in seeds]
+    _ = embedding.architectures  # written out once, at nobody's expense
     record = _Record(len(searches), horizon.least or 128)
     going = np.arange(len(searches))
     while True:

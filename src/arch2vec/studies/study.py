@@ -45,6 +45,7 @@ def run_study(
     *,
     seed0: int = 0,
     batches: Mapping[str, int] | None = None,
+    fidelities: Mapping[str, Sequence[int]] | None = None,
     block: int | None = None,
     out: Path | None = None,
     workers: int = 1,
@@ -69,6 +70,8 @@ def run_study(
         horizon: how far runs go, or how far by the objective's name.
         seed0: the first seed.
         batches: how many architectures a method proposes at a time where it is not one.
+        fidelities: that methods may choose from, by the objective's name, where it
+            is not all that the objective offers.
         block: runs that advance together, by default as many as keep memory small.
         out: a folder, created where missing; with an executor on other machines,
             one that these can read.
@@ -91,9 +94,10 @@ def run_study(
     horizons = {name: horizon if isinstance(horizon, Horizon) else _entry(horizon, name, "horizon") for name in targets}
     sizes = {name: (batches or {}).get(name, 1) for name in kinds}
     _check(embedding, kinds, counts, horizons, sizes, seed0, block, workers)
+    levels = {name: tuple((fidelities or {}).get(name, target.fidelities)) for name, target in targets.items()}
     together = block or max(_SMALLEST, min(_LARGEST, _VALUES // max(1, len(embedding))))
 
-    store = None if out is None else StudyFolder(out, *_claims(embedding, targets, horizons, sizes))
+    store = None if out is None else StudyFolder(out, *_claims(embedding, targets, horizons, sizes, levels))
     finished = {} if store is None else store.finished
     made: list[pa.Table] = []
     tasks: list[Block] = []
@@ -104,8 +108,8 @@ def run_study(
             if progress is not None:
                 progress(method, objective, sum(finished.get((method, objective, seed), 0) for seed in seeds))
             for some in _blocks([seed for seed in seeds if (method, objective, seed) not in finished], together):
-                end, levels = horizons[objective], target.fidelities
-                tasks.append(Block(method, objective, kind, values, some, end, sizes[method], levels))
+                shared = values, some, horizons[objective], sizes[method], levels[objective]
+                tasks.append(Block(method, objective, kind, *shared))
 
     def keep(result: Runs) -> None:
         table = to_table(result, embedding.architectures)
@@ -171,13 +175,14 @@ def _claims(
     targets: Mapping[str, Objective],
     horizons: Mapping[str, Horizon],
     batches: Mapping[str, int],
+    fidelities: Mapping[str, Sequence[int]],
 ) -> tuple[dict[str, Any], dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
     """What the runs of a folder have in common: all of them, those of each objective, those of each method."""
     objectives: dict[str, dict[str, Any]] = {}
     for name, target in targets.items():
         end = horizons[name]
         limits = {"budget": end.budget, "max_cost_s": end.max_cost_s, "both limits": end.both}
-        objectives[name] = {"measured": target.description, **limits}
+        objectives[name] = {"measured": target.description, **limits, "fidelities": list(fidelities[name])}
     subject = {"space": embedding.space.reference, "embedding": embedding_digest(embedding)}
     return subject, objectives, {name: {"batch": batch} for name, batch in batches.items()}
 
