@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from torch import nn
+from torch.nn import functional
 
 from arch2vec.errors import InputError
 from arch2vec.graphs import PADDING, GraphBatch
@@ -15,7 +16,7 @@ from arch2vec.models.flat import clip_gradient, flatten_parameters
 from arch2vec.models.gcn import GCNEncoder, GCNLayer
 from arch2vec.models.gin import GINEncoder, GINLayer
 from arch2vec.models.inputs import GraphStore, GraphTensors
-from arch2vec.models.losses import ACTIVATIONS, edge_loss, kl_divergence, operation_loss
+from arch2vec.models.losses import ACTIVATIONS, OperationActivation, edge_loss, kl_divergence, operation_loss
 from arch2vec.spaces import NASBench201
 
 CPU = torch.device("cpu")
@@ -143,6 +144,28 @@ def test_losses_against_plain_loops() -> None:
                 p = 1 / (1 + math.exp(-edges[b, i, j].item()))
                 total -= math.log(p if graphs.A[b, i, j] else 1 - p)
     assert edge_loss(edges, graphs.A, None).item() == pytest.approx(total / (B * V * V), rel=1e-5)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+@pytest.mark.parametrize("scale", [1.0, 20.0, 200.0])
+def test_gradients_of_operations_stay_right_however_sure_the_decoder_is(
+    activation: OperationActivation, scale: float
+) -> None:
+    """Against the closed form in double precision, where p next to 0 or 1 is still far from rounding."""
+    logits = (scale * torch.randn(50, 8, 11, generator=generator())).requires_grad_()
+    X = functional.one_hot(torch.randint(0, 11, (50, 8), generator=generator(1)), 11).float()
+    operation_loss(logits, X, None, activation).backward()  # type: ignore[no-untyped-call]
+    logit, x = logits.detach().double(), X.double()
+    if activation == "sigmoid":
+        expected = torch.sigmoid(logit) - x
+    else:
+        p = torch.softmax(logit, -1)
+        without = torch.stack([logit.index_fill(-1, torch.tensor([k]), -torch.inf).softmax(-1) for k in range(11)], -2)
+        # d/dl of log(1 - p_k) is the softmax of the others minus that of all.
+        wrong = (1 - x).unsqueeze(-1) * (p.unsqueeze(-2) - without)
+        expected = wrong.sum(-2) + (p - x)
+    assert logits.grad is not None
+    assert torch.allclose(logits.grad.double(), expected / logit.numel(), atol=1e-8, rtol=1e-4)
 
 
 def test_kl_against_torch_distributions() -> None:

@@ -29,8 +29,22 @@ def operation_loss(logits: Tensor, X: Tensor, mask: Tensor | None, activation: O
     if activation == "sigmoid":
         losses = functional.binary_cross_entropy_with_logits(logits, X, reduction="none")
     else:
-        losses = functional.binary_cross_entropy(torch.softmax(logits, dim=-1), X, reduction="none")
+        losses = _softmax_losses(logits, X)
     return losses.mean() if mask is None else (losses.mean(-1) * mask).sum() / mask.sum()
+
+
+def _softmax_losses(logits: Tensor, X: Tensor) -> Tensor:
+    """Binary cross-entropy of softmax probabilities, (B, V, K), from their logarithms.
+
+    log(1 - p_i) is that of the sum of all other p_j, not 1 - p_i itself: where p_i is so
+    near 1 that the difference is all rounding, gradients taken through it are noise
+    of any size, and one such vertex undoes what thousands of steps have learned.
+    """
+    K = logits.shape[-1]
+    own = torch.eye(K, dtype=torch.bool, device=logits.device)
+    total = logits.logsumexp(-1, keepdim=True)
+    others = logits.unsqueeze(-2).masked_fill(own, -torch.inf).logsumexp(-1)
+    return total - torch.where(X > 0, logits, others)
 
 
 def edge_loss(logits: Tensor, A: Tensor, mask: Tensor | None) -> Tensor:
