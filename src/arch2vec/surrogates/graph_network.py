@@ -71,10 +71,10 @@ class LearnedGraphNetwork(Learned):
         return LinearBelief(lambda rows: _basis(self.encoder, from_rows(rows)), self.ratio, points, observed)
 
 
-def as_rows(graphs: GraphBatch) -> NDArray[np.uint8]:
+def as_rows(graphs: GraphBatch) -> NDArray[np.float32]:
     """(N, V + V V) graphs as rows of numbers: operations, then the adjacency matrix."""
     n, v = graphs.ops.shape
-    return np.concatenate([graphs.ops, graphs.adjacency.reshape(n, v * v)], axis=1).astype(np.uint8)
+    return np.concatenate([graphs.ops, graphs.adjacency.reshape(n, v * v)], axis=1).astype(np.float32)
 
 
 def from_rows(rows: Array) -> GraphBatch:
