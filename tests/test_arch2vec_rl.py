@@ -22,7 +22,7 @@ from arch2vec.searching.rl_config import RLConfig, advantages, scores_among
 from arch2vec.spaces import get_space
 from one_line import error_of
 
-SHORT = RLConfig(hidden=8, steps=4)
+SHORT = RLConfig(hidden=8, steps=4, sigma=1.0)
 
 
 @pytest.fixture(scope="module")
@@ -222,7 +222,14 @@ def test_the_start_can_be_free(embedding: Embedding) -> None:
 
 def test_release_differs_in_its_settings_only(embedding: Embedding) -> None:
     released = ReleasedArch2vecRL(embedding, seed=0)
-    expected = {"scaling": "unit", "baseline": 40.0, "discount": 0.0, "skip_nearest": True, "pay_initial": False}
+    expected = {
+        "scaling": "unit",
+        "sigma": 1.0,
+        "baseline": 40.0,
+        "discount": 0.0,
+        "skip_nearest": True,
+        "pay_initial": False,
+    }
     assert all(getattr(released.config, name) == value for name, value in expected.items())
     assert RLConfig.release("nasbench101").baseline == 95.0
     assert walk(released, 20) == walk(Arch2vecRL(embedding, seed=0, config=released.config), 20)

@@ -36,7 +36,7 @@ class RLConfig:
     learning_rate: float = 0.01
     steps: int = 16
     scaling: Literal["embedding", "centred", "unit"] = "embedding"
-    sigma: float = 1.0
+    sigma: float = 2.0
     rewards: Literal["ranks", "values"] = "ranks"
     discount: float = 0.0
     baseline: float | Literal["leave-one-out"] = "leave-one-out"
@@ -63,7 +63,7 @@ class RLConfig:
     def release(cls, space: str) -> RLConfig:
         """As in the paper's public release, for comparison: see the module's documentation for what that costs."""
         baseline = 40.0 if space == "nasbench201" else 95.0
-        return cls(scaling="unit", rewards="values", baseline=baseline, skip_nearest=True, pay_initial=False)
+        return cls(scaling="unit", sigma=1.0, rewards="values", baseline=baseline, skip_nearest=True, pay_initial=False)
 
 
 def scores_among(values: NDArray[np.float64], told: NDArray[np.float64]) -> NDArray[np.float64]:

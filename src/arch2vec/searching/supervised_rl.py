@@ -49,7 +49,7 @@ class SupervisedRLConfig:
         pool: architectures embedded an episode, at most.
     """
 
-    policy: RLConfig = field(default_factory=lambda: RLConfig(scaling="unit"))
+    policy: RLConfig = field(default_factory=lambda: RLConfig(scaling="unit", sigma=1.0))
     hidden: int = 128
     layers: int = 4
     latent: int = 16
