@@ -17,7 +17,7 @@ from arch2vec.searching.study import search
 from made_tables import CELLS, SPACE, made_columns, write_table
 
 READING = Reading("cifar10-valid", 12, 200, test_dataset="cifar10")
-BUDGETS = {"evolution": 40}
+BUDGETS = {"evolution": 40, "arch2vec-rl": 56, "arch2vec-rl-release": 56}
 BUDGET = 24  # of the others; more than a method draws at random before it looks at what it was told
 
 
