@@ -117,7 +117,7 @@ def test_two_workers_measure_what_one_does(tmp_path: Path, capsys: pytest.Captur
     ("arguments", "message"),
     [
         (["--models", "arch2vec"], "model:protocol pairs"),
-        (["--runs", "0"], "--runs must be at least 1"),
+        (["--runs", "0"], "at least 1 run"),
         (["--workers", "0"], "at least 1 worker"),
         (["--batch-size", "0"], "batch_size must be at least 1"),
     ],

@@ -147,7 +147,7 @@ class TestExperiment:
             (("--methods", "x"), "unknown search method 'x'"),
             (("--runs", "0"), "at least 1 run"),
             (("--runs-of", "bo=2"), "none of the methods that are run"),
-            (("--runs-of", "random=x"), "METHOD=NUMBER"),
+            (("--runs-of", "random=x"), "NAME=NUMBER"),
             (("--budget", "0"), "at least 1 evaluation"),
             (("--objectives", "svhn"), "no objective 'svhn'; it has cifar10, cifar100, imagenet16-120"),
             (("--data", "nothing.parquet"), "nothing.parquet"),

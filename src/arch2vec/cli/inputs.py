@@ -74,3 +74,30 @@ def budget_of(arguments: argparse.Namespace) -> int | None:
 def names(text: str) -> list[str]:
     """The different entries of a comma-separated list, in their order."""
     return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+
+
+def numbers_of(chosen: Sequence[str], number: int, text: str, what: str) -> dict[str, int]:
+    """How many runs each of ``chosen`` gets: ``number`` (``--runs``), but for those that ``text`` (``--runs-of``) names.
+
+    Args:
+        chosen: the names of what is run.
+        number: of runs of each.
+        text: ``NAME=NUMBER`` pairs, comma-separated, may be empty.
+        what: what the names are, in the plural.
+
+    Raises:
+        InputError: the text names something else or no number, or a number is below 1.
+    """
+    found = dict.fromkeys(chosen, number)
+    for pair in filter(None, text.split(",")):
+        name, _, digits = (part.strip() for part in pair.partition("="))
+        if name not in found:
+            raise InputError(f"--runs-of names {name!r}, which is none of the {what} that are run")
+        try:
+            found[name] = int(digits)
+        except ValueError:
+            raise InputError(f"--runs-of takes NAME=NUMBER pairs, as in {chosen[0]}=50; got {pair!r}") from None
+    for name, runs in found.items():
+        if runs < 1:
+            raise InputError(f"at least 1 run of each is needed, got {runs} of {name}")
+    return found

@@ -34,6 +34,7 @@ def add_command(experiments: Any) -> None:
         help="model:protocol pairs; default: all four models as released, and arch2vec:paper",
     )
     parser.add_argument("--runs", type=int, default=1, help="seeds of each, counted from --seed (default 1)")
+    parser.add_argument("--runs-of", default="", metavar="SPACE=N,...", help="more or fewer of some: nasbench201=10")
     parser.add_argument("--epochs", type=int, help="instead of the paper's (8 on nasbench101, 10 elsewhere)")
     parser.add_argument("--sample", type=int, metavar="N", help="learn from N architectures instead of the paper's")
     parser.add_argument("--batch-size", type=int, default=32, help="graphs a step (default 32)")
@@ -43,21 +44,25 @@ def add_command(experiments: Any) -> None:
 
 def run_pretraining(arguments: argparse.Namespace) -> None:
     """``arch2vec experiment pretraining``."""
-    if arguments.runs < 1:
-        raise InputError(f"--runs must be at least 1, got {arguments.runs}")
-
+    from arch2vec.cli.inputs import names, numbers_of
     from arch2vec.experiments.pretraining import ROWS, SETTINGS, plan, run_study
     from arch2vec.experiments.pretraining_table import tabulate, to_rows
     from arch2vec.pretraining import PretrainConfig
 
-    runs = plan(
-        arguments.spaces.split(",") if arguments.spaces else list(SETTINGS),
-        [_pair(text) for text in arguments.models.split(",")] if arguments.models else list(ROWS),
-        range(arguments.seed, arguments.seed + arguments.runs),
-        epochs=arguments.epochs,
-        sample=arguments.sample,
-        options=PretrainConfig(batch_size=arguments.batch_size, learning_rate=arguments.learning_rate),
-    )
+    spaces = names(arguments.spaces) if arguments.spaces else list(SETTINGS)
+    numbers = numbers_of(spaces, arguments.runs, arguments.runs_of, "spaces")
+    runs = [
+        run
+        for space in spaces
+        for run in plan(
+            [space],
+            [_pair(text) for text in names(arguments.models)] if arguments.models else list(ROWS),
+            range(arguments.seed, arguments.seed + numbers[space]),
+            epochs=arguments.epochs,
+            sample=arguments.sample,
+            options=PretrainConfig(batch_size=arguments.batch_size, learning_rate=arguments.learning_rate),
+        )
+    ]
     with progress_bar("pre-training study") as update:
 
         def show(run: Run, done: int, of: int) -> None:

@@ -44,7 +44,7 @@ def add_command(experiments: Any) -> None:
 
 def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
     """``arch2vec experiment nasbench201-search`` or ``nasbench101-search``."""
-    from arch2vec.cli.inputs import load_embedding, names
+    from arch2vec.cli.inputs import load_embedding, names, numbers_of
     from arch2vec.experiments.search_report import write_report
     from arch2vec.experiments.search_settings import EXPERIMENTS, order
     from arch2vec.experiments.search_tables import run_setting
@@ -54,9 +54,7 @@ def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
     methods = names(arguments.methods) if arguments.methods else order(METHODS)
     for method in methods:
         get_method(method)
-    runs = dict.fromkeys(methods, arguments.runs) | _runs_of(arguments.runs_of, methods)
-    if min(runs.values()) < 1:
-        raise InputError(f"at least 1 run of each method is needed, got {min(runs.values())}")
+    runs = numbers_of(methods, arguments.runs, arguments.runs_of, "methods")
     settings = [setting.capped(arguments.budget) for setting in EXPERIMENTS[name]]
     if arguments.objectives:
         known = {setting.spec.partition("=")[2]: setting for setting in settings}
@@ -97,19 +95,6 @@ def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
         for result in results:
             _print(result)
     say(f"tables.md, table.csv, table.parquet, comparisons.csv, leads.csv and figures are in {arguments.out}")
-
-
-def _runs_of(text: str, methods: list[str]) -> dict[str, int]:
-    found: dict[str, int] = {}
-    for pair in filter(None, text.split(",")):
-        method, _, number = pair.partition("=")
-        if method.strip() not in methods:
-            raise InputError(f"--runs-of names {method.strip()!r}, which is none of the methods that are run")
-        try:
-            found[method.strip()] = int(number)
-        except ValueError:
-            raise InputError(f"--runs-of takes METHOD=NUMBER pairs, as in supervised-bo=50; got {pair!r}") from None
-    return found
 
 
 def _print(result: Result) -> None:
