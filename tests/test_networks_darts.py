@@ -13,7 +13,8 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from arch2vec.errors import InputError
-from arch2vec.networks.darts import Cell, DARTSNetwork, Droppable, FactorisedReduction
+from arch2vec.networks.darts import Cell, DARTSNetwork
+from arch2vec.networks.darts_operations import FactorisedReduction
 from arch2vec.spaces.darts import DARTS
 from arch2vec.spaces.darts_cost import CIFAR10, IMAGENET, Skeleton, count_cost
 from arch2vec.spaces.darts_notation import EXAMPLE
@@ -29,7 +30,7 @@ def generator(seed: int = 0) -> torch.Generator:
 
 
 def images(n: int, skeleton: Skeleton, seed: int = 0) -> Tensor:
-    return torch.randn(n, 3, skeleton.image, skeleton.image, generator=generator(seed))
+    return torch.randn(n, skeleton.input_channels, skeleton.image, skeleton.image, generator=generator(seed))
 
 
 def assert_costs_are_exact(n: int, seed: int, skeleton: Skeleton) -> None:
@@ -38,7 +39,8 @@ def assert_costs_are_exact(n: int, seed: int, skeleton: Skeleton) -> None:
     graphs = space.sample(n, np.random.default_rng(seed))
     costs = count_cost(*space.split(graphs), skeleton=skeleton)
     for row, architecture in enumerate(space.format(graphs)):
-        network = DARTSNetwork(architecture, skeleton, None).eval()
+        # In training mode, as the auxiliary head does nothing otherwise; of two images, as it normalises single pixels.
+        network = DARTSNetwork(architecture, skeleton, None).train(skeleton.auxiliary)
         assert sum(parameter.numel() for parameter in network.parameters()) == costs.parameters[row]
         normalised = 0
 
@@ -50,11 +52,11 @@ def assert_costs_are_exact(n: int, seed: int, skeleton: Skeleton) -> None:
             if isinstance(module, nn.BatchNorm2d):
                 module.register_forward_hook(count_normalised)
         counter = FlopCounterMode(display=False)
-        batch = torch.empty(1, 3, skeleton.image, skeleton.image, device="meta")
+        batch = torch.empty(2, skeleton.input_channels, skeleton.image, skeleton.image, device="meta")
         with counter, torch.no_grad():
-            network.forward_with_auxiliary(batch) if skeleton.auxiliary else network(batch)
-        assert counter.get_total_flops() == 2 * costs.macs[row]  # a multiply-add is two operations there
-        assert normalised == costs.normalised[row]
+            network(batch)
+        assert counter.get_total_flops() == 2 * 2 * costs.macs[row]  # a multiply-add is two operations there
+        assert normalised == 2 * costs.normalised[row]
 
 
 @pytest.mark.parametrize(
@@ -63,7 +65,7 @@ def assert_costs_are_exact(n: int, seed: int, skeleton: Skeleton) -> None:
         replace(SMALL, auxiliary=True),
         replace(SMALL_IMAGENET, auxiliary=True),
         Skeleton("imagenet", 3, 8, 64, 5),
-        Skeleton("cifar", 4, 10, 8, 3),
+        Skeleton("cifar", 4, 10, 8, 3, input_channels=1),
     ],
 )
 def test_formulas_are_exact(skeleton: Skeleton) -> None:
@@ -107,7 +109,7 @@ def test_published_multiply_adds_count_every_layer(name: str, published: float, 
 def test_shapes_and_gradients(skeleton: Skeleton) -> None:
     with_head = replace(skeleton, auxiliary=True)
     network = DARTSNetwork(PUBLISHED_GENOTYPES["PC_DARTS_CIFAR"], with_head, generator()).train()
-    scores, auxiliary = network.forward_with_auxiliary(images(2, skeleton))
+    scores, auxiliary = network(images(2, skeleton))
     assert scores.shape == auxiliary.shape == (2, skeleton.classes)
     torch.autograd.backward(scores.sum() + auxiliary.sum())
     for name, parameter in network.named_parameters():
@@ -136,12 +138,17 @@ def test_one_cell_serves_for_both() -> None:
     assert torch.equal(outputs[0], outputs[2])
 
 
-def test_the_auxiliary_head_leaves_the_scores_alone() -> None:
-    network = DARTSNetwork(EXAMPLE, replace(SMALL, auxiliary=True), generator()).eval()
+def test_the_auxiliary_head_works_in_training_only_and_leaves_the_scores_alone() -> None:
+    with_head = DARTSNetwork(EXAMPLE, replace(SMALL, auxiliary=True), generator())
+    without = DARTSNetwork(EXAMPLE, SMALL, generator())
+    without.load_state_dict({name: value for name, value in with_head.state_dict().items() if "auxiliary" not in name})
+    batch = images(2, SMALL)
     with torch.no_grad():
-        assert torch.equal(network(images(2, SMALL)), network.forward_with_auxiliary(images(2, SMALL))[0])
-    with pytest.raises(InputError, match="no auxiliary head"):
-        DARTSNetwork(EXAMPLE, SMALL, generator()).forward_with_auxiliary(images(2, SMALL))
+        pair = with_head.train()(batch)
+        assert isinstance(pair, tuple) and len(pair) == 2
+        assert torch.equal(pair[0], without.train()(batch))
+        scores = with_head.eval()(batch)
+        assert isinstance(scores, Tensor) and torch.equal(scores, without.eval()(batch))
 
 
 def norm(x: Tensor) -> Tensor:
@@ -233,33 +240,50 @@ def test_a_factorised_reduction_reads_even_and_odd_pixels() -> None:
 
 
 def test_drop_path_zeroes_images_and_keeps_the_mean() -> None:
-    operation = Droppable(nn.MaxPool2d(3, stride=1, padding=1)).train()
-    operation.probability, operation.generator = 0.25, generator()
-    dropped = operation(torch.ones(20_000, 2, 1, 1))
-    assert set(dropped.unique().tolist()) == {0.0, torch.tensor(1 / 0.75).item()}
-    assert torch.equal(dropped[:, 0], dropped[:, 1])  # a whole image at a time
-    assert abs(dropped.mean().item() - 1) < 0.02
-    assert torch.equal(operation.eval()(torch.ones(9, 2, 1, 1)), torch.ones(9, 2, 1, 1))
-
-
-def test_drop_path_is_repeatable_and_spares_the_identity() -> None:
     network = DARTSNetwork(EXAMPLE, SMALL, generator()).train()
-    batch = images(4, SMALL)
-    plain = network(batch)
-    state = torch.random.get_rng_state()
-    outputs = []
-    for _ in range(2):
-        network.set_drop_path(0.5, generator(7))
-        outputs.append(network(batch))
+    network.drop_path_probability = 0.25
+    factors = network._drop_path_factors(torch.empty(4_000, 1))
+    assert factors is not None and factors.shape == (SMALL.cells, 8, 4_000, 1, 1, 1)
+    assert set(factors.unique().tolist()) == {0.0, torch.tensor(1 / 0.75).item()}
+    assert (factors.mean(dim=2) - 1).abs().max() < 0.05  # each operation on its own
+    assert abs(factors.mean().item() - 1) < 0.005
+    assert network.eval()._drop_path_factors(torch.empty(2, 1)) is None
+
+
+def test_drop_path_spares_the_identity_only() -> None:
+    slots = [("skip_connect", 0), ("max_pool_3x3", 1)] * 4
+    cell = Cell(slots, before=2, last=2, channels=2, reduction=False, halved=False)
+    initialised(cell)
+    x = torch.randn(3, 2, 4, 4, generator=generator())
+    dropped = torch.ones(8, 3, 1, 1, 1)
+    dropped[:, 1] = 0
+    plain, output = cell(x, x), cell(x, x, dropped)
+    assert torch.equal(output[[0, 2]], plain[[0, 2]])
+    for node in range(4):  # the middle image keeps the identity
+        assert torch.equal(output[1, 2 * node : 2 * node + 2], cell.from_before(x)[1])
+    assert not torch.equal(output[1], plain[1])
+
+
+def test_drop_path_depends_on_the_batches_seen_and_nothing_else() -> None:
+    network = DARTSNetwork(EXAMPLE, SMALL, generator()).train()
+    network.drop_path_probability = 0.5
+    batch, state = images(4, SMALL), torch.random.get_rng_state()
+    start = copy.deepcopy(network.state_dict())
+    first, second = network(batch), network(batch)
+    assert not torch.allclose(first, second)
+    network.load_state_dict(start)
+    assert torch.equal(network(batch), first)
+    saved = copy.deepcopy(network.state_dict())
+    resumed = DARTSNetwork(EXAMPLE, SMALL, generator()).train()
+    resumed.load_state_dict(saved)
+    resumed.drop_path_probability = 0.5
+    assert torch.equal(resumed(batch), second)
     assert torch.equal(torch.random.get_rng_state(), state)
-    assert torch.equal(outputs[0], outputs[1])
-    assert not torch.allclose(outputs[0], plain)
-    skips = "|".join([f"skip_connect~{source}" for source in [0, 1] * 4])
-    pair = f"{skips}+{skips.replace('skip_connect', 'max_pool_3x3')}"
-    identities = [m for m in DARTSNetwork(pair, SMALL, None).cells[0].modules() if isinstance(m, Droppable)]
-    assert not identities
-    with pytest.raises(InputError, match=r"in \[0, 1\)"):
-        network.set_drop_path(1.0, generator())
+    assert DARTSNetwork(EXAMPLE, SMALL, generator(1)).drop_path_seed != network.drop_path_seed
+    for probability in (1.0, -0.1, float("nan")):
+        with pytest.raises(InputError, match=r"in \[0, 1\)"):
+            network.drop_path_probability = probability
+    assert network.drop_path_probability == 0.5
 
 
 def test_a_few_steps_of_training_fit_the_labels() -> None:
@@ -290,5 +314,15 @@ def test_images_that_cannot_be_halved_are_refused() -> None:
     network = DARTSNetwork(EXAMPLE, SMALL, generator())
     with pytest.raises(InputError, match=r"multiples of 4, got \(32, 30\)"):
         network(torch.zeros(1, 3, 32, 30))
+    with pytest.raises(InputError, match=r"\(B, 3, H, W\), got \(1, 1, 32, 32\)"):
+        network(torch.zeros(1, 1, 32, 32))
+    with_head = DARTSNetwork(EXAMPLE, replace(SMALL, auxiliary=True), generator())
+    with pytest.raises(InputError, match=r"auxiliary head needs images of about 32 pixels, got \(32, 64\)"):
+        with_head(torch.zeros(1, 3, 32, 64))
+    assert with_head.eval()(torch.zeros(1, 3, 32, 64)).shape == (1, 10)
     with pytest.raises(InputError, match="one looks like"):
         DARTSNetwork("skip_connect~0", SMALL, generator())
+    with pytest.raises(InputError, match="node 1 reads '3'"):
+        DARTSNetwork(EXAMPLE.replace("|sep_conv_3x3~0", "|sep_conv_3x3~3", 1), SMALL, None)
+    with pytest.raises(InputError, match="unknown operation 'sep_conv_9x9'"):
+        DARTSNetwork(EXAMPLE.replace("sep_conv_3x3~0", "sep_conv_9x9~0", 1), SMALL, None)

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.utils.flop_counter import FlopCounterMode
 
 from arch2vec.errors import InputError
 from arch2vec.networks.nasbench201 import (
@@ -27,6 +28,7 @@ from arch2vec.networks.nasbench201 import (
     count_parameters,
 )
 from arch2vec.spaces.nasbench201 import EDGES, NONE, OPERATIONS, SKIP, NASBench201
+from arch2vec.spaces.nasbench201_cost import count_cost
 from arch2vec.threads import thread_count
 
 CONV1, CONV3, POOL = 1, 2, 3
@@ -94,15 +96,45 @@ def dense_cell(cell: Cell, operations: list[int], x: Tensor) -> Tensor:
     return nodes[3]
 
 
-def test_parameter_counts_are_the_published_ones(shared_data: Path) -> None:
-    table = pd.read_parquet(shared_data / "nasbench201.parquet", columns=["arch_str", "params_c10", "params_c100"])
-    generator = torch.Generator()
-    for index, row in table.sample(30, random_state=0).reset_index().iterrows():
-        network = NASBench201Network(row.arch_str, Skeleton(), generator)
-        assert count_parameters(network) == row.params_c10
-        if int(str(index)) < 10:
-            network = NASBench201Network(row.arch_str, Skeleton(classes=100), generator)
-            assert count_parameters(network) == row.params_c100
+@pytest.fixture(scope="module")
+def published(shared_data: Path) -> pd.DataFrame:
+    return pd.read_parquet(shared_data / "nasbench201.parquet")
+
+
+# For each data set, the benchmark's classes and image sides.
+DATA_SETS = {"c10": (10, 32), "c100": (100, 32), "in16": (120, 16)}
+
+
+def test_parameters_of_networks_are_the_published_ones(published: pd.DataFrame) -> None:
+    for _, row in published.sample(500, random_state=0).iterrows():
+        assert count_parameters(NASBench201Network(row.arch_str, Skeleton(), None)) == row.params_c10
+    for _, row in published.sample(20, random_state=1).iterrows():
+        assert count_parameters(NASBench201Network(row.arch_str, Skeleton(classes=100), None)) == row.params_c100
+        assert count_parameters(NASBench201Network(row.arch_str, Skeleton(classes=120), None)) == row.params_in16
+
+
+@pytest.mark.parametrize("data", DATA_SETS)
+def test_formulas_give_all_published_sizes(published: pd.DataFrame, data: str) -> None:
+    """The benchmark's "FLOPs" are multiply-adds, and one more for each class, in millions."""
+    classes, side = DATA_SETS[data]
+    cost = count_cost(SPACE.parse(published["arch_str"].tolist()), Skeleton(classes=classes), side)
+    assert len(cost.parameters) == 15_625
+    assert np.array_equal(cost.parameters, published[f"params_{data}"])
+    assert np.array_equal(cost.macs + classes, np.rint(published[f"mflops_{data}"] * 1e6))
+
+
+@pytest.mark.parametrize(("skeleton", "image"), [(Skeleton(3, 2, 1, 7), 8), (Skeleton(), 32)])
+def test_formulas_are_those_of_a_forward_pass(skeleton: Skeleton, image: int) -> None:
+    # In these cells all convolutions have a path to the output; the network leaves out the others.
+    rows = [[CONV1, CONV3, POOL, SKIP, CONV1, CONV3], [CONV3] * 6, [POOL, NONE, CONV1, NONE, SKIP, SKIP], [NONE] * 6]
+    cost = count_cost(SPACE.from_edge_operations(np.array(rows)), skeleton, image)
+    for row, operations in enumerate(rows):
+        network = NASBench201Network(text(operations), skeleton, None).eval()
+        counter = FlopCounterMode(display=False)
+        with counter, torch.no_grad():
+            network(torch.empty(1, skeleton.input_channels, image, image, device="meta"))
+        assert counter.get_total_flops() == 2 * cost.macs[row]  # a multiply-add is two operations there
+        assert count_parameters(network) == cost.parameters[row]
 
 
 @pytest.mark.parametrize(("operation", "published"), [(NONE, 73_306), (CONV3, 1_531_546)])
@@ -285,5 +317,9 @@ def test_bad_input_is_one_line() -> None:
         network_of([SKIP] * 6, Skeleton(2, 1))(torch.zeros(1, 3, 8, 10))
     with pytest.raises(InputError, match="not a nasbench201 architecture"):
         NASBench201Network("|skip~0|", Skeleton(), torch.Generator())
+    with pytest.raises(InputError, match=r"reads images \(B, 3, H, W\), got \(1, 1, 8, 8\)"):
+        network_of([SKIP] * 6, Skeleton(2, 1))(torch.zeros(1, 1, 8, 8))
     with pytest.raises(InputError, match="cells_per_stage of at least 1, got 0"):
         Skeleton(cells_per_stage=0)
+    with pytest.raises(InputError, match="multiple of 4 pixels, got 30"):
+        count_cost(SPACE.from_edge_operations(np.array([[SKIP] * 6])), image=30)

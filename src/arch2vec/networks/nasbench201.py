@@ -14,7 +14,6 @@ its batch norm's shift, because the batch norm of zeros is its shift.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
 from typing import Any
 
 import torch
@@ -22,77 +21,60 @@ from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
-from arch2vec.errors import InputError
-from arch2vec.spaces.nasbench201 import EDGES, NONE, OPERATIONS, SKIP, NASBench201
-
-_CONVOLUTIONS = {OPERATIONS.index("nor_conv_1x1"): 1, OPERATIONS.index("nor_conv_3x3"): 3}
-
-
-@dataclass(frozen=True)
-class Skeleton:
-    """What surrounds the cells; the defaults are the benchmark's for CIFAR-10.
-
-    Attributes:
-        channels: C, of the first stage.
-        cells_per_stage: cells in each of the three stages.
-        input_channels: of the images.
-        classes: that the classifier tells apart.
-
-    Raises:
-        InputError: one of them is below 1.
-    """
-
-    channels: int = 16
-    cells_per_stage: int = 5
-    input_channels: int = 3
-    classes: int = 10
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if value < 1:
-                raise InputError(f"a network needs {field.name} of at least 1, got {value}")
+from arch2vec.networks.layers import (
+    ConvNorm,
+    allocate,
+    batch_norm,
+    check_images,
+    convolution,
+    count_parameters,
+    linear,
+)
+from arch2vec.spaces.nasbench201 import EDGES, NONE, SKIP, NASBench201
+from arch2vec.spaces.nasbench201_cost import KERNELS, STAGES, Skeleton
 
 
 class NASBench201Network(nn.Module):
-    """The network of one architecture, with random weights from ``generator``.
+    """The network of one architecture.
 
     Args:
         architecture: in the notation of NAS-Bench-201.
         skeleton: width, depth, input channels and classes.
-        generator: the only source of the weights; PyTorch's global one is not used.
+        generator: the only source of the weights. With None the network is on the
+            ``meta`` device and has no weights, enough to count what it costs.
 
     Raises:
         InputError: the architecture is malformed.
     """
 
-    def __init__(self, architecture: str, skeleton: Skeleton, generator: torch.Generator) -> None:
+    def __init__(self, architecture: str, skeleton: Skeleton, generator: torch.Generator | None) -> None:
         super().__init__()
+        self.skeleton = skeleton
         operations = NASBench201().parse([architecture]).ops[0, 1:-1].tolist()
         width = skeleton.channels
         body: list[nn.Module] = []
-        for stage in range(3):
+        for stage in range(STAGES):
             if stage > 0:
                 body.append(Reduction(width, 2 * width))
                 width *= 2
             body.extend(Cell(operations, width) for _ in range(skeleton.cells_per_stage))
         self.stem = ConvNorm(skeleton.input_channels, skeleton.channels, kernel=3)
         self.body = nn.Sequential(*body)
-        self.norm = _batch_norm(width)
-        self.classifier = nn.Linear(width, skeleton.classes, device="meta")
-        # Layers are made without storage: their own initialisation would draw from the global generator.
-        self.to_empty(device=generator.device)
-        _initialise(self, generator)
+        self.norm = batch_norm(width)
+        self.classifier = linear(width, skeleton.classes)
+        if generator is not None:
+            allocate(self, generator)
+            _initialise(self, generator)
 
     @override
     def forward(self, images: Tensor) -> Tensor:
         """Class scores (B, classes) of images (B, input_channels, H, W).
 
         Raises:
-            InputError: H or W is not a multiple of 4, so it cannot be halved twice.
+            InputError: the images have other channels, or H or W is not a multiple of 4, so
+                it cannot be halved twice.
         """
-        if images.shape[-2] % 4 or images.shape[-1] % 4:
-            raise InputError(f"image sides must be multiples of 4, got {tuple(images.shape[-2:])}")
+        check_images(images, self.skeleton.input_channels, self.skeleton.total_stride)
         features = self.body(self.stem(images))  # (B, 4C, H / 4, W / 4)
         pooled = functional.relu(self.norm(features)).mean(dim=(2, 3))  # (B, 4C)
         scores: Tensor = self.classifier(pooled)
@@ -115,9 +97,9 @@ class Cell(nn.Module):
         self.operations = tuple(operations)
         self.convolutions = nn.ModuleDict(
             {
-                str(edge): ConvNorm(channels, channels, _CONVOLUTIONS[operation])
+                str(edge): ConvNorm(channels, channels, KERNELS[operation])
                 for edge, operation in enumerate(operations)
-                if operation in _CONVOLUTIONS
+                if operation in KERNELS
             }
         )
         useful = {3}  # nodes from which the output can be reached
@@ -135,7 +117,7 @@ class Cell(nn.Module):
             operation, value = self.operations[edge], nodes[source]
             if operation == NONE:
                 continue
-            if operation in _CONVOLUTIONS:
+            if operation in KERNELS:
                 unit: Any = self.convolutions[str(edge)]
                 if value is None:
                     term = unit.of_zeros(x)
@@ -165,38 +147,12 @@ class Reduction(nn.Module):
         super().__init__()
         self.first = ConvNorm(channels, out_channels, kernel=3, stride=2)
         self.second = ConvNorm(out_channels, out_channels, kernel=3)
-        self.shortcut = _convolution(channels, out_channels, kernel=1)
+        self.shortcut = convolution(channels, out_channels, kernel=1)
 
     @override
     def forward(self, x: Tensor) -> Tensor:
         residual: Tensor = self.second(functional.relu(self.first(functional.relu(x))))
         return residual + self.shortcut(functional.avg_pool2d(x, 2))
-
-
-class ConvNorm(nn.Module):
-    """A convolution without bias, padded to keep the size, and batch norm."""
-
-    def __init__(self, channels: int, out_channels: int, kernel: int, stride: int = 1) -> None:
-        super().__init__()
-        self.convolution = _convolution(channels, out_channels, kernel, stride)
-        self.norm = _batch_norm(out_channels)
-
-    @override
-    def forward(self, x: Tensor) -> Tensor:
-        normed: Tensor = self.norm(self.convolution(x))
-        return normed
-
-    def of_zeros(self, like: Tensor) -> Tensor:
-        """What :meth:`forward` gives for zeros of the shape of ``like``."""
-        return self.norm.bias[:, None, None].expand_as(like)
-
-
-def _convolution(channels: int, out_channels: int, kernel: int, stride: int = 1) -> nn.Conv2d:
-    return nn.Conv2d(channels, out_channels, kernel, stride=stride, padding=kernel // 2, bias=False, device="meta")
-
-
-def _batch_norm(channels: int) -> nn.BatchNorm2d:
-    return nn.BatchNorm2d(channels, device="meta")
 
 
 @torch.no_grad()
@@ -205,14 +161,10 @@ def _initialise(network: nn.Module, generator: torch.Generator) -> None:
     for module in network.modules():
         if isinstance(module, nn.Conv2d):
             nn.init.kaiming_normal_(module.weight, mode="fan_out", nonlinearity="relu", generator=generator)
-        elif isinstance(module, nn.BatchNorm2d):
-            module.reset_parameters()
         elif isinstance(module, nn.Linear):
             bound = module.in_features**-0.5
             module.weight.uniform_(-bound, bound, generator=generator)
             module.bias.zero_()
 
 
-def count_parameters(network: nn.Module) -> int:
-    """How many trainable numbers a network has."""
-    return sum(parameter.numel() for parameter in network.parameters())
+__all__ = ["Cell", "ConvNorm", "NASBench201Network", "Reduction", "Skeleton", "count_parameters"]

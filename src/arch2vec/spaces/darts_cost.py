@@ -65,6 +65,7 @@ class Skeleton:
         image: height and width of the input, in pixels.
         classes: of the classifier.
         auxiliary: whether there is an auxiliary head behind the second reduction cell.
+        input_channels: of the images.
 
     Raises:
         InputError: the numbers do not fit together.
@@ -76,12 +77,15 @@ class Skeleton:
     image: int
     classes: int
     auxiliary: bool = False
+    input_channels: int = 3
 
     def __post_init__(self) -> None:
         if self.stem not in ("cifar", "imagenet"):
             raise InputError(f"a network's stem is 'cifar' or 'imagenet', got {self.stem!r}")
         if self.cells < 3 or self.classes < 1:
             raise InputError(f"a network needs 3 or more cells and a class, got {self.cells} and {self.classes}")
+        if self.input_channels < 1:
+            raise InputError(f"a network needs input_channels of at least 1, got {self.input_channels}")
         if self.channels < 2 or self.channels % 2:
             raise InputError(f"a network's channels must be even, got {self.channels}")
         if self.image < 1 or self.image % self.total_stride:
@@ -89,8 +93,7 @@ class Skeleton:
                 f"a network with the {self.stem} stem needs images of a multiple of {self.total_stride} pixels, "
                 f"got {self.image}"
             )
-        # The head pools 5x5 windows to 2x2 pixels, which its last convolution turns into one.
-        if self.auxiliary and (self.image // self.total_stride - 5) // self.auxiliary_stride != 1:
+        if self.auxiliary and not self.suits_auxiliary(self.image):
             usual = 32 if self.stem == "cifar" else 224
             raise InputError(f"an auxiliary head needs images of about {usual} pixels here, got {self.image}")
 
@@ -103,6 +106,13 @@ class Skeleton:
     def auxiliary_stride(self) -> int:
         """The stride of the pooling at the auxiliary head's start."""
         return 3 if self.stem == "cifar" else 2
+
+    def suits_auxiliary(self, side: int) -> bool:
+        """Whether an auxiliary head can read images of ``side`` pixels.
+
+        It pools 5x5 windows to 2x2 pixels, which its last convolution turns into one.
+        """
+        return (side // self.total_stride - 5) // self.auxiliary_stride == 1
 
     @property
     def reductions(self) -> tuple[int, int]:
@@ -214,11 +224,11 @@ def _operation_costs(channels: int, side: int, *, reduction: bool) -> NDArray[np
 
 
 def _stem_cost(skeleton: Skeleton) -> NDArray[np.int64]:
-    c, image = skeleton.channels, skeleton.image
+    c, image, colours = skeleton.channels, skeleton.image, skeleton.input_channels
     if skeleton.stem == "cifar":
-        return _convolution(3, 3 * c, image, kernel=3)
+        return _convolution(colours, 3 * c, image, kernel=3)
     return (
-        _convolution(3, c // 2, image // 2, kernel=3)
+        _convolution(colours, c // 2, image // 2, kernel=3)
         + _convolution(c // 2, c, image // 4, kernel=3)
         + _convolution(c, c, image // 8, kernel=3)
     )
