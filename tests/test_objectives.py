@@ -216,7 +216,7 @@ def test_functions_by_notation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 FORMS = (
-    "nasbench101, nasbench201, nasbench301-surrogate, digits, "
+    "nasbench101, nasbench201, nasbench301-surrogate, digits, proxy:NAME, "
     "table:PATH?validation=COLUMN, python:MODULE_OR_FILE:FUNCTION"
 )
 

@@ -1,7 +1,7 @@
 """Objectives named by one line of text, for the command line and for study files.
 
-Benchmarks by their names, and three other kinds: ``digits``, ``table:PATH`` and
-``python:WHERE:FUNCTION``. Each is followed by ``?`` and ``option=value`` pairs
+Benchmarks by their names, and four other kinds: ``digits``, ``proxy:NAME``,
+``table:PATH`` and ``python:WHERE:FUNCTION``. Each is followed by ``?`` and ``option=value`` pairs
 joined by ``&``::
 
     nasbench201?dataset=cifar100
@@ -9,6 +9,7 @@ joined by ``&``::
     nasbench101?subset=measured&data=nasbench_full.tfrecord
     nasbench301-surrogate
     digits?epochs=5&seed=1
+    proxy:synflow?batch=random
     table:results.parquet?validation=val_12&test=test_200&cost=seconds
     python:my_package.training:evaluate
     python:train.py:evaluate?space=nasbench201
@@ -30,7 +31,7 @@ from arch2vec.objectives.base import Objective
 from arch2vec.user_code import load_object
 
 _FORMS = (
-    "nasbench101, nasbench201, nasbench301-surrogate, digits, "
+    "nasbench101, nasbench201, nasbench301-surrogate, digits, proxy:NAME, "
     "table:PATH?validation=COLUMN, python:MODULE_OR_FILE:FUNCTION"
 )
 
@@ -64,6 +65,18 @@ def _digits(target: str, query: str) -> Objective:
     if "seed" in options:
         options["seeds"] = (options.pop("seed"),)
     return DigitsObjective(DigitsConfig(**options))
+
+
+def _proxy(target: str, query: str) -> Objective:
+    if not target:
+        raise InputError("objective proxy needs the name of a zero-cost proxy, as in proxy:synflow")
+    numbers = dict.fromkeys(("batch_size", "channels", "cells", "seed"), _whole)
+    options = _options("proxy", query, {"batch": str, "space": str, **numbers})
+    from arch2vec.objectives.proxy import ProxyObjective
+    from arch2vec.proxies.settings import ProxySetting
+
+    space = options.pop("space", "nasbench201")
+    return ProxyObjective(target, ProxySetting(**options), space)
 
 
 def _table(target: str, query: str) -> Objective:
@@ -167,6 +180,7 @@ _KINDS: Mapping[str, Callable[[str, str], Objective]] = {
     "nasbench201": _benchmark("nasbench201", {"dataset": str, "signal": _whole, **_RUNS}),
     "nasbench301-surrogate": _benchmark("nasbench301-surrogate", {"data": str}),
     "digits": _digits,
+    "proxy": _proxy,
     "table": _table,
     "python": _python,
 }

@@ -1,0 +1,58 @@
+"""A zero-cost proxy in the place of an accuracy: searches that train nothing."""
+
+from __future__ import annotations
+
+from typing_extensions import override
+
+from arch2vec.errors import InputError
+from arch2vec.objectives.base import Objective, Outcome
+from arch2vec.proxies.networks import Build, builder
+from arch2vec.proxies.registry import get_proxies
+from arch2vec.proxies.settings import ProxySetting
+from arch2vec.proxies.table import SECONDS, evaluate_architecture
+from arch2vec.spaces import get_space
+
+
+class ProxyObjective(Objective):
+    """The value of one zero-cost proxy; see :mod:`arch2vec.proxies`.
+
+    All proxies are such that more is better, in the direction that they were
+    published with: none is negated. An evaluation's ``validation`` is the
+    proxy's value in the proxy's own unit, NaN where it is not defined; there is no ``test``.
+    Its ``cost_s`` is the processor time it took, the network's making included.
+
+    Args:
+        proxy: a key of :data:`arch2vec.proxies.registry.PROXIES`.
+        setting: batch, networks and seed.
+        space: the name of the space whose architectures it takes.
+        build: makes their networks; by default as the space's are known. It has to be
+            picklable where worker processes evaluate.
+
+    Raises:
+        InputError: the proxy is unknown, or it is not known how the space's networks are made.
+    """
+
+    def __init__(
+        self,
+        proxy: str,
+        setting: ProxySetting | None = None,
+        space: str = "nasbench201",
+        build: Build | None = None,
+    ) -> None:
+        (chosen,) = get_proxies([proxy])
+        self.setting = ProxySetting() if setting is None else setting
+        self._space = get_space(space)
+        self._build = builder(self._space.name) if build is None else build
+        self._proxy = proxy
+        self.space = self._space.name
+        self.name = f"proxy-{proxy}"
+        self.description = f"zero-cost proxy {proxy} ({chosen.source}) on {self.setting.description}"
+        self.note = f"no network is trained: the numbers are values of the proxy {proxy}, not accuracies"
+
+    @override
+    def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:
+        if fidelity is not None:
+            raise InputError(f"objective {self.name} trains nothing, so it has no fidelity; got {fidelity}")
+        architecture = self._space.format(self._space.parse([architecture]))[0]
+        values = evaluate_architecture(self._build, architecture, [self._proxy], self.setting)
+        return Outcome(values[self._proxy], None, values[SECONDS])

@@ -1,0 +1,184 @@
+"""Proxies of many architectures: computed in several processes, kept on disk, resumed."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from arch2vec.errors import InputError
+from arch2vec.proxies.networks import Build, Streams, builder, make_batch, make_network
+from arch2vec.proxies.registry import evaluate, get_proxies
+from arch2vec.proxies.settings import ProxySetting
+from arch2vec.storage import atomic_path
+from arch2vec.threads import thread_count
+from arch2vec.workers import worker_pool
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Progress = Callable[[int, int, str], None]
+"""Is called with the architectures done, their number, and a note."""
+
+SECONDS = "seconds"
+"""The column of the seconds of one core that an architecture's proxies took, its network included."""
+
+_KIND = "arch2vec proxies"
+_SAVED_EVERY_S = 10.0  # what an interruption costs
+_CHUNK = 4  # architectures a task: small, so that cores end together
+
+
+def evaluate_architecture(
+    build: Build, architecture: str, names: Sequence[str] | None, setting: ProxySetting
+) -> dict[str, float]:
+    """The proxies of one architecture, and :data:`SECONDS`.
+
+    Depends on the arguments only; computed on one core.
+
+    Raises:
+        InputError: the architecture is malformed, or a proxy unknown.
+    """
+    batch = make_batch(setting)
+    started = time.thread_time()
+    with thread_count(1):
+        network = make_network(build, architecture, setting)
+        values = evaluate(network, batch.pixels, batch.labels, names, Streams.of(setting).proxies)
+    return {**values, SECONDS: time.thread_time() - started}
+
+
+def compute_table(
+    space: str,
+    architectures: Sequence[str],
+    names: Sequence[str] | None = None,
+    setting: ProxySetting | None = None,
+    path: Path | None = None,
+    *,
+    workers: int = 1,
+    progress: Progress | None = None,
+    build: Build | None = None,
+) -> pd.DataFrame:
+    """Proxies of N architectures, computed where ``path`` doesn't have them yet.
+
+    Args:
+        space: the name of the space they are of.
+        architectures: in its canonical notation.
+        names: of the proxies, None for all.
+        setting: batch, networks and seed.
+        path: a Parquet file to read and to keep results in, as they come; None to keep nothing.
+        workers: processes, one core each.
+        progress: see :data:`Progress`.
+        build: makes the networks; that of the space by default. A file is taken at its
+            word that it was made with the same.
+
+    Returns:
+        N rows in the order given: ``architecture``, a column for each proxy (NaN where it is
+        not defined), and :data:`SECONDS` (the last time that some were computed).
+
+    Raises:
+        InputError: a proxy or the space is unknown, an architecture malformed, or the
+            file is of another space or setting.
+    """
+    import pandas as pd
+
+    setting = ProxySetting() if setting is None else setting
+    wanted = [proxy.name for proxy in get_proxies(names)]
+    build = builder(space) if build is None else build
+    store = _Store(path, {"space": space, **setting.to_dict()})
+    missing = list(dict.fromkeys(a for a in architectures if not store.has(a, wanted)))
+    lacking = [name for name in wanted if any(not store.has(a, [name]) for a in missing)]
+    total = len(set(architectures))
+    try:
+        for architecture, values in _evaluated(build, missing, lacking, setting, workers):
+            store.add(architecture, values)
+            store.save(at_most_every=_SAVED_EVERY_S)
+            if progress is not None:
+                progress(total - len(missing) + store.added, total, "")
+    finally:
+        store.save()
+    rows = [{"architecture": a, **{name: store.rows[a][name] for name in (*wanted, SECONDS)}} for a in architectures]
+    return pd.DataFrame(rows, columns=["architecture", *wanted, SECONDS])
+
+
+def _evaluated(
+    build: Build, architectures: Sequence[str], names: Sequence[str], setting: ProxySetting, workers: int
+) -> Iterator[tuple[str, dict[str, float]]]:
+    if workers == 1:
+        for architecture in architectures:
+            yield architecture, evaluate_architecture(build, architecture, names, setting)
+        return
+    with worker_pool(workers) as pool:
+        chunks = [architectures[start : start + _CHUNK] for start in range(0, len(architectures), _CHUNK)]
+        futures = [pool.submit(_evaluate_chunk, build, chunk, names, setting) for chunk in chunks]
+        try:
+            for chunk, future in zip(chunks, futures, strict=True):
+                yield from zip(chunk, future.result(), strict=True)
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _evaluate_chunk(
+    build: Build, architectures: Sequence[str], names: Sequence[str], setting: ProxySetting
+) -> list[dict[str, float]]:
+    torch.set_num_threads(1)
+    return [evaluate_architecture(build, architecture, names, setting) for architecture in architectures]
+
+
+class _Store:
+    """A Parquet file of values by architecture; a value that was not computed is null, an undefined one NaN."""
+
+    def __init__(self, path: Path | None, about: dict[str, Any]) -> None:
+        self._path = path
+        self._about = about
+        self.rows: dict[str, dict[str, float]] = {}
+        self.added = 0
+        self._saved, self._unsaved = time.monotonic(), False
+        if path is not None and path.exists():
+            self._read(path)
+
+    def has(self, architecture: str, names: Sequence[str]) -> bool:
+        row = self.rows.get(architecture)
+        return row is not None and all(row.get(name) is not None for name in names)
+
+    def add(self, architecture: str, values: dict[str, float]) -> None:
+        self.rows.setdefault(architecture, {}).update(values)
+        self.added += 1
+        self._unsaved = True
+
+    def save(self, at_most_every: float = 0.0) -> None:
+        """Write the file, unless nothing is new or that was done less than ``at_most_every`` seconds ago."""
+        if self._path is None or not self._unsaved or time.monotonic() - self._saved < at_most_every:
+            return
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        names = list(dict.fromkeys(name for row in self.rows.values() for name in row))
+        columns = {name: pa.array([row.get(name) for row in self.rows.values()], pa.float64()) for name in names}
+        table = pa.table({"architecture": pa.array(list(self.rows)), **columns})
+        table = table.replace_schema_metadata({"kind": _KIND, "setting": json.dumps(self._about)})
+        with atomic_path(self._path) as temporary:
+            pq.write_table(table, temporary)
+        self._saved, self._unsaved = time.monotonic(), False
+
+    def _read(self, path: Path) -> None:
+        import pyarrow as pa
+        import pyarrow.parquet as pq
+
+        try:
+            table = pq.read_table(path)
+            metadata = table.schema.metadata or {}
+            about = json.loads(metadata.get(b"setting", b"{}"))
+        except (OSError, ValueError, pa.ArrowException) as error:
+            raise InputError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
+        if metadata.get(b"kind") != _KIND.encode() or "architecture" not in table.column_names:
+            raise InputError(f"{path} is not a table of proxies; choose another file")
+        for name, value in self._about.items():
+            if about.get(name) != value:
+                raise InputError(
+                    f"{path} holds proxies with {name} {about.get(name)!r}, not {value!r}; choose another file"
+                )
+        for row in table.to_pylist():
+            self.rows[row.pop("architecture")] = {name: value for name, value in row.items() if value is not None}
