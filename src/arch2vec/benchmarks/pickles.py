@@ -35,20 +35,22 @@ _DAMAGE = (
 _NUMBER = re.compile(r"[<>=|]?([fiu][1248]|b1)")
 
 
-def read_pickle(opened: IO[bytes], where: object, *, tensors: bool = False) -> Any:
+def read_pickle(opened: IO[bytes], where: object, *, tensors: bool = False, encoding: str = "ASCII") -> Any:
     """The next object of a file, made of plain containers and numbers.
 
     Args:
         opened: a file at the start of a pickle; it is left behind its end.
         where: the file, for complaints.
         tensors: accept PyTorch's tensors; none is read, each becomes a :class:`Skipped`.
+        encoding: of the strings in pickles that Python 2 has written; ``latin1`` for
+            those with arrays.
 
     Raises:
         InputError: the pickle names a class or function that is not among the
             allowed ones (nothing of it is run), or it is damaged.
     """
     try:
-        return _Restricted(opened, where, tensors).load()
+        return _Restricted(opened, where, tensors, encoding).load()
     except InputError:
         raise
     except _DAMAGE as error:
@@ -62,8 +64,8 @@ class Skipped:
 
 
 class _Restricted(pickle.Unpickler):
-    def __init__(self, opened: IO[bytes], where: object, tensors: bool) -> None:
-        super().__init__(opened)
+    def __init__(self, opened: IO[bytes], where: object, tensors: bool, encoding: str) -> None:
+        super().__init__(opened, encoding=encoding)
         self._where = where
         self._tensors = tensors
 
@@ -110,6 +112,8 @@ class _Array:
 
     def __setstate__(self, state: tuple[Any, ...]) -> None:
         _, shape, kind, columns_first, data = state
+        if isinstance(data, str):  # as Python 2 has written it
+            data = data.encode("latin1")
         if not isinstance(kind, _NumberType) or not isinstance(data, bytes):
             raise ValueError("an array of other things than numbers")
         self.values = kind.read(data).reshape(shape, order="F" if columns_first else "C")

@@ -11,6 +11,7 @@ from functools import lru_cache
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from arch2vec.errors import InputError
 from arch2vec.networks.training import Images, Splits
@@ -34,6 +35,21 @@ def digits_splits(train: int, validation: int, seed: int) -> Splits:
     Raises:
         InputError: a part would have fewer images than there are classes.
     """
+    rows, pixels, labels = divided_digits(train, validation, seed)
+    scaled = (pixels - pixels[rows[0]].mean()) / pixels[rows[0]].std()
+    images = torch.from_numpy(scaled.astype(np.float32)).reshape(NUM_IMAGES, 1, 8, 8)
+    targets = torch.from_numpy(labels.astype(np.int64))
+    return Splits(*(Images(images[part], targets[part]) for part in rows))
+
+
+def divided_digits(
+    train: int, validation: int, seed: int
+) -> tuple[tuple[NDArray[np.int64], ...], NDArray[np.float64], NDArray[np.int64]]:
+    """The rows of the three parts of :func:`digits_splits`, the pixels (1797, 64) from 0 to 16, and the labels.
+
+    Raises:
+        InputError: see there.
+    """
     test = NUM_IMAGES - train - validation
     if min(train, validation, test) < NUM_CLASSES:
         raise InputError(
@@ -49,8 +65,4 @@ def digits_splits(train: int, validation: int, seed: int) -> Splits:
     validation_rows, test_rows = train_test_split(
         others, train_size=validation, stratify=labels[others], random_state=seed
     )
-    scaled = (pixels - pixels[train_rows].mean()) / pixels[train_rows].std()
-    images = torch.from_numpy(scaled.astype(np.float32)).reshape(NUM_IMAGES, 1, 8, 8)
-    targets = torch.from_numpy(labels.astype(np.int64))
-    parts = (Images(images[part], targets[part]) for part in (train_rows, validation_rows, test_rows))
-    return Splits(*parts)
+    return (train_rows, validation_rows, test_rows), pixels, labels

@@ -1,0 +1,177 @@
+"""A classifier's training on disk: a folder from which it goes on after a crash.
+
+``config.json``
+    what is trained on what and how; the folder is refused for anything else.
+``checkpoint.safetensors``
+    the state after the last whole epoch, replaced by each; gone when training is done.
+``metrics.jsonl``
+    a line an epoch.
+``result.json``
+    the finished training's course, and whether it failed.
+``weights.safetensors``
+    the trained network, where it is to be kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from torch import nn
+
+from arch2vec.errors import InputError
+from arch2vec.metrics_stream import MetricsStream
+from arch2vec.networks.classifier_run import ClassifierRun, TrainedEpoch
+from arch2vec.storage import claim, read_arrays, read_json, require_writable, write_arrays, write_json
+
+_KIND = "arch2vec classifier 1"
+
+
+class ClassifierFolder:
+    """The folder of one training.
+
+    Args:
+        path: created where missing.
+        settings: what is trained, as JSON has it.
+
+    Raises:
+        InputError: it cannot be written to, or holds another training.
+    """
+
+    def __init__(self, path: Path, settings: Mapping[str, Any]) -> None:
+        require_writable(path)
+        self.path = path
+        self._checkpoint, self._result = path / "checkpoint.safetensors", path / "result.json"
+        self._weights = path / "weights.safetensors"
+        self._stream: MetricsStream | None = None
+        with _written(path / "config.json"):
+            claim(path / "config.json", "training", json.loads(json.dumps(settings)))
+        for left in path.glob(".*.tmp*"):  # by a process that was killed while it wrote
+            left.unlink(missing_ok=True)
+
+    def load(self, run: ClassifierRun) -> list[TrainedEpoch]:
+        """Put ``run`` where the checkpoint has it; without one it stays at its start.
+
+        Returns:
+            The epochs done.
+
+        Raises:
+            InputError: the checkpoint is damaged, or does not fit the network.
+        """
+        if not self._checkpoint.exists():
+            return []
+        arrays, metadata = read_arrays(self._checkpoint)
+        try:
+            if metadata.get("kind") != _KIND:
+                raise ValueError("it is no checkpoint of a classifier")
+            epochs = [TrainedEpoch(**entry) for entry in json.loads(metadata["epochs"])]
+            _put_weights(run.network, _under("network.", arrays))
+            _put_optimiser(run.optimiser, _under("optimiser.", arrays))
+            run.scaler.load_state_dict(json.loads(metadata["scaler"]))
+        except (KeyError, ValueError, RuntimeError, TypeError, IndexError) as error:
+            raise InputError(f"{self._checkpoint} does not fit this training: {str(error).splitlines()[0]}") from error
+        return epochs
+
+    def save(self, run: ClassifierRun, epochs: Sequence[TrainedEpoch]) -> None:
+        """Replace the checkpoint by the state of ``run``, and bring the stream of metrics up to ``epochs``.
+
+        Raises:
+            InputError: they cannot be written; the checkpoint before is left as it was.
+        """
+        arrays = {f"network.{name}": array for name, array in _arrays(run.network.state_dict()).items()}
+        for index, state in run.optimiser.state_dict()["state"].items():
+            for name, array in _arrays(state).items():
+                arrays[f"optimiser.{index}.{name}"] = array
+        metadata = {"kind": _KIND, "epochs": _json(epochs), "scaler": json.dumps(run.scaler.state_dict())}
+        with _written(self._checkpoint):
+            write_arrays(self._checkpoint, arrays, metadata)
+        with _written(self.path / "metrics.jsonl"):
+            if self._stream is None:
+                self._stream = MetricsStream(self.path, [asdict(epoch) for epoch in epochs[:-1]])
+            self._stream.write(asdict(epochs[-1]))
+
+    def finish(self, network: nn.Module, epochs: Sequence[TrainedEpoch], failed: bool, keep_weights: bool) -> None:
+        """Record that training is over, and remove the checkpoint.
+
+        Raises:
+            InputError: the result cannot be written; the checkpoint is left as it was.
+        """
+        if self._stream is not None:
+            self._stream.close()
+        if keep_weights and not failed:
+            with _written(self._weights):
+                write_arrays(self._weights, _arrays(network.state_dict()), {"kind": "arch2vec network"})
+        document = {"failed": failed, "epochs": [asdict(epoch) for epoch in epochs]}
+        if failed:
+            document["reason"] = f"a loss or a score was not finite in epoch {len(epochs) + 1}"
+        with _written(self._result):
+            write_json(self._result, document)
+        self._checkpoint.unlink(missing_ok=True)
+
+    def finished(self, network: nn.Module) -> tuple[list[TrainedEpoch], bool] | None:
+        """The finished training's epochs and whether it failed, None where it is not finished.
+
+        The network gets its weights where they were kept.
+
+        Raises:
+            InputError: a file is damaged, or does not fit the network.
+        """
+        if not self._result.exists():
+            return None
+        document = read_json(self._result)
+        try:
+            epochs = [TrainedEpoch(**entry) for entry in document["epochs"]]
+            failed = bool(document["failed"])
+            if self._weights.exists():
+                _put_weights(network, read_arrays(self._weights)[0])
+        except (KeyError, TypeError, RuntimeError) as error:
+            raise InputError(f"{self.path} holds a damaged result: {str(error).splitlines()[0]}") from error
+        self._checkpoint.unlink(missing_ok=True)
+        return epochs, failed
+
+
+@contextmanager
+def _written(path: Path) -> Iterator[None]:
+    """Turn what a full disk or another refusal raises into one line; files that were whole still are."""
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(
+            f"cannot write {path}: {reason}; what was finished before is kept: make room and repeat the command"
+        ) from error
+
+
+def _json(epochs: Sequence[TrainedEpoch]) -> str:
+    return json.dumps([asdict(epoch) for epoch in epochs])
+
+
+def _arrays(tensors: Mapping[str, Any]) -> dict[str, np.ndarray]:
+    return {name: tensor.detach().cpu().numpy() for name, tensor in tensors.items() if tensor is not None}
+
+
+def _under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}
+
+
+def _put_weights(network: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
+    network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+
+
+def _put_optimiser(optimiser: torch.optim.Optimizer, arrays: Mapping[str, np.ndarray]) -> None:
+    """Give the optimiser its state, each tensor laid out in memory as the parameter it belongs to."""
+    parameters = [parameter for group in optimiser.param_groups for parameter in group["params"]]
+    for name, array in arrays.items():
+        index, entry = name.split(".", 1)
+        parameter = parameters[int(index)]
+        value = torch.from_numpy(array)
+        if value.shape == parameter.shape:
+            value = torch.empty_like(parameter, requires_grad=False).copy_(value)
+        optimiser.state[parameter][entry] = value

@@ -1,0 +1,195 @@
+"""Image data sets by name, divided into parts to train on, to choose by and to report on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from arch2vec.errors import InputError, unknown
+from arch2vec.networks.data.archives import images_folder
+from arch2vec.networks.data.base import ImageData, MemoryPart, Normalisation
+
+_Images = tuple[NDArray[np.uint8], NDArray[np.int64]]
+_DIGITS_TRAIN, _DIGITS_VALIDATION = 400, 700
+
+
+@dataclass(frozen=True)
+class DataChoice:
+    """A data set and how it is divided. It is small, so that it can be sent to other processes.
+
+    Attributes:
+        name: one of :data:`DATASETS`.
+        folder: with the files, see :func:`arch2vec.networks.data.archives.images_folder`.
+        validation: the share of the published training images that are kept to validate by;
+            0 to train on all, for final results. NAS-Bench-201 and DARTS' search keep half,
+            NAS-Bench-101 a fifth, arch2vec's search a tenth. None for the data set's own:
+            half for CIFAR-10, and none where the benchmark halves the images held out.
+        split_seed: of the division, in 0 .. 2^32 - 1.
+        limit: use so many of the published training images only, and in proportion of
+            those held out; None for all.
+        size: that ImageNet's images are brought to.
+        workers: processes that read ImageNet's images.
+
+    Raises:
+        InputError: a value is out of its range, or the data set has nothing of the kind.
+    """
+
+    name: str
+    folder: str | None = None
+    validation: float | None = None
+    split_seed: int = 0
+    limit: int | None = None
+    size: int = 224
+    workers: int = 4
+
+    def __post_init__(self) -> None:
+        if self.name not in DATASETS:
+            raise unknown("image data set", self.name, DATASETS)
+        if self.validation is not None and not 0 <= self.validation < 1:
+            raise InputError(f"the share of images to validate by must be in [0, 1), got {self.validation}")
+        if not 0 <= self.split_seed < 2**32:
+            raise InputError(f"a split_seed must be in 0 .. 2^32 - 1, got {self.split_seed}")
+        if self.limit is not None and self.limit < 2:
+            raise InputError(f"a limit of images must be at least 2, got {self.limit}")
+        if self.name == "digits" and self.limit is not None:
+            raise InputError("the digits have no limit: there are 1,797")
+        if self.name == "imagenet" and (self.validation or self.limit is not None):
+            raise InputError("ImageNet's folders are used as they are: to train, and to test")
+
+
+def load_images(choice: DataChoice) -> ImageData:
+    """The images of a choice; those asked for last are kept in memory.
+
+    Raises:
+        InputError: files are missing, damaged, or not those that were published.
+    """
+    folder = None if choice.name == "digits" else str(images_folder(choice.folder))
+    return _loaded(replace(choice, folder=folder))
+
+
+@lru_cache(maxsize=2)
+def _loaded(choice: DataChoice) -> ImageData:
+    return DATASETS[choice.name](choice)
+
+
+def halves(count: int, share: float, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Row numbers of two random parts of ``count``, in ascending order, ``share`` of them in the second.
+
+    Raises:
+        InputError: one would be empty.
+    """
+    order = np.random.default_rng(seed).permutation(count)
+    cut = count - round(count * share)
+    if not 0 < cut < count:
+        raise InputError(f"{count:,} images cannot be divided with {share:g} of them to validate by")
+    first, second = (torch.from_numpy(np.sort(rows)) for rows in (order[:cut], order[cut:]))
+    return first, second
+
+
+def _cifar(choice: DataChoice) -> ImageData:
+    from arch2vec.networks.data.cifar import SIZE, VARIANTS, read_cifar
+
+    variant = VARIANTS[choice.name]
+    train, held_out = read_cifar(choice.name, choice.folder)
+    default = 0.5 if choice.name == "cifar10" else None
+    return divided(choice, train, held_out, variant.normalisation, variant.classes, SIZE, default)
+
+
+def _imagenet16(choice: DataChoice) -> ImageData:
+    from arch2vec.networks.data.imagenet16 import CLASSES, NORMALISATION, SIZE, read_imagenet16
+
+    train, held_out = read_imagenet16(images_folder(choice.folder))
+    return divided(choice, train, held_out, NORMALISATION, CLASSES, SIZE, None)
+
+
+def divided(
+    choice: DataChoice,
+    train: _Images,
+    held_out: _Images,
+    normalisation: Normalisation,
+    classes: int,
+    size: int,
+    default_share: float | None,
+) -> ImageData:
+    """Published images in their three parts.
+
+    With a share of training images to validate by, the images held out are for
+    testing. Without (None), these are halved: as NAS-Bench-201 does on CIFAR-100 and
+    ImageNet16-120. With a share of 0 there is nothing to validate by.
+    """
+    fitted, reported = (
+        MemoryPart(torch.from_numpy(pixels), torch.from_numpy(labels), normalisation)
+        for pixels, labels in (
+            _limited(train, choice.limit, len(train[1])),
+            _limited(held_out, choice.limit, len(train[1])),
+        )
+    )
+    share = default_share if choice.validation is None else choice.validation
+    settings: dict[str, object] = {
+        "validation": "half of those held out" if share is None else share,
+        "split": choice.split_seed,
+    }
+    if choice.limit is not None:
+        settings["limit"] = choice.limit
+    validation: MemoryPart | None = None
+    if share is None:
+        first, second = halves(len(reported), 0.5, choice.split_seed)
+        validation, reported = reported.take(first), reported.take(second)
+    elif share > 0:
+        first, second = halves(len(fitted), share, choice.split_seed)
+        validation, fitted = fitted.take(second), fitted.take(first)
+    return ImageData(choice.name, settings, classes, 3, size, fitted, validation, reported)
+
+
+def _limited(images: _Images, limit: int | None, of: int) -> _Images:
+    """The first images, in the proportion of ``limit`` to ``of``."""
+    pixels, labels = images
+    if limit is None or limit >= of:
+        return pixels, labels
+    count = max(2, round(len(labels) * limit / of))
+    return pixels[:count], labels[:count]
+
+
+def _digits(choice: DataChoice) -> ImageData:
+    from arch2vec.networks.digits_data import NUM_CLASSES, NUM_IMAGES, divided_digits
+
+    held = _DIGITS_TRAIN + _DIGITS_VALIDATION
+    if choice.validation is None:
+        train, validation = _DIGITS_TRAIN, _DIGITS_VALIDATION
+    else:
+        validation = round(held * choice.validation)
+        train = held - validation
+    rows, pixels, labels = divided_digits(train, max(validation, NUM_CLASSES), choice.split_seed)
+    if not validation:
+        rows = (np.concatenate(rows[:2]), rows[1], rows[2])
+    # From 0 .. 16 to 0 .. 255, the highest value becoming the highest.
+    scaled = torch.from_numpy((pixels * 255 / 16).round().astype(np.uint8)).reshape(NUM_IMAGES, 1, 8, 8)
+    fitted = scaled[rows[0]].double()
+    normalisation = Normalisation((float(fitted.mean()),), (float(fitted.std(correction=0)),))
+    targets = torch.from_numpy(labels.astype(np.int64))
+    parts = [MemoryPart(scaled[part], targets[part], normalisation) for part in rows]
+    settings = {"validation": validation, "split": choice.split_seed}
+    validation_part = parts[1] if validation else None
+    return ImageData("digits", settings, NUM_CLASSES, 1, 8, parts[0], validation_part, parts[2])
+
+
+def _imagenet(choice: DataChoice) -> ImageData:
+    from arch2vec.networks.data.image_folder import read_folders
+
+    classes, train, test = read_folders(images_folder(choice.folder), choice.size, choice.workers)
+    return ImageData("imagenet", {"size": choice.size}, len(classes), 3, choice.size, train, None, test)
+
+
+DATASETS: Mapping[str, Callable[[DataChoice], ImageData]] = {
+    "cifar10": _cifar,
+    "cifar100": _cifar,
+    "imagenet16-120": _imagenet16,
+    "imagenet": _imagenet,
+    "digits": _digits,
+}
+"""What loads each data set."""
