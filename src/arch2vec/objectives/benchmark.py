@@ -69,6 +69,11 @@ class BenchmarkObjective(LookupObjective):
         complete: estimates the costs that the table has not.
         space: the architectures' space, by default the one that the table names.
 
+    Attributes:
+        table: the results.
+        reading: which of them are used.
+        kept: the table's rows that the objective has, in its order.
+
     Raises:
         InputError: the table has no such measurements or runs, or cannot be read.
     """
@@ -92,6 +97,7 @@ class BenchmarkObjective(LookupObjective):
         signal = self._signals[reading.epochs]
         self._refuse_seed(signal)
         self._kept = np.flatnonzero(~np.isnan(signal.mean))
+        self.table, self.reading, self.kept = table, reading, self._kept
         if not len(self._kept):
             raise InputError(f"objective {self.name}: {table.path} has no signal for any architecture")
         own = get_space(table.space) if space is None else space

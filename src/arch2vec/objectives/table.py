@@ -56,6 +56,9 @@ class TableObjective(LookupObjective):
     Attributes:
         architectures: the table's architectures in canonical notation, in its order.
         optimum: the best validation value, percent.
+        path: the file.
+        architecture_column: its column of architectures.
+        accuracy_columns: those of validation and, where there is one, test.
 
     Raises:
         InputError: the file or a column cannot be used; the line says which,
@@ -76,7 +79,7 @@ class TableObjective(LookupObjective):
         partial: bool = False,
         name: str | None = None,
     ) -> None:
-        path = Path(path)
+        path = self.path = Path(path)
         if test == validation:
             raise InputError(f"validation and test are both {test!r}: a search would see the test accuracy")
         if cost is None and cost_scale != 1:
@@ -87,6 +90,8 @@ class TableObjective(LookupObjective):
 
         names = column_names(path)
         key = _architecture_column(path, architecture, names)
+        self.architecture_column = key
+        self.accuracy_columns = tuple(find_column(path, column, names) for column in (validation, test) if column)
         used = [find_column(path, column, names) for column in (validation, test, cost) if column is not None]
         texts, columns = read_columns(path, key, used)
 
