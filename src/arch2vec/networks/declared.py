@@ -1,0 +1,164 @@
+"""Cells of declared search spaces as PyTorch networks.
+
+A declaration says which operations there are, not what they do. A network needs a
+layer for each: those that the declaration calls ``skip`` or ``zero`` are known, those
+named like one of :data:`LAYERS` (``conv3x3``, ``sep_conv_5x5``, ``nor_conv_1x1``) are taken
+for it, and the user says the rest.
+
+In a cell, an operation reads the sum of what leads to it, the output is the sum of
+what leads to it, and all have the same channels and resolution; this is the meaning
+under which :mod:`arch2vec.spaces.declared_functions` tells which cells compute the same.
+Around the cells is the skeleton of :mod:`arch2vec.networks.staged`.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+from typing_extensions import override
+
+from arch2vec.errors import InputError
+from arch2vec.graphs import GraphBatch
+from arch2vec.networks.darts_operations import operation, relu_conv_norm
+from arch2vec.networks.staged import StagedNetwork
+from arch2vec.spaces.declared import DeclaredSpace
+from arch2vec.spaces.nasbench201_cost import Skeleton
+
+SKIP, ZERO = "skip", "zero"
+
+_CELL_OPERATIONS = (
+    "sep_conv_3x3",
+    "sep_conv_5x5",
+    "dil_conv_3x3",
+    "dil_conv_5x5",
+    "max_pool_3x3",
+    "avg_pool_3x3",
+)
+
+
+def _convolution(kernel: int, channels: int) -> nn.Module:
+    return relu_conv_norm(channels, channels, kernel)
+
+
+LAYERS: Mapping[str, Callable[[int], nn.Module] | None] = {
+    **{f"conv_{kernel}x{kernel}": partial(_convolution, kernel) for kernel in (1, 3, 5, 7)},
+    **{name: partial(operation, name, stride=1) for name in _CELL_OPERATIONS},
+    SKIP: None,
+    ZERO: None,
+}
+"""What an operation can be: from the number of channels to the layer; None for the two that need none.
+
+``conv`` is ReLU, convolution and batch norm; ``sep_conv`` twice ReLU, depthwise and pointwise
+convolution and batch norm; ``dil_conv`` the same once with dilation 2.
+"""
+
+
+class DeclaredNetwork(StagedNetwork):
+    """The network of one architecture.
+
+    Args:
+        space: a declared space.
+        architecture: in its notation.
+        skeleton: width, depth, input channels and classes.
+        generator: the only source of the weights, None for a network without any on the ``meta`` device.
+        layers: for operations of the space, which of :data:`LAYERS` they are.
+
+    Raises:
+        InputError: the architecture is malformed, an entry of ``layers`` is wrong, or
+            it is not known what an operation of the architecture is.
+    """
+
+    def __init__(
+        self,
+        space: DeclaredSpace,
+        architecture: str,
+        skeleton: Skeleton,
+        generator: torch.Generator | None,
+        layers: Mapping[str, str] | None = None,
+    ) -> None:
+        graph = space.parse([architecture])
+        names = layer_names(space, [space.operations[code] for code in graph.ops[0, graph.mask[0]].tolist()], layers)
+        super().__init__(lambda channels: Cell(graph, names, channels), skeleton, generator)
+
+
+class Cell(nn.Module):
+    """One cell; maps (B, C, H, W) to the same shape.
+
+    Args:
+        graph: a batch of one.
+        names: of each vertex's layer; those of the first and the last vertex don't count.
+        channels: C.
+    """
+
+    def __init__(self, graph: GraphBatch, names: Sequence[str], channels: int) -> None:
+        super().__init__()
+        self.names = list(names)
+        self.reads = [graph.adjacency[0, :, vertex].nonzero()[0].tolist() for vertex in range(len(names))]
+        layers = {}
+        for vertex in range(1, len(names) - 1):
+            make = LAYERS[names[vertex]]
+            if make is not None:
+                layers[str(vertex)] = make(channels)
+        self.layers = nn.ModuleDict(layers)
+
+    @override
+    def forward(self, x: Tensor) -> Tensor:
+        values: list[Tensor | None] = [x]  # None stands for zero
+        for vertex in range(1, len(self.names)):
+            terms = [value for value in (values[source] for source in self.reads[vertex]) if value is not None]
+            total = terms[0] if terms else None
+            for term in terms[1:]:
+                total = total + term
+            if self.names[vertex] == ZERO and vertex < len(self.names) - 1:
+                total = None
+            elif str(vertex) in self.layers:
+                total = self.layers[str(vertex)](torch.zeros_like(x) if total is None else total)
+            values.append(total)
+        output = values[-1]
+        return torch.zeros_like(x) if output is None else output
+
+
+def layer_names(space: DeclaredSpace, operations: Sequence[str], layers: Mapping[str, str] | None) -> list[str]:
+    """Which of :data:`LAYERS` each operation is.
+
+    Args:
+        space: to which the operations belong.
+        operations: of a cell's vertices, the first and the last being input and output.
+        layers: what the user says.
+
+    Raises:
+        InputError: an operation is of no known kind, or ``layers`` has an entry that is wrong.
+    """
+    given = dict(layers or {})
+    for name, layer in given.items():
+        if name not in space.declaration.operations:
+            known = ", ".join(space.declaration.operations)
+            raise InputError(f"{space.name} has no operation {name!r}; it has {known}")
+        if layer not in LAYERS:
+            raise InputError(f"unknown layer {layer!r} for the operation {name!r}; known: {', '.join(LAYERS)}")
+    squashed = {_squashed(layer): layer for layer in LAYERS} | {"identity": SKIP, "none": ZERO}
+    names = [SKIP]
+    for name in operations[1:-1]:
+        if name in space.declaration.skip:
+            own: str | None = SKIP
+        elif name in space.declaration.zero:
+            own = ZERO
+        else:
+            own = squashed.get(_squashed(name))
+        layer = given.get(name, own)
+        if layer is None:
+            raise InputError(
+                f"it is not known what layer the operation {name!r} of {space.name} is; say so as "
+                f"{name}=LAYER, LAYER being one of {', '.join(LAYERS)}"
+            )
+        names.append(layer)
+    return [*names, SKIP]
+
+
+def _squashed(name: str) -> str:
+    """A name without what spellings of the same operation differ in."""
+    return re.sub(r"^nor_|connect$|[\W_]", "", name.lower())
