@@ -24,7 +24,7 @@ class ProxyObjective(Objective):
     Args:
         proxy: a key of :data:`arch2vec.proxies.registry.PROXIES`.
         setting: batch, networks and seed.
-        space: the name of the space whose architectures it takes.
+        space: the space whose architectures it takes, by name, file or reference.
         build: makes their networks; by default as the space's are known. It has to be
             picklable where worker processes evaluate.
 
@@ -42,7 +42,7 @@ class ProxyObjective(Objective):
         (chosen,) = get_proxies([proxy])
         self.setting = ProxySetting() if setting is None else setting
         self._space = get_space(space)
-        self._build = builder(self._space.name) if build is None else build
+        self._build = builder(self._space, self.setting) if build is None else build
         self._proxy = proxy
         self.space = self._space.name
         self.name = f"proxy-{proxy}"

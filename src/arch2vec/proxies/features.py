@@ -79,7 +79,7 @@ def proxy_features(
     space.check(graphs)
     get_proxies(names)
     frame = compute_table(
-        space.name, space.format(graphs), names, setting, cache_file(space, setting), workers=workers, progress=progress
+        space, space.format(graphs), names, setting, cache_file(space, setting), workers=workers, progress=progress
     )
     return normal_scores(frame[list(names)].to_numpy(dtype=np.float64))
 

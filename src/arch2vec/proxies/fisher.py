@@ -8,7 +8,7 @@ from arch2vec.proxies.base import proxy
 from arch2vec.proxies.passes import Passes
 
 
-@proxy("fisher", "Turner et al., ICLR 2020, equation 3, summed as by Abdelfattah et al., ICLR 2021")
+@proxy("fisher", "Turner et al., ICLR 2020, summed as by Abdelfattah et al., ICLR 2021")
 def fisher(passes: Passes) -> float:
     """Half the mean over images of (sum over pixels of z dL/dz)^2, summed over all channels of all layers.
 

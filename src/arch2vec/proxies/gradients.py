@@ -1,4 +1,4 @@
-"""Proxies from weights and their gradients, with one backward pass (Abdelfattah et al., ICLR 2021, section 3.2).
+"""Proxies from weights and their gradients, with one backward pass (Abdelfattah et al., ICLR 2021).
 
 w are the L weights of convolutions and linear layers, g their gradients.
 """
@@ -14,13 +14,13 @@ from arch2vec.proxies.passes import Passes
 _ABDELFATTAH = "Abdelfattah et al., ICLR 2021"
 
 
-@proxy("grad-norm", f"{_ABDELFATTAH}, section 3.2.1")
+@proxy("grad-norm", _ABDELFATTAH)
 def grad_norm(passes: Passes) -> float:
     """The sum over layers of the Euclidean norm of g, in nats per unit of weight. NaN: the loss is not finite."""
     return sum(_norm(gradient) for gradient in passes.weight_gradients)
 
 
-@proxy("snip", "Lee et al., ICLR 2019, equation 5, summed as by Abdelfattah et al., ICLR 2021")
+@proxy("snip", "Lee et al., ICLR 2019, summed as by Abdelfattah et al., ICLR 2021")
 def snip(passes: Passes) -> float:
     """SNIP: the sum of |w g| over all weights, in nats. NaN: the loss is not finite.
 
@@ -45,7 +45,7 @@ def l2_norm(passes: Passes) -> float:
     return sum(_norm(weight) for weight in passes.weights)
 
 
-@proxy("grasp", "Wang et al., ICLR 2020, equation 8, summed as by Abdelfattah et al., ICLR 2021", second_order=True)
+@proxy("grasp", "Wang et al., ICLR 2020, summed as by Abdelfattah et al., ICLR 2021", second_order=True)
 def grasp(passes: Passes) -> float:
     """GraSP: the sum of -w (H g) over all weights, H the loss's Hessian, in nats squared per unit of weight squared.
 

@@ -11,7 +11,7 @@ from arch2vec.proxies.passes import Passes
 _K = 1e-5
 
 
-@proxy("jacov", "Mellor et al., 2020 (first version of arXiv:2006.04647), equation 3; Abdelfattah et al., ICLR 2021")
+@proxy("jacov", "Mellor et al., 2020, first version of arXiv:2006.04647")
 def jacov(passes: Passes) -> float:
     """-sum_i [log(v_i + k) + 1 / (v_i + k)], k = 1e-5, v the eigenvalues of a correlation matrix.
 

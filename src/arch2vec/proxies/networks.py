@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -11,10 +10,11 @@ import numpy as np
 import torch
 from torch import nn
 
-from arch2vec.errors import InputError
+from arch2vec.networks.build import NetworkPlan, build_network
 from arch2vec.networks.digits_data import digits_splits
 from arch2vec.networks.training import Images
 from arch2vec.proxies.settings import ProxySetting
+from arch2vec.spaces import SearchSpace, get_space
 
 _DIGITS = (400, 700, 0)
 """Training images, validation images and seed of the digits' partition; batches are of the first part."""
@@ -23,13 +23,13 @@ _DIGITS = (400, 700, 0)
 class Build(Protocol):
     """Makes the untrained network of an architecture; sent to worker processes, so it has to be picklable."""
 
-    def __call__(self, architecture: str, setting: ProxySetting, generator: torch.Generator) -> nn.Module:
-        """A network for the setting's images and classes, its weights drawn from the generator.
+    def __call__(self, architecture: str, setting: ProxySetting, seed: int) -> nn.Module:
+        """A network for the setting's images and classes.
 
         Args:
             architecture: in the space's notation.
             setting: the batch that it has to read, its width and depth.
-            generator: the only source of the weights.
+            seed: of the weights, in 0 .. 2^63 - 1.
 
         Raises:
             InputError: the architecture is malformed.
@@ -37,54 +37,44 @@ class Build(Protocol):
         ...
 
 
-def nasbench201(architecture: str, setting: ProxySetting, generator: torch.Generator) -> nn.Module:
-    """The benchmark's network: 16 channels and 5 cells a stage unless the setting says otherwise."""
-    from arch2vec.networks.nasbench201 import NASBench201Network, Skeleton
+@dataclass(frozen=True)
+class SpaceBuild:
+    """The networks of a space as :func:`arch2vec.networks.build.build_network` makes them.
 
-    kind = setting.kind
-    skeleton = Skeleton(setting.channels or 16, setting.cells or 5, kind.channels, kind.classes)
-    return NASBench201Network(architecture, skeleton, generator)
+    Attributes:
+        space: the space's reference.
+    """
 
+    space: str
 
-def darts(architecture: str, setting: ProxySetting, generator: torch.Generator) -> nn.Module:
-    """The network that DARTS searches with: 16 channels and 8 cells unless the setting says otherwise."""
-    from arch2vec.networks.darts import DARTSNetwork
-    from arch2vec.spaces.darts_cost import Skeleton
-
-    skeleton = Skeleton("cifar", setting.cells or 8, setting.channels or 16, setting.kind.pixels, setting.kind.classes)
-    network = DARTSNetwork(architecture, skeleton, generator)
-    return network if setting.kind.channels == 3 else _Coloured(network)
-
-
-class _Coloured(nn.Module):
-    """A network for colour images that is shown grey ones: (B, 1, H, W), three times the same channel."""
-
-    def __init__(self, network: nn.Module) -> None:
-        super().__init__()
-        self.network = network
-
-    def forward(self, images: torch.Tensor) -> torch.Tensor:
-        """Class scores (B, classes)."""
-        scores: torch.Tensor = self.network(images.expand(-1, 3, -1, -1))
-        return scores
+    def __call__(self, architecture: str, setting: ProxySetting, seed: int | None) -> nn.Module:
+        """See :class:`Build`; without a seed the network has no weights."""
+        kind = setting.kind
+        plan = NetworkPlan(
+            data="digits" if setting.batch == "digits" else "cifar10",
+            channels=setting.channels,
+            cells=setting.cells,
+            classes=kind.classes,
+            input_size=kind.pixels,
+            input_channels=kind.channels,
+        )
+        return build_network(_space(self.space), architecture, plan, seed)
 
 
-BUILDERS: Mapping[str, Build] = {"nasbench201": nasbench201, "darts": darts, "darts_pair": darts}
-"""How the networks of a space are made, by the space's name."""
-
-
-def builder(space: str) -> Build:
+def builder(space: SearchSpace, setting: ProxySetting) -> Build:
     """How a space's networks are made.
 
     Raises:
-        InputError: nobody has said how.
+        InputError: nobody has said how, or the setting doesn't suit them.
     """
-    if space not in BUILDERS:
-        raise InputError(
-            f"no networks are known for the space {space!r}, so it has no zero-cost proxies; "
-            f"spaces that have: {', '.join(sorted(BUILDERS))}"
-        )
-    return BUILDERS[space]
+    build = SpaceBuild(space.reference)
+    build(space.format(space.sample(1, np.random.default_rng(0)))[0], setting, None)
+    return build
+
+
+@lru_cache(maxsize=4)
+def _space(reference: str) -> SearchSpace:
+    return get_space(reference)
 
 
 @dataclass(frozen=True)
@@ -115,8 +105,3 @@ def make_batch(setting: ProxySetting) -> Images:
     pixels = torch.randn((count, kind.channels, kind.pixels, kind.pixels), generator=generator)
     labels = torch.randint(kind.classes, (count,), generator=torch.Generator().manual_seed(streams.labels))
     return Images(pixels, labels)
-
-
-def make_network(build: Build, architecture: str, setting: ProxySetting) -> nn.Module:
-    """The untrained network of an architecture, its weights from the setting's seed."""
-    return build(architecture, setting, torch.Generator().manual_seed(Streams.of(setting).weights))

@@ -110,5 +110,6 @@ class Passes:
     def jacobian(self) -> Tensor:
         """(B, D) for each image the gradient of the sum of all scores of the batch with respect to its D pixels."""
         scores, _, images = self._forward
-        (found,) = torch.autograd.grad(scores.sum(), images, retain_graph=True, allow_unused=True)
+        ones = torch.ones_like(scores)
+        (found,) = torch.autograd.grad(scores, images, ones, retain_graph=True, allow_unused=True)
         return (torch.zeros_like(images) if found is None else found).flatten(1)

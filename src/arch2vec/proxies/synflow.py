@@ -9,7 +9,7 @@ from arch2vec.proxies.passes import Passes
 from arch2vec.proxies.trace import WithoutBatchNorm, watched
 
 
-@proxy("synflow", "Tanaka et al., NeurIPS 2020, section 5, summed as by Abdelfattah et al., ICLR 2021", data=False)
+@proxy("synflow", "Tanaka et al., NeurIPS 2020, summed as by Abdelfattah et al., ICLR 2021", data=False)
 def synflow(passes: Passes) -> float:
     """The sum over weights of |w| dR/d|w|, where R is the sum of scores for an image of ones.
 
@@ -28,6 +28,6 @@ def synflow(passes: Passes) -> float:
     with torch.enable_grad(), WithoutBatchNorm():
         scores, trace = watched(passes.network, parameters, image)
     weights = list({id(layer.weight): layer.weight for layer in trace.layers}.values())
-    found = torch.autograd.grad(scores.sum(), weights, allow_unused=True)
+    found = torch.autograd.grad(scores, weights, torch.ones_like(scores), allow_unused=True)
     pairs = zip(weights, found, strict=True)
     return sum(float((weight.detach() * flow).sum()) for weight, flow in pairs if flow is not None)

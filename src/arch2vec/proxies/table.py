@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from arch2vec.errors import InputError
-from arch2vec.proxies.networks import Build, Streams, builder, make_batch, make_network
+from arch2vec.proxies.networks import Build, Streams, builder, make_batch
 from arch2vec.proxies.registry import evaluate, get_proxies
 from arch2vec.proxies.settings import ProxySetting
+from arch2vec.spaces import SearchSpace
 from arch2vec.storage import atomic_path
 from arch2vec.threads import thread_count
 from arch2vec.workers import worker_pool
@@ -42,16 +43,16 @@ def evaluate_architecture(
     Raises:
         InputError: the architecture is malformed, or a proxy unknown.
     """
-    batch = make_batch(setting)
+    batch, streams = make_batch(setting), Streams.of(setting)
     started = time.thread_time()
     with thread_count(1):
-        network = make_network(build, architecture, setting)
-        values = evaluate(network, batch.pixels, batch.labels, names, Streams.of(setting).proxies)
+        network = build(architecture, setting, streams.weights)
+        values = evaluate(network, batch.pixels, batch.labels, names, streams.proxies)
     return {**values, SECONDS: time.thread_time() - started}
 
 
 def compute_table(
-    space: str,
+    space: SearchSpace,
     architectures: Sequence[str],
     names: Sequence[str] | None = None,
     setting: ProxySetting | None = None,
@@ -64,7 +65,7 @@ def compute_table(
     """Proxies of N architectures, computed where ``path`` doesn't have them yet.
 
     Args:
-        space: the name of the space they are of.
+        space: that they are of.
         architectures: in its canonical notation.
         names: of the proxies, None for all.
         setting: batch, networks and seed.
@@ -86,8 +87,8 @@ def compute_table(
 
     setting = ProxySetting() if setting is None else setting
     wanted = [proxy.name for proxy in get_proxies(names)]
-    build = builder(space) if build is None else build
-    store = _Store(path, {"space": space, **setting.to_dict()})
+    build = builder(space, setting) if build is None else build
+    store = _Store(path, {"space": space.reference, **setting.to_dict()})
     missing = list(dict.fromkeys(a for a in architectures if not store.has(a, wanted)))
     lacking = [name for name in wanted if any(not store.has(a, [name]) for a in missing)]
     total = len(set(architectures))

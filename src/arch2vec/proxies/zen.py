@@ -13,7 +13,7 @@ from arch2vec.proxies.trace import Trace, watched
 _ALPHA = 0.01
 
 
-@proxy("zen", "Lin et al., ICCV 2021, algorithm 1", data=False)
+@proxy("zen", "Lin et al., ICCV 2021", data=False)
 def zen(passes: Passes) -> float:
     """The Zen-score: log E ||f(x) - f(x + 0.01 e)|| + sum over batch norms of log sqrt(mean variance of channels).
 
