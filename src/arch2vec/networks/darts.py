@@ -53,7 +53,7 @@ class DARTSNetwork(nn.Module):
         super().__init__()
         self.skeleton = skeleton
         self._drop_path_probability = 0.0
-        normal, reduce = read_cells(architecture)
+        self.normal, self.reduce = read_cells(architecture)
         channels = skeleton.channels
         if skeleton.stem == "cifar":
             before = last = 3 * channels
@@ -71,7 +71,7 @@ class DARTSNetwork(nn.Module):
             reduction = position in skeleton.reductions
             if reduction:
                 channels *= 2
-            cells.append(Cell(reduce if reduction else normal, before, last, channels, reduction, halved))
+            cells.append(Cell(self.reduce if reduction else self.normal, before, last, channels, reduction, halved))
             before, last, halved = last, NODES * channels, reduction
             if position == skeleton.reductions[1] and skeleton.auxiliary:
                 self.auxiliary = AuxiliaryHead(last, skeleton)

@@ -69,13 +69,13 @@ class Cell(nn.Module):
         for (source, target), operation in reversed(list(zip(EDGES, operations, strict=True))):
             if target in useful and operation != NONE:
                 useful.add(source)
-        self._computed = [edge for edge, (_, target) in enumerate(EDGES) if target in useful]
+        self.computed = [edge for edge, (_, target) in enumerate(EDGES) if target in useful]
 
     @override
     def forward(self, x: Tensor) -> Tensor:
         nodes: list[Tensor | None] = [x, None, None, None]  # None stands for zero
         rectified: dict[int, Tensor] = {}  # shared by all convolutions that read the node
-        for edge in self._computed:
+        for edge in self.computed:
             source, target = EDGES[edge]
             operation, value = self.operations[edge], nodes[source]
             if operation == NONE:

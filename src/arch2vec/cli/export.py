@@ -1,0 +1,180 @@
+"""The command that gives an architecture out of hand: as source code, as ONNX, as a picture."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from arch2vec.cli.output import command, print_json
+from arch2vec.errors import InputError, unknown
+
+if TYPE_CHECKING:
+    from arch2vec.networks.build import NetworkPlan
+    from arch2vec.spaces import SearchSpace
+
+_PICTURES = (".svg", ".png", ".pdf")
+_DESCRIPTION = """\
+Write an architecture to files, each of a kind that its name ends in:
+  .py                 its network in plain PyTorch, a file that needs nothing else
+  .onnx               its network with weights, random ones of --seed if there are no others
+  .svg, .png, .pdf    a picture of its cell
+The network is the published one of its search space unless you say otherwise."""
+
+
+def add_commands(commands: Any) -> None:
+    """Add this module's command to the command line."""
+    parser = command(
+        commands, "export", run_export, "write an architecture as PyTorch, ONNX or a picture", _DESCRIPTION
+    )
+    parser.add_argument(
+        "architecture",
+        metavar="ARCH",
+        help="in its space's notation, or the name of a published DARTS genotype: DARTS_V2, ARCH2VEC_BO, ...",
+    )
+    parser.add_argument("--space", help="the search space (published genotypes: darts_pair unless you say otherwise)")
+    parser.add_argument("--to", type=Path, nargs="+", required=True, metavar="FILE", help="what to write")
+    network = parser.add_argument_group("the network")
+    network.add_argument(
+        "--data",
+        default="cifar10",
+        help="the images it reads: cifar10 (default), cifar100, imagenet16-120, imagenet, digits",
+    )
+    network.add_argument("--channels", type=int, help="width: channels of the first cells")
+    network.add_argument("--cells", "--layers", type=int, help="depth: cells a stage, for DARTS cells in all")
+    network.add_argument("--classes", type=int, help="of the classifier")
+    network.add_argument("--input-size", type=int, metavar="PIXELS", help="height and width of the images")
+    network.add_argument("--input-channels", type=int, help="of the images")
+    network.add_argument("--auxiliary", action="store_true", help="with DARTS' auxiliary head, for training")
+    network.add_argument(
+        "--operation",
+        action="append",
+        default=[],
+        metavar="NAME=LAYER",
+        help="for a space of your own: what layer an operation is (repeatable)",
+    )
+    network.add_argument("--weights", type=Path, metavar="FILE", help="for ONNX: a safetensors file of trained weights")
+
+
+def run_export(arguments: argparse.Namespace) -> None:
+    """``arch2vec export``."""
+    writers = {path: _writer(path) for path in arguments.to}
+    if arguments.weights is not None and not any(path.suffix.lower() == ".onnx" for path in writers):
+        raise InputError("--weights are for .onnx files; a .py file holds no weights, its network loads them")
+    space, architecture = _architecture(arguments)
+    for path, write in writers.items():
+        write(arguments, space, architecture, path)
+    if arguments.json:
+        document = {"architecture": architecture, "space": space.reference, "files": [str(path) for path in writers]}
+        if any(write is not _write_picture for write in writers.values()):
+            document |= _sizes(arguments, space, architecture)
+        print_json(document)
+    else:
+        print("\n".join(str(path) for path in writers))
+
+
+_Writer = Callable[[argparse.Namespace, "SearchSpace", str, Path], None]
+
+
+def _writer(path: Path) -> _Writer:
+    """What writes a file of this name.
+
+    Raises:
+        InputError: nothing does.
+    """
+    suffix = path.suffix.lower()
+    if suffix not in _WRITERS:
+        raise InputError(f"cannot export to {path}: its name must end in {', '.join(_WRITERS)}")
+    if path.is_dir():
+        raise InputError(f"cannot export to {path}: it is a folder")
+    if suffix == ".onnx":
+        from arch2vec.networks.export import require_onnx
+
+        require_onnx()
+    return _WRITERS[suffix]
+
+
+def _architecture(arguments: argparse.Namespace) -> tuple[SearchSpace, str]:
+    """The search space, and the architecture as the space writes it."""
+    from arch2vec.spaces import get_space
+    from arch2vec.spaces.darts_published import PUBLISHED_GENOTYPES
+
+    given = arguments.architecture.strip()
+    published = PUBLISHED_GENOTYPES.get(given)
+    if published is None and given.isidentifier() and arguments.space in (None, "darts", "darts_pair"):
+        raise unknown("published genotype", given, PUBLISHED_GENOTYPES)
+    if arguments.space is None and published is None:
+        raise InputError(
+            "name the architecture's search space: --space nasbench101, nasbench201, darts, darts_pair or FILE.yaml"
+        )
+    space = get_space(arguments.space or "darts_pair")
+    return space, space.format(space.parse([published or given]))[0]
+
+
+def _plan(arguments: argparse.Namespace) -> NetworkPlan:
+    from arch2vec.networks.build import NetworkPlan
+
+    return NetworkPlan(
+        data=arguments.data,
+        channels=arguments.channels,
+        cells=arguments.cells,
+        classes=arguments.classes,
+        input_size=arguments.input_size,
+        input_channels=arguments.input_channels,
+        auxiliary=arguments.auxiliary,
+        layers=_layers(arguments.operation),
+    )
+
+
+def _layers(given: list[str]) -> Mapping[str, str]:
+    layers: dict[str, str] = {}
+    for entry in given:
+        name, sign, layer = entry.rpartition("=")
+        if not sign or not name:
+            raise InputError(f"--operation takes NAME=LAYER, such as conv=sep_conv_3x3; got {entry!r}")
+        if layers.get(name, layer) != layer:
+            raise InputError(f"--operation says twice what {name!r} is: {layers[name]} and {layer}")
+        layers[name] = layer
+    return layers
+
+
+def _write_source(arguments: argparse.Namespace, space: SearchSpace, architecture: str, path: Path) -> None:
+    from arch2vec.networks.export import network_source
+    from arch2vec.storage import write_text
+
+    write_text(path, network_source(space, architecture, _plan(arguments)))
+
+
+def _write_onnx(arguments: argparse.Namespace, space: SearchSpace, architecture: str, path: Path) -> None:
+    from arch2vec.networks.build import build_network
+    from arch2vec.networks.export import load_weights, write_onnx
+
+    if not 0 <= arguments.seed < 2**63:
+        raise InputError(f"a seed of weights is in 0 .. 2^63 - 1, got {arguments.seed}")
+    plan = _plan(arguments)
+    network = build_network(space, architecture, plan, arguments.seed)
+    if arguments.weights is not None:
+        load_weights(network, arguments.weights)
+    write_onnx(network, plan, path)
+
+
+def _write_picture(_arguments: argparse.Namespace, space: SearchSpace, architecture: str, path: Path) -> None:
+    from arch2vec.plots.cells import draw_cell
+
+    draw_cell(space, space.parse([architecture]), path)
+
+
+def _sizes(arguments: argparse.Namespace, space: SearchSpace, architecture: str) -> dict[str, int]:
+    from arch2vec.networks.build import build_network, count_macs, count_parameters
+
+    plan = _plan(arguments)
+    network = build_network(space, architecture, plan, seed=None)
+    return {"parameters": count_parameters(network), "macs": count_macs(network, plan.images)}
+
+
+_WRITERS: Mapping[str, _Writer] = {
+    ".py": _write_source,
+    ".onnx": _write_onnx,
+    **dict.fromkeys(_PICTURES, _write_picture),
+}
