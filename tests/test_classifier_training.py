@@ -337,8 +337,9 @@ def test_bad_input_is_one_line(tmp_path: Path) -> None:
     crops = replace(PLAIN, augmentation=Augmentation(resized_crop=True))
     assert "in memory" in error_of(lambda: run(crops))
     run(out=tmp_path / "a", identity={"architecture": "x"})
-    assert "'x'" in error_of(lambda: run(out=tmp_path / "a", identity={"architecture": "y"}))
-    assert "seed 0" in error_of(lambda: run(seed=1, out=tmp_path / "a", identity={"architecture": "x"}))
+    other = {"architecture": "y"}
+    assert "architecture 'x', not 'y'" in error_of(lambda: run(out=tmp_path / "a", identity=other))
+    assert "training_seed 0, not 1" in error_of(lambda: run(seed=1, out=tmp_path / "a", identity={"architecture": "x"}))
     (tmp_path / "file").write_text("")
     assert "cannot write" in error_of(lambda: run(out=tmp_path / "file"))
 
@@ -351,9 +352,7 @@ def test_damaged_folders_are_one_line(tmp_path: Path) -> None:
     path.write_bytes(whole[:500])
     assert "checkpoint.safetensors" in error_of(lambda: run(out=tmp_path))
     path.write_bytes(whole)
-    network = nn.Sequential(nn.Flatten(), nn.Linear(192, 4))
-    plain = replace(BUSY, drop_path=0.0)
-    assert "recipe" in error_of(lambda: train_classifier(network, DATA, plain, 0, out=tmp_path, device="cpu"))
+    assert "drop_path 0.5, not 0.0" in error_of(lambda: run(replace(BUSY, drop_path=0.0), out=tmp_path))
 
     class Larger(Network):
         def __init__(self) -> None:

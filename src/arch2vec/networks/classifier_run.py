@@ -107,15 +107,14 @@ class ClassifierRun:
             loss = self._pass(done, data_seed, progress)
         if not math.isfinite(loss):
             return None
-        accuracies: list[float | None] = [None, None]
+        validation = test = None
         if recipe.evaluates(done + 1):
-            parts = (self.data.validation, self.data.test)
-            accuracies = [None if part is None else self.accuracy(part) for part in parts]
-            if not all(math.isfinite(measured) for measured in accuracies if measured is not None):
+            validation = None if self.data.validation is None else self.accuracy(self.data.validation)
+            test = None if self.data.test is None else self.accuracy(self.data.test)
+            if not all(math.isfinite(measured) for measured in (validation, test) if measured is not None):
                 return None
-        return TrainedEpoch(
-            done + 1, learning_rate(recipe, done), loss, *accuracies, seconds=time.perf_counter() - started
-        )
+        seconds = time.perf_counter() - started
+        return TrainedEpoch(done + 1, learning_rate(recipe, done), loss, validation, test, seconds)
 
     def _pass(self, done: int, seed: int, progress: Callable[[StepsDone], None] | None) -> float:
         """Mean loss of a pass over the training images; not finite as soon as one step's is not."""

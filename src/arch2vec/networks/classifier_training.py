@@ -90,7 +90,7 @@ def train_classifier(
             was interrupted goes on from its last whole epoch, and ends where it would
             have without; of a finished one the result is read.
         identity: what tells the network from others, such as its architecture; recorded
-            in ``out`` and compared when it is used again.
+            in ``out`` and compared when it is used again. Its keys differ from a recipe's.
         device: where to compute; a GPU if there is one.
         threads: cores to compute with on a CPU.
         keep_weights: whether ``out`` keeps the trained network.
@@ -111,8 +111,9 @@ def train_classifier(
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     folder = None
     if out is not None:
-        training = {"recipe": settings(recipe), "data": {"name": data.name, **data.settings}, "seed": seed}
-        folder = ClassifierFolder(out, {"network": dict(identity or {}), **training, "threads": threads})
+        images = {"data": data.name, **{f"data_{name}": value for name, value in data.settings.items()}}
+        whole = {**(identity or {}), **settings(recipe), **images, "training_seed": seed, "threads": threads}
+        folder = ClassifierFolder(out, whole)
         if (found := folder.finished(network)) is not None:
             return ClassifierResult(tuple(found[0]), found[1], recipe.report)
     with thread_count(threads):

@@ -78,8 +78,9 @@ class Recipe:
         augmentation: of the training images.
         evaluate_every: epochs between evaluations; the last ``report`` epochs are always evaluated.
         report: the accuracies reported are means over so many last epochs.
-        cells: of the network it was published for (cells in a row, or a stage), None where any will do.
-        channels: likewise, of its first cells.
+        space: the search space whose networks it was published for, None where any will do.
+        cells: of those networks: cells in a row, or in a stage.
+        channels: of their first cells.
 
     Raises:
         InputError: a value is out of its range.
@@ -105,6 +106,7 @@ class Recipe:
     augmentation: Augmentation = field(default_factory=Augmentation)
     evaluate_every: int = 1
     report: int = 1
+    space: str | None = None
     cells: int | None = None
     channels: int | None = None
 
@@ -159,6 +161,7 @@ def _nasbench101(epochs: int, name: str) -> Recipe:
         optimiser="rmsprop",
         weight_decay=1e-4,
         augmentation=_CIFAR,
+        space="nasbench101",
         cells=3,
         channels=128,
     )
@@ -175,6 +178,7 @@ def _nasbench201(epochs: int, name: str, padding: int = 4) -> Recipe:
         nesterov=True,
         weight_decay=5e-4,
         augmentation=Augmentation(crop_padding=padding, flip=True),
+        space="nasbench201",
         cells=5,
         channels=16,
     )
@@ -195,6 +199,7 @@ def _darts_cifar(epochs: int, name: str, source: str, report: int = 1) -> Recipe
         gradient_clip=5.0,
         augmentation=_CUTOUT,
         report=report,
+        space="darts",
         cells=20,
         channels=36,
     )
@@ -218,6 +223,7 @@ def _darts_imagenet(
         auxiliary=0.4,
         gradient_clip=5.0,
         augmentation=_IMAGENET,
+        space="darts",
         cells=14,
         channels=48,
     )
@@ -248,6 +254,7 @@ RECIPES: Mapping[str, Recipe] = {
             drop_path=0.1,
             gradient_clip=5.0,
             augmentation=Augmentation(crop_padding=1),
+            space="darts",
             cells=5,
             channels=8,
         ),
@@ -267,10 +274,34 @@ def get_recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
+_DEFAULTS: Mapping[tuple[str, str], str] = {
+    ("nasbench101", "cifar10"): "nasbench101-cifar10",
+    ("nasbench201", "cifar10"): "nasbench201-cifar10-12",
+    ("nasbench201", "cifar100"): "nasbench201-cifar10",
+    ("nasbench201", "imagenet16-120"): "nasbench201-imagenet16",
+    ("darts", "cifar10"): "darts-cifar10-search",
+    ("darts", "imagenet"): "darts-imagenet",
+    ("darts", "digits"): "digits-darts",
+}
+
+
+def default_recipe(space: str, data: str) -> Recipe:
+    """How architectures of a space are trained on a data set while one is searched for, if nothing else is said.
+
+    Raises:
+        InputError: nothing is known for the two.
+    """
+    name = _DEFAULTS.get(("darts" if space == "darts_pair" else space, data))
+    if name is None and data == "digits":
+        name = "digits"
+    if name is None:
+        raise InputError(f"no recipe is usual for {space} on {data}: name one, {', '.join(sorted(RECIPES))}")
+    return RECIPES[name]
+
+
 def settings(recipe: Recipe) -> dict[str, object]:
     """What a recipe sets, for records of a training: all but where it comes from and what it was published for."""
-    kept = {item.name: getattr(recipe, item.name) for item in fields(recipe)}
-    for name in ("source", "cells", "channels"):
-        del kept[name]
+    left_out = ("name", "source", "space", "cells", "channels", "augmentation")
+    kept = {item.name: getattr(recipe, item.name) for item in fields(recipe) if item.name not in left_out}
     augmentation = {item.name: getattr(recipe.augmentation, item.name) for item in fields(recipe.augmentation)}
-    return {**kept, "augmentation": {**augmentation, "jitter": list(recipe.augmentation.jitter)}}
+    return {"recipe": recipe.name, **kept, **augmentation, "jitter": list(recipe.augmentation.jitter)}

@@ -9,6 +9,7 @@ joined by ``&``::
     nasbench101?subset=measured&data=nasbench_full.tfrecord
     nasbench301-surrogate
     digits?epochs=5&seed=1
+    train:cifar10?space=darts&recipe=darts-cifar10-search&epochs=50&data_dir=images
     proxy:synflow?batch=random
     table:results.parquet?validation=val_12&test=test_200&cost=seconds
     python:my_package.training:evaluate
@@ -77,6 +78,20 @@ def _proxy(target: str, query: str) -> Objective:
 
     space = options.pop("space", "nasbench201")
     return ProxyObjective(target, ProxySetting(**options), space)
+
+
+def _train(target: str, query: str) -> Objective:
+    if not target:
+        raise InputError("objective train needs a data set, as in train:cifar10?space=darts")
+    numbers = dict.fromkeys(("epochs", "cells", "channels", "seed", "split_seed", "limit", "threads"), _whole)
+    texts = dict.fromkeys(("space", "recipe", "data_dir", "out", "device"), str)
+    options = _options("train", query, {**texts, **numbers, "validation": _decimal})
+    from arch2vec.objectives.training import training_objective
+
+    for name in ("data_dir", "out"):
+        if name in options:
+            options[name] = _path(options[name])
+    return training_objective(target, **options)
 
 
 def _table(target: str, query: str) -> Objective:
@@ -180,6 +195,7 @@ _KINDS: Mapping[str, Callable[[str, str], Objective]] = {
     "nasbench201": _benchmark("nasbench201", {"dataset": str, "signal": _whole, **_RUNS}),
     "nasbench301-surrogate": _benchmark("nasbench301-surrogate", {"data": str}),
     "digits": _digits,
+    "train": _train,
     "proxy": _proxy,
     "table": _table,
     "python": _python,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -122,12 +123,10 @@ def divided(
     testing. Without (None), these are halved: as NAS-Bench-201 does on CIFAR-100 and
     ImageNet16-120. With a share of 0 there is nothing to validate by.
     """
+    published = len(train[1])
     fitted, reported = (
-        MemoryPart(torch.from_numpy(pixels), torch.from_numpy(labels), normalisation)
-        for pixels, labels in (
-            _limited(train, choice.limit, len(train[1])),
-            _limited(held_out, choice.limit, len(train[1])),
-        )
+        MemoryPart(*map(_tensor, _limited(images, choice.limit, published)), normalisation)
+        for images in (train, held_out)
     )
     share = default_share if choice.validation is None else choice.validation
     settings: dict[str, object] = {
@@ -146,6 +145,10 @@ def divided(
     return ImageData(choice.name, settings, classes, 3, size, fitted, validation, reported)
 
 
+def _tensor(array: NDArray[Any]) -> torch.Tensor:
+    return torch.from_numpy(np.require(array, requirements="W"))  # a copy of what is not ours to write to
+
+
 def _limited(images: _Images, limit: int | None, of: int) -> _Images:
     """The first images, in the proportion of ``limit`` to ``of``."""
     pixels, labels = images
@@ -159,12 +162,9 @@ def _digits(choice: DataChoice) -> ImageData:
     from arch2vec.networks.digits_data import NUM_CLASSES, NUM_IMAGES, divided_digits
 
     held = _DIGITS_TRAIN + _DIGITS_VALIDATION
-    if choice.validation is None:
-        train, validation = _DIGITS_TRAIN, _DIGITS_VALIDATION
-    else:
-        validation = round(held * choice.validation)
-        train = held - validation
-    rows, pixels, labels = divided_digits(train, max(validation, NUM_CLASSES), choice.split_seed)
+    validation = _DIGITS_VALIDATION if choice.validation is None else round(held * choice.validation)
+    kept = validation or NUM_CLASSES  # a part cannot be empty; it is joined again below
+    rows, pixels, labels = divided_digits(held - kept, kept, choice.split_seed)
     if not validation:
         rows = (np.concatenate(rows[:2]), rows[1], rows[2])
     # From 0 .. 16 to 0 .. 255, the highest value becoming the highest.

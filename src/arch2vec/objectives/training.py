@@ -1,0 +1,191 @@
+"""Real trainings: an architecture is worth the validation accuracy that its network reaches by a recipe.
+
+For every space that networks are known for and every data set of
+:mod:`arch2vec.networks.data`. In seconds on a CPU with the digits, in GPU hours
+with CIFAR-10 and the published recipes.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+from torch import nn
+from typing_extensions import override
+
+from arch2vec.errors import InputError, unknown
+from arch2vec.networks.build import NetworkPlan, build_network, count_parameters
+from arch2vec.networks.classifier_training import ClassifierResult, train_classifier
+from arch2vec.networks.data import DATASETS, DataChoice, load_images
+from arch2vec.networks.recipes import Recipe, default_recipe, get_recipe
+from arch2vec.objectives.base import Objective, Outcome
+from arch2vec.spaces import SearchSpace, get_space
+
+Builder = Callable[[SearchSpace, str, NetworkPlan, int | None], nn.Module]
+"""Makes the network of an architecture, as :func:`arch2vec.networks.build.build_network` does."""
+
+
+class TrainingObjective(Objective):
+    """The validation accuracy of an architecture's network after a training.
+
+    The fidelity is a number of epochs; the recipe's schedules are stretched to it.
+    Where training diverged, ``validation`` and ``test`` are NaN. ``cost_s`` is the time
+    that the trainings took on the clock; ``extra`` holds ``epochs``, ``parameters``
+    (without an auxiliary head's) and ``trainings`` (the number of seeds).
+
+    The object holds choices, not images, so it can be sent to worker processes.
+
+    Args:
+        space: of the architectures, or its name.
+        recipe: how networks are trained.
+        data: on what; it needs images to validate by.
+        plan: what is around the cells; by default what the recipe was published for.
+        seeds: of the trainings (weights, order and augmentation), whose accuracies are averaged.
+        out: a folder for the trainings, one below it for each. One that was interrupted
+            goes on from its last whole epoch, a finished one is not repeated.
+        device: where to compute; a GPU if there is one.
+        threads: cores of a CPU.
+        keep_weights: whether ``out`` keeps the trained networks.
+        build: makes the networks.
+
+    Raises:
+        InputError: the data cannot be loaded, have no images to validate by, or there are no seeds.
+    """
+
+    def __init__(
+        self,
+        space: SearchSpace | str,
+        recipe: Recipe,
+        data: DataChoice,
+        plan: NetworkPlan | None = None,
+        *,
+        seeds: Sequence[int] = (0,),
+        out: Path | None = None,
+        device: str | None = None,
+        threads: int = 1,
+        keep_weights: bool = False,
+        build: Builder = build_network,
+    ) -> None:
+        if not seeds or min(seeds) < 0:
+            raise InputError(f"a training objective needs seeds of 0 or above, got {tuple(seeds)}")
+        self._space = get_space(space) if isinstance(space, str) else space
+        self.space = self._space.name
+        self.recipe, self.data, self.seeds, self.out = recipe, data, tuple(seeds), out
+        images = load_images(data)
+        if images.validation is None:
+            raise InputError(
+                f"a search needs images to validate by, and {images.description} has none; set a share of them"
+            )
+        plan = plan or NetworkPlan(data.name, recipe.channels, recipe.cells, auxiliary=recipe.auxiliary > 0)
+        self.plan = replace(plan, classes=images.classes, input_size=images.size, input_channels=images.channels)
+        self._device, self._threads, self._keep_weights, self._build = device, threads, keep_weights, build
+        self.name = f"train-{data.name}"
+        self.description = (
+            f"{images.description}; recipe {recipe.name}, accuracy after {recipe.epochs} epochs"
+            + (f" (mean of the last {recipe.report})" if recipe.report > 1 else "")
+            + f", {self._size()}, mean over training seeds {', '.join(map(str, self.seeds))}"
+        )
+
+    def _size(self) -> str:
+        known = {"cells": self.plan.cells, "channels": self.plan.channels}
+        said = [f"{number} {name}" for name, number in known.items() if number is not None]
+        return f"networks of {' and '.join(said)}" if said else "networks as published"
+
+    @override
+    def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:
+        epochs = self.recipe.epochs if fidelity is None else fidelity
+        if epochs < 1:
+            raise InputError(f"the fidelity of {self.name} is a number of epochs of at least 1, got {epochs}")
+        results = [self.train(architecture, seed, epochs) for seed in self.seeds]
+        bare = self._build(self._space, architecture, replace(self.plan, auxiliary=False), None)
+        validation = [result.validation for result in results]
+        test = [result.test for result in results]
+        return Outcome(
+            validation=float(np.mean(np.array(validation, dtype=float))),
+            test=None if None in test else float(np.mean(np.array(test, dtype=float))),
+            cost_s=sum(result.seconds for result in results),
+            extra={"epochs": epochs, "parameters": count_parameters(bare), "trainings": len(results)},
+        )
+
+    def train(self, architecture: str, seed: int, epochs: int | None = None) -> ClassifierResult:
+        """One training of one architecture.
+
+        Raises:
+            InputError: the architecture is malformed, or the training's folder cannot be used.
+        """
+        canonical = self._space.format(self._space.parse([architecture]))[0]
+        recipe = self.recipe if epochs is None else replace(self.recipe, epochs=epochs)
+        # The weights and everything else come from independent streams.
+        weights_seed, training_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
+        return train_classifier(
+            self._build(self._space, canonical, self.plan, weights_seed),
+            load_images(self.data),
+            recipe,
+            training_seed,
+            out=None if self.out is None else self.out / folder_name(canonical, seed, recipe.epochs),
+            identity={"space": self.space, "architecture": canonical, **asdict(self.plan)},
+            device=self._device,
+            threads=self._threads,
+            keep_weights=self._keep_weights,
+        )
+
+
+def folder_name(architecture: str, seed: int, epochs: int) -> str:
+    """The name of a training's folder, which has the architecture in its ``config.json``."""
+    digest = hashlib.sha256(architecture.encode()).hexdigest()[:16]
+    return f"{digest}-seed{seed}-{epochs}epochs"
+
+
+def training_objective(
+    data: str,
+    space: str | None = None,
+    recipe: str | None = None,
+    epochs: int | None = None,
+    cells: int | None = None,
+    channels: int | None = None,
+    seed: int = 0,
+    data_dir: Path | None = None,
+    validation: float | None = None,
+    split_seed: int = 0,
+    limit: int | None = None,
+    out: Path | None = None,
+    device: str | None = None,
+    threads: int = 1,
+) -> TrainingObjective:
+    """A training objective from names, as on the command line.
+
+    Args:
+        data: a data set's name.
+        space: a search space's; by default that of the recipe, or ``nasbench201``.
+        recipe: by default the one that is usual for the two.
+        epochs: instead of the recipe's.
+        cells: of the networks, instead of the recipe's.
+        channels: likewise.
+        seed: of the trainings.
+        data_dir: folder of the data's files.
+        validation: see :class:`arch2vec.networks.data.DataChoice`; by default half of the
+            training images, but a fifth for NAS-Bench-101 and a tenth for DARTS, as published.
+        split_seed: likewise.
+        limit: likewise.
+        out: folder of the trainings.
+        device: where to compute.
+        threads: cores of a CPU.
+
+    Raises:
+        InputError: a name is unknown, or a value out of its range.
+    """
+    if data not in DATASETS:
+        raise unknown("image data set", data, DATASETS)
+    chosen = None if recipe is None else get_recipe(recipe)
+    searched = get_space(space or (chosen.space if chosen is not None and chosen.space else "nasbench201"))
+    chosen = chosen or default_recipe(searched.name, data)
+    if epochs is not None:
+        chosen = replace(chosen, epochs=epochs)
+    if validation is None and data == "cifar10":
+        validation = {"nasbench101": 0.2, "darts": 0.1, "darts_pair": 0.1}.get(searched.name)
+    choice = DataChoice(data, None if data_dir is None else str(data_dir), validation, split_seed, limit)
+    plan = NetworkPlan(data, channels or chosen.channels, cells or chosen.cells, auxiliary=chosen.auxiliary > 0)
+    return TrainingObjective(searched, chosen, choice, plan, seeds=(seed,), out=out, device=device, threads=threads)
