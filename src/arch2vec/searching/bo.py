@@ -4,7 +4,7 @@ After some random architectures, each round proposes the architecture of highest
 expected improvement among all that are left (or a part of them, see
 :mod:`arch2vec.searching.pool`), given everything told so far.
 
-Three choices are ours.
+Four choices are ours.
 
 *The surrogate sees normal scores.* Accuracies are far from Gaussian: a tenth of
 NAS-Bench-201 stays near chance while its best thousand lie within one percent.
@@ -13,6 +13,13 @@ Values are therefore replaced by the normal quantiles of their ranks, which any
 monotone change of scale leaves alone. With the learned embedding and the
 200-epoch validation accuracy, the best of 100 evaluations has a test accuracy
 of 94.32 % with ranks and 94.13 % without (20 seeds; random search: 93.88 %).
+
+*Architectures that compute the same function are one point*, their mean vector
+(:mod:`arch2vec.searching.vectors`), and one of them stands for all in the pool. On
+NAS-Bench-201 after 25 / 50 / 100 evaluations, 64 seeds, that gives 93.73 / 94.15 /
+94.32 % with the 12-epoch signal, against 93.62 / 94.08 / 94.28 % when every one of
+them has its own vector; on CIFAR-100 71.62 / 72.70 / 73.37 % against 71.46 / 72.68 /
+73.34 %. It takes half the time.
 
 *The network is trained on a schedule.* What is expensive, training a network or
 finding hyper-parameters, is done whenever there are ``growth`` times as many
@@ -44,6 +51,7 @@ from arch2vec.errors import InputError, unknown
 from arch2vec.searching.acquisition import Acquisition, ExpectedImprovement
 from arch2vec.searching.base import Candidate, SearchMethod
 from arch2vec.searching.pool import Rows, Sampled, Scores, around_best, gather, pool_for
+from arch2vec.searching.vectors import function_vectors
 
 if TYPE_CHECKING:
     from arch2vec.surrogates.base import Belief, Forecast, Learned, Surrogate
@@ -108,6 +116,7 @@ class BayesianOptimization(SearchMethod):
         self.pool = pool_for(embedding, pool)
         self.around = around
         self.repeats = repeats
+        self._everything = None if repeats else self._one_a_function()
         self._forget()
 
     @classmethod
@@ -119,7 +128,12 @@ class BayesianOptimization(SearchMethod):
     @classmethod
     def _vectors(cls, embedding: Embedding) -> NDArray[np.float32]:
         """What the surrogate sees of the architectures, (N, d)."""
-        return embedding.vectors
+        return function_vectors(embedding)
+
+    def _one_a_function(self) -> Rows | None:
+        """The first row of each function; None for all rows, where every one is a function of its own."""
+        first = np.unique(self._function, return_index=True)[1]
+        return np.sort(first) if len(first) < len(self._function) else None
 
     @override
     def _forget(self) -> None:
@@ -222,10 +236,11 @@ class BayesianOptimization(SearchMethod):
     def _forecast(self, scope: Rows | None, observed: Sequence[int], targets: NDArray[np.float64]) -> Forecast:
         assert self._learned is not None
         vectors = self._vectors(self.embedding)
-        if scope is not None:
+        if scope is not self._everything:
             return self._learned[1].belief(vectors[scope], vectors[observed]).forecast(targets)
         if self._belief is None:
-            self._belief = len(observed), self._learned[1].belief(vectors, vectors[observed])
+            pool = vectors if scope is None else vectors[scope]
+            self._belief = len(observed), self._learned[1].belief(pool, vectors[observed])
         known, belief = self._belief
         if known < len(observed):
             belief.observe(vectors[observed[known:]])
@@ -235,7 +250,7 @@ class BayesianOptimization(SearchMethod):
     def _scope(
         self, observed: Sequence[int], targets: NDArray[np.float64], believed: Sequence[int], n: int
     ) -> Rows | None:
-        """The rows to choose ``n`` from, None for all."""
+        """The rows to choose ``n`` from: those that :attr:`_everything` stands for, unless something narrows them."""
         ranked = [observed[place] for place in np.argsort(-targets, kind="stable")]
         taken = list(believed)
 
@@ -251,7 +266,7 @@ class BayesianOptimization(SearchMethod):
             if self._different(rows) >= n:
                 return rows
         if self.pool is None:
-            return None
+            return self._everything
         rows = gather(self.embedding, self.pool, ranked, free, score, _SHORT_LIST + n, self._rng)
         return rows if self._different(rows) >= n else self._uncovered(taken)
 

@@ -1,23 +1,19 @@
 """Bayesian optimisation with an exact Gaussian process instead of a network.
 
-The process sees the mean vector of the architectures that compute a function,
-every dimension at the same scale (:func:`function_vectors`): its covariance
-depends on Euclidean distances, and what an encoder spreads little is not
-therefore irrelevant. Without a network to train it does with fewer random
-architectures at the start.
+The process sees every dimension of the vectors at the same scale
+(:mod:`arch2vec.searching.vectors`): its covariance depends on Euclidean distances, and
+what an encoder spreads little is not therefore irrelevant. Without a network to
+train it does with fewer random architectures at the start.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-import numpy as np
-from numpy.typing import NDArray
 from typing_extensions import override
 
 from arch2vec.embedding import Embedding
 from arch2vec.searching.bo import BayesianOptimization
-from arch2vec.searching.vectors import function_vectors
 
 if TYPE_CHECKING:
     from arch2vec.surrogates.base import Surrogate
@@ -37,11 +33,6 @@ class GPBayesianOptimization(BayesianOptimization):
         from arch2vec.surrogates.gaussian_process import GaussianProcess
 
         return GaussianProcess()
-
-    @classmethod
-    @override
-    def _vectors(cls, embedding: Embedding) -> NDArray[np.float32]:
-        return function_vectors(embedding)
 
 
 class LocalBayesianOptimization(GPBayesianOptimization):

@@ -1,15 +1,20 @@
 """Bayesian optimisation with the quirks of the paper's public release, to measure what they cost.
 
-Three things differ from :class:`BayesianOptimization`, each an option of it: the
-acquisition function (:class:`ReleasedExpectedImprovement`), targets that are the
-accuracies as they are, and on NAS-Bench-201 evaluations that repeat: the release
-keys what it has visited by objects that are never equal, so that an architecture,
-or another that computes the same function, is proposed and paid for again.
+Four things differ from :class:`BayesianOptimization`: the acquisition function
+(:class:`ReleasedExpectedImprovement`), targets that are the accuracies as they are,
+a vector of its own for every architecture, whatever it computes, and on NAS-Bench-201
+evaluations that repeat: the release keys what it has visited by objects that are never
+equal, so that an architecture, or another that computes the same function, is proposed
+and paid for again.
 """
 
 from __future__ import annotations
 
 from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import override
 
 from arch2vec.embedding import Embedding
 from arch2vec.searching.acquisition import ReleasedExpectedImprovement
@@ -42,3 +47,8 @@ class ReleasedBayesianOptimization(BayesianOptimization):
             pool=pool,
             repeats=nasbench201,
         )
+
+    @classmethod
+    @override
+    def _vectors(cls, embedding: Embedding) -> NDArray[np.float32]:
+        return embedding.vectors
