@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import torch
@@ -124,10 +123,7 @@ def divided(
     ImageNet16-120. With a share of 0 there is nothing to validate by.
     """
     published = len(train[1])
-    fitted, reported = (
-        MemoryPart(*map(_tensor, _limited(images, choice.limit, published)), normalisation)
-        for images in (train, held_out)
-    )
+    fitted, reported = (_part(images, choice.limit, published, normalisation) for images in (train, held_out))
     share = default_share if choice.validation is None else choice.validation
     settings: dict[str, object] = {
         "validation": "half of those held out" if share is None else share,
@@ -145,17 +141,14 @@ def divided(
     return ImageData(choice.name, settings, classes, 3, size, fitted, validation, reported)
 
 
-def _tensor(array: NDArray[Any]) -> torch.Tensor:
-    return torch.from_numpy(np.require(array, requirements="W"))  # a copy of what is not ours to write to
-
-
-def _limited(images: _Images, limit: int | None, of: int) -> _Images:
-    """The first images, in the proportion of ``limit`` to ``of``."""
-    pixels, labels = images
-    if limit is None or limit >= of:
-        return pixels, labels
-    count = max(2, round(len(labels) * limit / of))
-    return pixels[:count], labels[:count]
+def _part(images: _Images, limit: int | None, of: int, normalisation: Normalisation) -> MemoryPart:
+    """The images, or with a limit the first ones, in the proportion of ``limit`` to ``of``."""
+    count = len(images[1])
+    if limit is not None and limit < of:
+        count = max(2, round(count * limit / of))
+    # What is not ours to write to is copied, for PyTorch knows no tensors that are read only.
+    pixels, labels = (torch.from_numpy(np.require(array[:count], requirements="W")) for array in images)
+    return MemoryPart(pixels, labels, normalisation)
 
 
 def _digits(choice: DataChoice) -> ImageData:
