@@ -267,7 +267,7 @@ def test_zen_from_its_definition() -> None:
         variances = [inputs[:, channel].var(correction=0).item() for channel in range(inputs.shape[1])]
         scale += math.log(math.sqrt(sum(variances) / len(variances)))
     moved = (direct[:6](x + 0.01 * noise) - direct[:6](x)).flatten(1).norm(dim=1).mean()
-    assert zen(network, images, labels, seed=4) == pytest.approx(math.log(float(moved)) + scale, rel=1e-9)
+    assert zen(network, images, labels, seed=4) == pytest.approx(math.log(moved.item()) + scale, rel=1e-9)
     assert zen(network, images, labels, seed=5) != pytest.approx(zen(network, images, labels, seed=4), rel=1e-6)
 
 

@@ -182,4 +182,5 @@ class _Store:
                     f"{path} holds proxies with {name} {about.get(name)!r}, not {value!r}; choose another file"
                 )
         for row in table.to_pylist():
-            self.rows[row.pop("architecture")] = {name: value for name, value in row.items() if value is not None}
+            architecture = row.pop("architecture")
+            self.rows[architecture] = {name: value for name, value in row.items() if value is not None}
