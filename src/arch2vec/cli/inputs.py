@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from arch2vec.cli.output import say
 from arch2vec.cli.representation import add_space, embed_some, load_encoder
+from arch2vec.errors import InputError
 
 if TYPE_CHECKING:
     from arch2vec.embedding import Embedding
@@ -77,7 +78,7 @@ def names(text: str) -> list[str]:
 
 
 def numbers_of(chosen: Sequence[str], number: int, text: str, what: str) -> dict[str, int]:
-    """How many runs each of ``chosen`` gets: ``number`` (``--runs``), but for those that ``text`` (``--runs-of``) names.
+    """How many runs each of ``chosen`` gets: ``number`` (``--runs``), or what ``text`` (``--runs-of``) says of it.
 
     Args:
         chosen: the names of what is run.
