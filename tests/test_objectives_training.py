@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from torch import nn
 
+from arch2vec.networks.architecture_training import folder_name
 from arch2vec.networks.build import NetworkPlan, build_network, count_parameters
 from arch2vec.networks.data import DataChoice
 from arch2vec.networks.data import cifar as cifar_module
@@ -17,7 +18,7 @@ from arch2vec.networks.data.archives import md5_of
 from arch2vec.networks.recipes import get_recipe
 from arch2vec.objectives.base import Outcome
 from arch2vec.objectives.spec import resolve_objective
-from arch2vec.objectives.training import TrainingObjective, folder_name, training_objective
+from arch2vec.objectives.training import TrainingObjective, training_objective
 from arch2vec.spaces import SearchSpace, get_space
 from image_archives import write_cifar10
 from one_line import error_of

@@ -7,25 +7,20 @@ with CIFAR-10 and the published recipes.
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-from torch import nn
 from typing_extensions import override
 
 from arch2vec.errors import InputError, unknown
-from arch2vec.networks.build import NetworkPlan, build_network, count_parameters
-from arch2vec.networks.classifier_training import ClassifierResult, train_classifier
+from arch2vec.networks.architecture_training import ArchitectureTrainer, Builder
+from arch2vec.networks.build import NetworkPlan, build_network
 from arch2vec.networks.data import DATASETS, DataChoice, load_images
 from arch2vec.networks.recipes import Recipe, default_recipe, get_recipe
 from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.spaces import SearchSpace, get_space
-
-Builder = Callable[[SearchSpace, str, NetworkPlan, int | None], nn.Module]
-"""Makes the network of an architecture, as :func:`arch2vec.networks.build.build_network` does."""
 
 
 class TrainingObjective(Objective):
@@ -71,72 +66,43 @@ class TrainingObjective(Objective):
     ) -> None:
         if not seeds or min(seeds) < 0:
             raise InputError(f"a training objective needs seeds of 0 or above, got {tuple(seeds)}")
-        self._space = get_space(space) if isinstance(space, str) else space
-        self.space = self._space.name
-        self.recipe, self.data, self.seeds, self.out = recipe, data, tuple(seeds), out
+        searched = get_space(space) if isinstance(space, str) else space
+        self.space = searched.name
+        self.recipe, self.seeds = recipe, tuple(seeds)
         images = load_images(data)
         if images.validation is None:
             raise InputError(
                 f"a search needs images to validate by, and {images.description} has none; set a share of them"
             )
         plan = plan or NetworkPlan(data.name, recipe.channels, recipe.cells, auxiliary=recipe.auxiliary > 0)
-        self.plan = replace(plan, classes=images.classes, input_size=images.size, input_channels=images.channels)
-        self._device, self._threads, self._keep_weights, self._build = device, threads, keep_weights, build
+        self._trainer = ArchitectureTrainer(searched, recipe, data, plan, out, device, threads, keep_weights, build)
         self.name = f"train-{data.name}"
+        known = {"cells": plan.cells, "channels": plan.channels}
+        sizes = [f"{number} {name}" for name, number in known.items() if number is not None]
         self.description = (
             f"{images.description}; recipe {recipe.name}, accuracy after {recipe.epochs} epochs"
             + (f" (mean of the last {recipe.report})" if recipe.report > 1 else "")
-            + f", {self._size()}, mean over training seeds {', '.join(map(str, self.seeds))}"
+            + (f", networks of {' and '.join(sizes)}" if sizes else "")
+            + f", mean over training seeds {', '.join(map(str, self.seeds))}"
         )
-
-    def _size(self) -> str:
-        known = {"cells": self.plan.cells, "channels": self.plan.channels}
-        said = [f"{number} {name}" for name, number in known.items() if number is not None]
-        return f"networks of {' and '.join(said)}" if said else "networks as published"
 
     @override
     def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:
         epochs = self.recipe.epochs if fidelity is None else fidelity
         if epochs < 1:
             raise InputError(f"the fidelity of {self.name} is a number of epochs of at least 1, got {epochs}")
-        results = [self.train(architecture, seed, epochs) for seed in self.seeds]
-        bare = self._build(self._space, architecture, replace(self.plan, auxiliary=False), None)
-        validation = [result.validation for result in results]
-        test = [result.test for result in results]
+        results = [self._trainer.train(architecture, seed, epochs) for seed in self.seeds]
+        validation, test = ([getattr(result, part) for result in results] for part in ("validation", "test"))
         return Outcome(
-            validation=float(np.mean(np.array(validation, dtype=float))),
-            test=None if None in test else float(np.mean(np.array(test, dtype=float))),
+            validation=float(np.mean(validation)),
+            test=None if None in test else float(np.mean(test)),
             cost_s=sum(result.seconds for result in results),
-            extra={"epochs": epochs, "parameters": count_parameters(bare), "trainings": len(results)},
+            extra={
+                "epochs": epochs,
+                "parameters": self._trainer.parameters(architecture),
+                "trainings": len(results),
+            },
         )
-
-    def train(self, architecture: str, seed: int, epochs: int | None = None) -> ClassifierResult:
-        """One training of one architecture.
-
-        Raises:
-            InputError: the architecture is malformed, or the training's folder cannot be used.
-        """
-        canonical = self._space.format(self._space.parse([architecture]))[0]
-        recipe = self.recipe if epochs is None else replace(self.recipe, epochs=epochs)
-        # The weights and everything else come from independent streams.
-        weights_seed, training_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
-        return train_classifier(
-            self._build(self._space, canonical, self.plan, weights_seed),
-            load_images(self.data),
-            recipe,
-            training_seed,
-            out=None if self.out is None else self.out / folder_name(canonical, seed, recipe.epochs),
-            identity={"space": self.space, "architecture": canonical, **asdict(self.plan)},
-            device=self._device,
-            threads=self._threads,
-            keep_weights=self._keep_weights,
-        )
-
-
-def folder_name(architecture: str, seed: int, epochs: int) -> str:
-    """The name of a training's folder, which has the architecture in its ``config.json``."""
-    digest = hashlib.sha256(architecture.encode()).hexdigest()[:16]
-    return f"{digest}-seed{seed}-{epochs}epochs"
 
 
 def training_objective(
