@@ -1,0 +1,174 @@
+"""``arch2vec pareto``: searches for the best trade-offs between accuracy and other criteria."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from arch2vec.cli.inputs import OBJECTIVE, add_source, load_embedding, names
+from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
+from arch2vec.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from arch2vec.multiobjective.problem import ParetoProblem
+
+AGAINST = (
+    "what accuracy is weighed against, from the objective's table: params, macs, latency:COLUMN or energy:COLUMN "
+    "(a device such as latency:edgegpu, or a column by its name), min:COLUMN, max:COLUMN; several, separated by commas"
+)
+
+
+def add_commands(commands: Any) -> None:
+    """Add ``pareto``."""
+    parser = command(
+        commands,
+        "pareto",
+        run_pareto,
+        "searches for the best trade-offs: accuracy against latency, energy, parameters",
+        "Searches for a front of accuracy and other criteria, by several methods on the same seeds: how much of the\n"
+        "best possible hypervolume they reach. With --out, the same command again resumes; more runs, methods or\n"
+        "evaluations add to what is there.",
+    )
+    add_source(parser)
+    parser.add_argument("--objective", required=True, help=f"{OBJECTIVE}; a benchmark or a table here")
+    parser.add_argument("--against", required=True, action="append", help=AGAINST)
+    parser.add_argument(
+        "--known",
+        metavar="A,B",
+        help="criteria of --against that are known before an evaluation, as all or none or by name (default: params "
+        "and macs, which follow from the architecture)",
+    )
+    parser.add_argument(
+        "--method", "--methods", dest="methods", default="ehvi", help="random, nsga2, parego, ehvi; several by commas"
+    )
+    parser.add_argument("--budget", type=int, default=100, metavar="N", help="evaluations of a search (default 100)")
+    parser.add_argument("--runs", type=int, default=10, help="searches by each method, seeds 0, 1, ... (default 10)")
+    parser.add_argument("--batch", type=int, default=1, help="architectures proposed at a time (default 1)")
+    parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
+    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for trials.parquet, tables and figures")
+
+
+def run_pareto(arguments: argparse.Namespace) -> None:
+    """``arch2vec pareto``."""
+    from arch2vec.multiobjective import get_pareto_method
+
+    methods = names(arguments.methods)
+    for name in methods:
+        get_pareto_method(name)
+    against = names(",".join(arguments.against))
+    if not methods or not against or arguments.runs < 1:
+        raise InputError("pareto needs at least one method, one criterion to weigh accuracy against, and one run")
+
+    from arch2vec.multiobjective.problem import problem_of
+    from arch2vec.multiobjective.study import pareto_study
+    from arch2vec.multiobjective.summary import cuts_for, summary_rows, write_tables
+    from arch2vec.objectives.spec import resolve_objective
+
+    objective = resolve_objective(arguments.objective)
+    known = {"all": against, "none": []}.get(
+        arguments.known or "", None if arguments.known is None else names(arguments.known)
+    )
+    whole = load_embedding(arguments.source, arguments.space)
+    problem, embedding = problem_of(objective, whole, against, known)
+    if len(embedding) < len(whole):
+        say(f"{len(whole) - len(embedding):,} of {len(whole):,} architectures are left out: they lack a criterion")
+    total, done = len(methods) * arguments.runs * arguments.budget, 0
+    with progress_bar(f"{len(methods)} methods x {arguments.runs} runs") as update:
+
+        def show(method: str, evaluations: int) -> None:
+            nonlocal done
+            done += evaluations
+            update(done, max(done, total), method)
+
+        frame = pareto_study(
+            embedding,
+            problem,
+            methods,
+            arguments.runs,
+            arguments.budget,
+            seed0=arguments.seed,
+            batch=arguments.batch,
+            out=arguments.out,
+            workers=arguments.workers,
+            progress=show,
+        )
+    rows = summary_rows(frame, problem, cuts_for(arguments.budget))
+    if arguments.out is not None:
+        write_tables(frame, problem, rows, arguments.out)
+        _draw(frame, problem, arguments.out)
+    if arguments.json:
+        print_json(_document(frame, problem, rows))
+    else:
+        _print(problem, rows, arguments.runs)
+    if arguments.out is not None:
+        say(f"trials.parquet, table.md, table.csv, table.parquet, fronts.csv and figures are in {arguments.out}")
+
+
+def _print(problem: ParetoProblem, rows: list[dict[str, Any]], runs: int) -> None:
+    from arch2vec.multiobjective.summary import cells, explanation, title
+
+    headings = ["method", *(f"{cut} evaluations" for cut in dict.fromkeys(row["evaluations"] for row in rows))]
+    what = f"share of the best possible hypervolume, %, {runs} runs"
+    print_table(f"{title(problem)}: {what}", headings, cells(rows), footer=explanation(problem))
+    if not all(row["test_hypervolume_mean"] != row["test_hypervolume_mean"] for row in rows):
+        print_table("The same architectures by test accuracy, %", headings, cells(rows, "test_hypervolume"))
+
+
+def _document(frame: pd.DataFrame, problem: ParetoProblem, rows: list[dict[str, Any]]) -> dict[str, Any]:
+    from arch2vec.multiobjective.summary import explanation, fronts_frame
+
+    columns = [criterion.column for criterion in problem.criteria]
+    fronts = fronts_frame(frame, problem)[["method", "seed", "evaluation", "architecture", *columns, "test"]]
+    return {
+        "objective": problem.name,
+        "criteria": [
+            {"column": criterion.column, "maximise": criterion.maximise, "known": criterion.column in problem.known}
+            for criterion in problem.criteria
+        ],
+        "reference": explanation(problem),
+        "rows": rows,
+        "fronts": fronts.to_dict("records"),
+    }
+
+
+def _draw(frame: pd.DataFrame, problem: ParetoProblem, out: Path) -> None:
+    import numpy as np
+
+    from arch2vec.multiobjective.summary import front_rows, median_attainment, title
+    from arch2vec.plots.curves import best_so_far
+    from arch2vec.plots.pareto import draw_fronts
+
+    shares = {
+        str(method): [100 * run["hypervolume_share"].to_numpy() for _, run in mine.groupby("seed")]
+        for method, mine in frame.groupby("method", sort=False)
+    }
+    best_so_far(
+        shares,
+        out / "hypervolume.png",
+        y_label="hypervolume (% of the best possible)",
+        optimum=100.0,
+        title=title(problem),
+    )
+    signs = np.array([1.0 if criterion.maximise else -1.0 for criterion in problem.criteria])
+    runs = {
+        str(method): [run for _, run in mine.groupby("seed")] for method, mine in frame.groupby("method", sort=False)
+    }
+    for j, criterion in enumerate(problem.criteria[1:], start=1):
+        pair = [0, j]
+        attained = {
+            method: median_attainment([problem.gains[front_rows(run, problem)][:, pair] for run in mine]) * signs[pair]
+            for method, mine in runs.items()
+        }
+        draw_fronts(
+            problem.values[:, pair],
+            median_attainment([problem.gains[:, pair]]) * signs[pair],
+            attained,
+            out / ("fronts.png" if len(problem.criteria) == 2 else f"fronts-{criterion.column}.png"),
+            labels=["validation accuracy (%)", f"{criterion.column} ({problem.units[j]})"],
+            maximise=criterion.maximise,
+            runs=max(map(len, runs.values())),
+            title=title(problem),
+        )
