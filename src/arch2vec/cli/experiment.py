@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from arch2vec.cli import prediction, pretraining_study, search_tables
+from arch2vec.cli import darts_experiment, prediction, pretraining_study, proxies_study, search_tables
 
 _EXPERIMENTS: tuple[Callable[[Any], None], ...] = (
     pretraining_study.add_command,
     prediction.add_command,
     search_tables.add_command,
+    darts_experiment.add_command,
+    proxies_study.add_command,
 )
 """What adds one experiment's command each."""
 
