@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from arch2vec.asked import note_start
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.multiobjective import get_pareto_method
@@ -25,7 +26,6 @@ from arch2vec.multiobjective.run import ParetoTrial, pareto_search
 from arch2vec.searching.store import embedding_digest
 from arch2vec.spaces import get_space
 from arch2vec.storage import atomic_path, claim, require_writable
-from arch2vec.studies.asked import note_start
 from arch2vec.workers import worker_pool
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from arch2vec.asked import note_start
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.searching import get_method
@@ -67,6 +68,7 @@ def search(
         trials = file.load(searcher)
         if len(kept := limits.within(trials)) < len(trials):
             return SearchResult(kept)
+        note_start(out, done=len(trials), budget=budget, max_cost_s=max_cost_s)
 
     # What an interrupted study had proposed and not evaluated comes first. Batches are asked for
     # in full even where the budget ends within one: a larger budget then finds the rest of it.

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
+from arch2vec.asked import note_start
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
@@ -99,6 +100,8 @@ def run_study(
 
     store = None if out is None else StudyFolder(out, *_claims(embedding, targets, horizons, sizes, levels))
     finished = {} if store is None else store.finished
+    if out is not None:
+        note_start(out, done=len(finished), runs=counts)
     made: list[pa.Table] = []
     tasks: list[Block] = []
     for objective, target in targets.items():

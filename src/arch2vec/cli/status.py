@@ -1,0 +1,117 @@
+"""``arch2vec status`` and ``top``: looking at a folder while something is written there, or after."""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from arch2vec.cli.output import command, print_json, print_table
+
+if TYPE_CHECKING:
+    from arch2vec.inspection import Status
+
+
+def add_commands(commands: Any) -> None:
+    """Add ``status`` and ``top``."""
+    parser = command(
+        commands,
+        "status",
+        run_status,
+        "how far a run or study is, and the best so far",
+        "How far the run or study in a folder is: what is done, the best so far, speed and estimated end.\n"
+        "Reads only; safe while the study runs.",
+    )
+    _add_folder(parser)
+    parser = command(
+        commands,
+        "top",
+        run_top,
+        "the best architectures that a study has evaluated",
+        "The architectures of highest validation accuracy among all that a folder's searches have evaluated.\n"
+        "Reads only; safe while the study runs.",
+    )
+    _add_folder(parser)
+    parser.add_argument("-k", type=int, default=10, help="how many of each objective (default 10)")
+
+
+def _add_folder(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", type=Path, metavar="DIR", help="a folder that another command has written")
+
+
+def run_status(arguments: argparse.Namespace) -> None:
+    """``arch2vec status``."""
+    from arch2vec.inspection import inspect
+
+    found = inspect(arguments.folder)
+    if arguments.json:
+        print_json(found.to_dict())
+        return
+    lines = [("what", found.what), ("done", _done(found)), ("state", _state(found)), ("speed", _speed(found))]
+    lines.append(("last change", f"{_span(max(0.0, time.time() - found.updated_at))} ago"))
+    if found.best is not None:
+        test = "" if found.best.test is None else f", test {found.best.test:.2f} %"
+        lines.append(("best so far", f"validation {found.best.validation:.2f} %{test}: {found.best.architecture}"))
+    lines += [(name, f"{value:,.6g}") for name, value in (found.figures or {}).items()]
+    print(f"{found.folder}: {found.kind}")
+    for name, text in lines:  # no table, so that an architecture stays in one piece
+        print(f"  {name:<12} {text}")
+    if found.parts:
+        parts = [[str(p.folder.relative_to(found.folder)), p.kind, _done(p), _state(p), _best(p)] for p in found.parts]
+        print_table("Parts", ["folder", "kind", "done", "state", "best validation, %"], parts)
+
+
+def _done(status: Status) -> str:
+    if status.of is None:
+        return f"{status.done:,} {status.unit}"
+    share = f" ({100 * status.done / status.of:.0f} %)" if status.of else ""
+    return f"{status.done:,} of {status.of:,} {status.unit}{share}"
+
+
+def _state(status: Status) -> str:
+    if status.state == "running" and status.remaining_s is not None:
+        end = time.strftime("%H:%M", time.localtime(time.time() + status.remaining_s))
+        return f"running, {_span(status.remaining_s)} to go, about {end}"
+    return {"idle": "not running; the same command resumes", "unknown": "not running"}.get(status.state, status.state)
+
+
+def _speed(status: Status) -> str:
+    if status.step_s is None or status.step_s <= 0:
+        return "-"
+    unit = status.unit.split()[0]
+    if status.step_s >= 1:
+        return f"{_span(status.step_s)} for one of the {unit}"
+    return f"{1 / status.step_s:,.1f} {unit} a second"
+
+
+def _best(status: Status) -> str:
+    return "-" if status.best is None else f"{status.best.validation:.2f}"
+
+
+def _span(seconds: float) -> str:
+    for least, unit, name in ((172_800, 86_400, "days"), (5_400, 3_600, "h"), (90, 60, "min")):
+        if seconds >= least:
+            return f"{seconds / unit:.1f} {name}"
+    return f"{seconds:.1f} s"
+
+
+def run_top(arguments: argparse.Namespace) -> None:
+    """``arch2vec top``."""
+    from arch2vec.inspection import top
+
+    found = top(arguments.folder, arguments.k)
+    if arguments.json:
+        print_json({"rows": [asdict(entry) for entry in found]})
+        return
+    for objective in dict.fromkeys(entry.objective for entry in found):
+        mine = [entry for entry in found if entry.objective == objective]
+        print(f"{objective}: the best {len(mine)} by validation")
+        for number, entry in enumerate(mine, start=1):
+            test = "" if entry.test is None else f"   test {entry.test:.2f} %"
+            extra = "".join(f"   {name} {value:,.6g}" for name, value in entry.extra.items())
+            found_by = f"{entry.method}, seed {entry.seed}, evaluation {entry.evaluation}"
+            figures = f"validation {entry.validation:.2f} %{test}   cost {entry.cost_s:,.1f} s{extra}"
+            print(f"{number:4}  {figures}   ({found_by})")
+            print(f"      {entry.architecture}")
