@@ -52,6 +52,7 @@ def side_by_side(works: dict[str, Callable[[], object]], turns: int) -> dict[str
 def shared_passes(setting: ProxySetting, architectures: list[str]) -> None:
     batch, streams = make_batch(setting), Streams.of(setting)
     totals: dict[str, float] = {}
+    rest = [name for name in PROXIES if name != "grasp"]
     for architecture in architectures:
         network = BUILD(architecture, setting, streams.weights)
 
@@ -60,7 +61,6 @@ def shared_passes(setting: ProxySetting, architectures: list[str]) -> None:
 
         works = {name: alone(name) for name in PROXIES}
         works["together"] = lambda network=network: evaluate(network, batch.pixels, batch.labels)  # type: ignore[misc]
-        rest = [name for name in PROXIES if name != "grasp"]
         works["all but grasp"] = lambda network=network: evaluate(network, batch.pixels, batch.labels, rest)  # type: ignore[misc]
         for name, seconds in side_by_side(works, turns=1).items():
             totals[name] = totals.get(name, 0.0) + seconds / len(architectures)

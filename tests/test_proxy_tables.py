@@ -33,6 +33,7 @@ from arch2vec.proxies.registry import evaluate
 from arch2vec.proxies.settings import ProxySetting
 from arch2vec.proxies.table import compute_table
 from arch2vec.spaces import NASBench201, get_space
+from arch2vec.spaces.nasbench101_notation import EXAMPLE
 from one_line import error_of
 
 SPACE = NASBench201()
@@ -102,11 +103,16 @@ def test_an_undefined_proxy_is_a_failed_evaluation() -> None:
 
 
 @pytest.mark.parametrize("space", ["nasbench101", "darts", "darts_pair"])
-def test_networks_of_other_spaces(space: str) -> None:
+def test_networks_of_other_spaces(space: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ARCH2VEC_CACHE", str(tmp_path))
     objective = resolve_objective(f"proxy:naswot?space={space}&batch_size=8&channels=8&cells=3")
     known = get_space(space)
-    (architecture,) = known.format(known.sample(1, np.random.default_rng(0)))
+    if space == "nasbench101":
+        architecture = EXAMPLE
+    else:
+        (architecture,) = known.format(known.sample(1, np.random.default_rng(0)))
     assert math.isfinite(objective.evaluate(architecture).validation)
+    assert not list(tmp_path.iterdir())  # nothing was listed for it
 
 
 @pytest.mark.parametrize(

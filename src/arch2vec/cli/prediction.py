@@ -34,7 +34,8 @@ def add_command(experiments: Any) -> None:
         "--encodings",
         default="adjacency,path,supervised",
         metavar="A,B",
-        help="beside the runs': adjacency, path, path-short, supervised; none for none (default all but path-short)",
+        help="beside the runs': adjacency, path, path-short, supervised, proxies, and "
+        "arch2vec+proxies or adjacency+proxies; none for none (default adjacency,path,supervised)",
     )
     parser.add_argument("--objectives", metavar="A,B", help="default: all of the runs' search spaces")
 

@@ -33,6 +33,7 @@ from arch2vec.experiments.prediction_inputs import (
     columns_of,
     supervised_config,
 )
+from arch2vec.experiments.prediction_proxies import PROXIES, SUFFIX, check_bases, joined, proxy_vectors
 from arch2vec.graphs import GraphBatch
 from arch2vec.prediction import PREDICTORS, score
 from arch2vec.spaces import SearchSpace
@@ -59,7 +60,7 @@ class Settings:
         labels: numbers of labelled architectures.
         seeds: of the shuffles.
         predictors: keys of :data:`arch2vec.prediction.PREDICTORS`.
-        encodings: beside the pre-trained ones.
+        encodings: beside the pre-trained ones; one that ends in ``+proxies`` is another with proxies appended.
         test_points: architectures predicted, at most.
     """
 
@@ -125,6 +126,7 @@ def run_prediction(
     Raises:
         InputError: a table is not found or has too few rows, or ``out`` holds something else.
     """
+    check_bases(settings.encodings, (source.model for source in sources))
     wanted: list[tuple[object, ...]] = []
     plans: dict[Columns, list[_Task]] = {}
     columns = columns_of(targets.values())
@@ -154,12 +156,17 @@ def run_prediction(
         results.save()
     frame = results.frame(wanted)
     names = {source.digest: source.name for source in sources}
-    frame["encoding"] = frame["source"].map(names).fillna(frame["encoding"])
+    suffix = frame["encoding"].str.endswith(SUFFIX).map({True: SUFFIX, False: ""})
+    frame["encoding"] = (frame["source"].map(names) + suffix).fillna(frame["encoding"])
     return frame
 
 
 def _tasks(objective: str, sources: Sequence[Source], settings: Settings) -> Iterable[_Task]:
-    encodings = [(source.model, source.digest) for source in sources] + [(name, "") for name in settings.encodings]
+    encodings = [(source.model, source.digest) for source in sources]
+    for name in settings.encodings:
+        models = [(name, source.digest) for source in sources if name == f"{source.model}{SUFFIX}"]
+        discrete = not name.endswith(SUFFIX) or name.removesuffix(SUFFIX) in ENCODINGS
+        encodings += [(name, "")] if discrete else models
     for seed in settings.seeds:
         for encoding, digest in encodings:
             own = (NETWORK,) if encoding == SUPERVISED else ()
@@ -215,12 +222,17 @@ class _Split:
             yield _row(task, predictor, score(predicted, values[tested]), len(tested), started)
 
     def _encoded(self, task: _Task) -> NDArray[np.float32]:
-        key = task.source or task.encoding
+        key = task.source + task.encoding
         if key not in self._vectors:
             self._vectors[key] = self._encode(task, self._graphs, self._table.space)
         return self._vectors[key]
 
     def _encode(self, task: _Task, graphs: GraphBatch, space: SearchSpace) -> NDArray[np.float32]:
+        if task.encoding == PROXIES:
+            return proxy_vectors(graphs, space)
+        if task.encoding.endswith(SUFFIX):
+            base = replace(task, encoding=task.encoding.removesuffix(SUFFIX))
+            return joined(self._encode(base, graphs, space), proxy_vectors(graphs, space))
         if task.source:
             return self._sources[task.source].vectors(graphs, space)
         return ENCODINGS[task.encoding](graphs, space)

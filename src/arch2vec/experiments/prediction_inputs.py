@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from arch2vec import benchmarks
 from arch2vec.encodings import ENCODINGS
 from arch2vec.errors import InputError, unknown
+from arch2vec.experiments.prediction_proxies import PROXIES, SUFFIX
 from arch2vec.graphs import GraphBatch
 from arch2vec.spaces import DARTS, DARTSPair, SearchSpace, get_space
 from arch2vec.supervised import SupervisedConfig
@@ -139,10 +140,11 @@ def choose_targets(names: Sequence[str] | None, sources: Sequence[Source]) -> di
 
 
 def check_encodings(names: Sequence[str]) -> None:
-    """Raise :class:`InputError` if one is neither a discrete encoding nor the supervised one."""
+    """Raise :class:`InputError` if one is neither discrete, nor the supervised one, nor made of proxies."""
+    known = (*ENCODINGS, SUPERVISED, PROXIES)
     for name in names:
-        if name not in (*ENCODINGS, SUPERVISED):
-            raise unknown("encoding", name, (*ENCODINGS, SUPERVISED))
+        if name not in known and not name.endswith(SUFFIX):
+            raise unknown("encoding", name, known)
 
 
 class Columns:

@@ -38,9 +38,6 @@ FEATURES = (
 )
 """The proxies that are features by default: all but GraSP, which takes as long as the others together."""
 
-SMALL = ProxySetting(channels=8, cells=1)
-"""Networks small enough that all of NAS-Bench-201 takes minutes."""
-
 _LOG = logging.getLogger(__name__)
 
 
@@ -48,7 +45,7 @@ def proxy_features(
     graphs: GraphBatch,
     space: SearchSpace,
     names: Sequence[str] = FEATURES,
-    setting: ProxySetting = SMALL,
+    setting: ProxySetting | None = None,
     *,
     workers: int = 1,
     progress: Progress | None = None,
@@ -69,7 +66,7 @@ def proxy_features(
         graphs: N architectures.
         space: they belong to.
         names: of the proxies.
-        setting: batch, networks and seed.
+        setting: batch, networks and seed; by default :func:`small_setting`.
         workers: processes, one core each.
         progress: see :data:`arch2vec.proxies.table.Progress`.
 
@@ -78,10 +75,16 @@ def proxy_features(
     """
     space.check(graphs)
     get_proxies(names)
+    setting = small_setting(space) if setting is None else setting
     frame = compute_table(
         space, space.format(graphs), names, setting, cache_file(space, setting), workers=workers, progress=progress
     )
     return normal_scores(frame[list(names)].to_numpy(dtype=np.float64))
+
+
+def small_setting(space: SearchSpace) -> ProxySetting:
+    """Digits, and networks so small that all of NAS-Bench-201 takes minutes: 8 channels, 1 cell a stage (DARTS: 3)."""
+    return ProxySetting(channels=8, cells=3 if space.name.startswith("darts") else 1)
 
 
 def cache_file(space: SearchSpace, setting: ProxySetting) -> Path | None:
