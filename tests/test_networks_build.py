@@ -14,7 +14,17 @@ from torch import Tensor, nn
 from arch2vec.networks.build import SHAPES, ImageShape, NetworkPlan, build_network, count_macs, count_parameters
 from arch2vec.networks.declared import LAYERS, Cell, layer_names
 from arch2vec.networks.nasbench201 import ConvNorm
-from arch2vec.spaces import DeclaredSpace, NASBench201, SearchSpace, SpaceDeclaration, get_space
+from arch2vec.spaces import (
+    DARTSPair,
+    DeclaredSpace,
+    NASBench201,
+    SearchSpace,
+    SpaceDeclaration,
+    darts_cost,
+    get_space,
+    nasbench101_cost,
+    nasbench201_cost,
+)
 from arch2vec.spaces.darts_published import PUBLISHED_GENOTYPES
 from arch2vec.threads import thread_count
 from one_line import error_of
@@ -47,11 +57,29 @@ def images(plan: NetworkPlan, n: int = 2) -> Tensor:
     return torch.randn(n, shape.channels, shape.side, shape.side, generator=torch.Generator().manual_seed(0))
 
 
+CELL_201 = "|nor_conv_3x3~0|+|none~0|nor_conv_1x1~1|+|skip_connect~0|none~1|avg_pool_3x3~2|"
+CELL_101 = "0100;0010;0001;0000|input,conv3x3-bn-relu,maxpool3x3,output"
+
+
+def cost(space: str, architecture: str, plan: NetworkPlan) -> tuple[int, int]:
+    """Parameters and multiply-adds by the formulas, of the published networks."""
+    graphs = get_space(space).parse([architecture])
+    found: nasbench101_cost.Cost | nasbench201_cost.Cost | darts_cost.Cost
+    if space == "nasbench101":
+        found = nasbench101_cost.count_cost(graphs)
+    elif space == "nasbench201":
+        found = nasbench201_cost.count_cost(graphs)
+    else:
+        published = darts_cost.IMAGENET if plan.data == "imagenet" else darts_cost.CIFAR10
+        found = darts_cost.count_cost(*DARTSPair().split(graphs), skeleton=published)
+    return int(found.parameters[0]), int(found.macs[0])
+
+
 @pytest.mark.parametrize(
     ("space", "architecture", "plan", "parameters"),
     [
-        ("nasbench101", "0100;0010;0001;0000|input,conv3x3-bn-relu,maxpool3x3,output", NetworkPlan(), None),
-        ("nasbench201", "|nor_conv_3x3~0|+" + "|none~0|none~1|+|none~0|none~1|none~2|", NetworkPlan(), 316_346),
+        ("nasbench101", CELL_101, NetworkPlan(), None),
+        ("nasbench201", CELL_201, NetworkPlan(), 344_346),
         # As the public code of DARTS prints them.
         ("darts_pair", PUBLISHED_GENOTYPES["DARTS_V2"], NetworkPlan(), 3_349_342),
         ("darts_pair", PUBLISHED_GENOTYPES["DARTS_V2"], NetworkPlan("imagenet"), 4_718_752),
@@ -61,10 +89,8 @@ def test_default_networks_are_the_published_ones(
     space: str, architecture: str, plan: NetworkPlan, parameters: int | None
 ) -> None:
     network = build_network(get_space(space), architecture, plan, seed=None)
-    if parameters is not None:
-        assert count_parameters(network) == parameters
-    macs = count_macs(network, plan.images)
-    assert macs > 1_000_000
+    assert (count_parameters(network), count_macs(network, plan.images)) == cost(space, architecture, plan)
+    assert parameters in (None, count_parameters(network))
     assert all(parameter.is_meta for parameter in network.parameters())
 
 

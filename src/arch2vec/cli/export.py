@@ -66,7 +66,11 @@ def run_export(arguments: argparse.Namespace) -> None:
     for path, write in writers.items():
         write(arguments, space, architecture, path)
     if arguments.json:
-        document = {"architecture": architecture, "space": space.reference, "files": [str(path) for path in writers]}
+        document: dict[str, Any] = {
+            "architecture": architecture,
+            "space": space.reference,
+            "files": [str(path) for path in writers],
+        }
         if any(write is not _write_picture for write in writers.values()):
             document |= _sizes(arguments, space, architecture)
         print_json(document)

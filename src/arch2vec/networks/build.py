@@ -6,8 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import torch
-from torch import nn
-from torch.utils.flop_counter import FlopCounterMode
+from torch import Tensor, nn
 
 from arch2vec.errors import InputError, unknown
 from arch2vec.networks.layers import count_parameters
@@ -129,10 +128,22 @@ def count_macs(network: nn.Module, images: ImageShape) -> int:
     Raises:
         InputError: the network cannot read such images.
     """
-    counter = FlopCounterMode(display=False)
-    with counter, torch.no_grad():
-        network.eval()(torch.empty(1, images.channels, images.side, images.side, device="meta"))
-    return int(counter.get_total_flops()) // 2  # a multiply-add is two operations there
+    total = 0
+
+    def count(layer: nn.Module, _inputs: tuple[Tensor], output: Tensor) -> None:
+        nonlocal total
+        assert isinstance(layer, nn.Conv2d | nn.Linear)
+        total += output.numel() * layer.weight[0].numel()
+
+    layers = [module for module in network.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    hooks = [layer.register_forward_hook(count) for layer in layers]
+    try:
+        with torch.no_grad():
+            network.eval()(torch.empty(1, images.channels, images.side, images.side, device="meta"))
+    finally:
+        for hook in hooks:
+            hook.remove()
+    return total
 
 
 _Builder = Callable[[SearchSpace, str, NetworkPlan, torch.Generator | None], nn.Module]

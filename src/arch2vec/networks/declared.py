@@ -110,9 +110,7 @@ class Cell(nn.Module):
         values: list[Tensor | None] = [x]  # None stands for zero
         for vertex in range(1, len(self.names)):
             terms = [value for value in (values[source] for source in self.reads[vertex]) if value is not None]
-            total = terms[0] if terms else None
-            for term in terms[1:]:
-                total = total + term
+            total = _sum(terms)
             if self.names[vertex] == ZERO and vertex < len(self.names) - 1:
                 total = None
             elif str(vertex) in self.layers:
@@ -120,6 +118,16 @@ class Cell(nn.Module):
             values.append(total)
         output = values[-1]
         return torch.zeros_like(x) if output is None else output
+
+
+def _sum(terms: Sequence[Tensor]) -> Tensor | None:
+    """The sum from left to right, None for zero."""
+    if not terms:
+        return None
+    total = terms[0]
+    for term in terms[1:]:
+        total = total + term
+    return total
 
 
 def layer_names(space: DeclaredSpace, operations: Sequence[str], layers: Mapping[str, str] | None) -> list[str]:
@@ -143,19 +151,18 @@ def layer_names(space: DeclaredSpace, operations: Sequence[str], layers: Mapping
     squashed = {_squashed(layer): layer for layer in LAYERS} | {"identity": SKIP, "none": ZERO}
     names = [SKIP]
     for name in operations[1:-1]:
+        known_as = squashed.get(_squashed(name))
         if name in space.declaration.skip:
-            own: str | None = SKIP
+            known_as = SKIP
         elif name in space.declaration.zero:
-            own = ZERO
-        else:
-            own = squashed.get(_squashed(name))
-        layer = given.get(name, own)
-        if layer is None:
+            known_as = ZERO
+        meant = given.get(name, known_as)
+        if meant is None:
             raise InputError(
                 f"it is not known what layer the operation {name!r} of {space.name} is; say so as "
                 f"{name}=LAYER, LAYER being one of {', '.join(LAYERS)}"
             )
-        names.append(layer)
+        names.append(meant)
     return [*names, SKIP]
 
 

@@ -126,9 +126,8 @@ def darts_source(network: DARTSNetwork) -> tuple[set[str], list[str]]:
         before, last, halved = last, 4 * channels, reduction
     auxiliary = ""
     if skeleton.auxiliary:
-        head = network.auxiliary
-        width = head.features[2][0].in_channels
-        norm = "nn.Identity()" if isinstance(head.features[5], nn.Identity) else "nn.BatchNorm2d(768)"
+        width = 4 * skeleton.channels * 4  # both reductions double the channels
+        norm = "nn.Identity()" if isinstance(network.auxiliary.features[5], nn.Identity) else "nn.BatchNorm2d(768)"
         classes.append(_AUXILIARY.format(stride=skeleton.auxiliary_stride, norm=norm, classes=skeleton.classes))
         auxiliary = f"        self.auxiliary = AuxiliaryHead({width})\n"
     classes.append(

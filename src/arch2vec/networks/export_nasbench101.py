@@ -80,16 +80,12 @@ def _cell(cells: list[Cell], momentum: str) -> str:
     def width(vertex: int) -> str:
         return "after" if vertex == output else f"c{vertex}"
 
-    projections = [
-        f'"{vertex}": ConvNorm(before, {width(int(vertex))}, kernel=1{momentum}),' for vertex in cell.projections
-    ]
+    projections = [f'"{name}": ConvNorm(before, {width(int(name))}, kernel=1{momentum}),' for name in cell.projections]
     convolutions = []
-    for vertex, unit in cell.convolutions.items():
+    for name, unit in cell.convolutions.items():
         assert isinstance(unit, ConvNorm)
-        kernel = unit.convolution.kernel_size[0]
-        convolutions.append(
-            f'"{vertex}": ConvNorm({width(int(vertex))}, {width(int(vertex))}, kernel={kernel}{momentum}),'
-        )
+        kernel, own = unit.convolution.kernel_size[0], width(int(name))
+        convolutions.append(f'"{name}": ConvNorm({own}, {own}, kernel={kernel}{momentum}),')
     lines, truncates = [], False
     for vertex in range(1, output):
         terms = []

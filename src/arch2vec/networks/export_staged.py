@@ -63,7 +63,9 @@ def staged_source(network: StagedNetwork) -> tuple[set[str], list[str]]:
 def _nasbench201_cell(cell: Cell) -> tuple[set[str], str]:
     values: list[str | None] = ["x", None, None, None]  # None for zero
     terms: dict[int, list[str]] = {1: [], 2: [], 3: []}
-    uses, layers, lines = set(), [], []
+    uses: set[str] = set()
+    layers: list[str] = []
+    lines: list[str] = []
     for edge, (source, target) in enumerate(EDGES):
         code, unit = cell.operations[edge], f'self.convolutions["{edge}"]'
         if edge > 0 and target != EDGES[edge - 1][1]:
@@ -111,9 +113,10 @@ def _finish(node: int, terms: dict[int, list[str]], values: list[str | None], li
 
 
 def _declared_cell(cell: DeclaredCell) -> tuple[set[str], str]:
-    uses, layers = set(), []
+    uses: set[str] = set()
+    layers: list[str] = []
+    lines: list[str] = []
     values: list[str | None] = ["x"]
-    lines = []
     last = len(cell.names) - 1
     for vertex in range(1, last + 1):
         terms = [value for value in (values[source] for source in cell.reads[vertex]) if value is not None]
