@@ -36,7 +36,7 @@ WEIGHTS = ("0.weight", "3.weight", "8.weight")
 
 
 def in_training(network: nn.Sequential) -> nn.Sequential:
-    """A copy in training mode that keeps no running statistics: function transforms allow no writing."""
+    """A copy in training mode that keeps no running statistics."""
     network = copy.deepcopy(network).train()
     for module in network:
         if isinstance(module, nn.BatchNorm2d):
@@ -92,7 +92,6 @@ def test_first_order_proxies_by_finite_differences() -> None:
     assert l2_norm(network, images, labels) == pytest.approx(sum(lengths))
 
 
-@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
 def test_grasp_is_the_product_of_the_explicit_hessian() -> None:
     network, (images, labels) = small_network(3), labelled(seed=2)
     loss, weights = loss_of(network, images, labels), weights_of(network)
@@ -104,7 +103,7 @@ def test_grasp_is_the_product_of_the_explicit_hessian() -> None:
 
     vector = torch.cat([value.flatten() for value in weights.values()]).requires_grad_()
     (gradient,) = torch.autograd.grad(of_vector(vector), vector)
-    hessian = torch.func.hessian(of_vector)(vector.detach())
+    hessian = torch.autograd.functional.hessian(of_vector, vector)  # type: ignore[no-untyped-call]
     assert grasp(network, images, labels) == pytest.approx(-(vector @ (hessian @ gradient)).item(), rel=1e-9)
     # What the documentation says of it: how the squared gradient changes with the scale of all weights.
     ends = []
@@ -196,10 +195,10 @@ def test_synflow_leaves_batch_norms_out() -> None:
 # Responses to images
 
 
-@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")
 def test_jacov_from_explicit_jacobians() -> None:
     network, (images, labels) = small_network(4), labelled()
-    jacobian = torch.func.jacrev(in_training(network))(images).detach()  # (B, classes, B, C, H, W)
+    # (B, classes, B, C, H, W)
+    jacobian = torch.autograd.functional.jacobian(in_training(network), images)  # type: ignore[no-untyped-call]
     rows = [jacobian[:, :, image].sum(dim=(0, 1)).flatten().numpy() for image in range(len(images))]
     values = np.linalg.eig(np.corrcoef(rows))[0].real
     expected = -sum(math.log(v + 1e-5) + 1 / (v + 1e-5) for v in values)
