@@ -25,7 +25,7 @@ from typing_extensions import override
 from arch2vec.networks.classifier_training import ClassifierResult, StepsDone, train_classifier
 from arch2vec.networks.data import ImageData, MemoryPart, Normalisation
 from arch2vec.networks.data.augmentation import crops_and_flips
-from arch2vec.networks.recipes import Augmentation, Recipe
+from arch2vec.networks.recipe import Augmentation, Recipe
 from one_line import error_of
 
 NORMALISATION = Normalisation((100.0, 120.0, 140.0), (50.0, 60.0, 70.0))

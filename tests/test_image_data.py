@@ -17,7 +17,8 @@ from arch2vec.networks.data.augmentation import crops_and_flips, cut_out
 from arch2vec.networks.data.image_folder import FolderPart, read_folders
 from arch2vec.networks.data.image_transforms import evaluation_pixels, hue_shifted, jittered, random_box
 from arch2vec.networks.digits_data import digits_splits
-from arch2vec.networks.recipes import RECIPES, Augmentation
+from arch2vec.networks.recipe import Augmentation
+from arch2vec.networks.recipes import RECIPES
 from one_line import error_of
 
 NORMALISATION = Normalisation((10.0, 20.0), (2.0, 4.0))
@@ -111,6 +112,9 @@ def test_the_digits_are_those_of_the_small_loop() -> None:
     whole = load_images(DataChoice("digits", validation=0.0))
     assert (len(whole.train), whole.validation) == (1100, None)
     assert "1,100 images to train, 697 to test" in whole.description
+    few = load_images(DataChoice("digits", limit=110))
+    assert few.validation is not None and few.test is not None
+    assert (len(few.train), len(few.validation), len(few.test)) == (40, 70, 70)
 
 
 def test_bad_images_in_memory() -> None:

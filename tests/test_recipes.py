@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from arch2vec.networks.optimisers import RMSProp
-from arch2vec.networks.recipes import RECIPES, Augmentation, Recipe, get_recipe, settings
+from arch2vec.networks.recipe import Augmentation, Recipe, settings
+from arch2vec.networks.recipes import RECIPES, get_recipe
 from arch2vec.networks.schedules import drop_path, learning_rate
 from one_line import error_of
 

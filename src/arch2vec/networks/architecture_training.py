@@ -13,7 +13,7 @@ from torch import nn
 from arch2vec.networks.build import NetworkPlan, build_network, count_parameters
 from arch2vec.networks.classifier_training import ClassifierResult, StepsDone, train_classifier
 from arch2vec.networks.data import DataChoice, load_images
-from arch2vec.networks.recipes import Recipe
+from arch2vec.networks.recipe import Recipe
 from arch2vec.spaces import SearchSpace
 
 Builder = Callable[[SearchSpace, str, NetworkPlan, int | None], nn.Module]

@@ -22,10 +22,10 @@ from torch.nn import functional
 from arch2vec.errors import InputError
 from arch2vec.networks.data.base import ImageData, Part
 from arch2vec.networks.optimisers import make_optimiser
-from arch2vec.networks.recipes import Recipe
+from arch2vec.networks.recipe import Recipe
 from arch2vec.networks.schedules import drop_path, learning_rate
 
-_EVALUATION_BATCH = 512
+_EVALUATION_BATCH, _SMALL = 512, 64  # images of at most so many pixels across; of larger ones as many as in training
 _STEPS_BETWEEN_CHECKS = 50  # on a GPU, where asking for a loss waits for it
 
 
@@ -171,7 +171,7 @@ class ClassifierRun:
         self.network.eval()
         correct = torch.zeros((), dtype=torch.int64, device=self.device)
         finite = torch.ones((), dtype=torch.bool, device=self.device)
-        for images, labels in part.batches(_EVALUATION_BATCH):
+        for images, labels in part.batches(_EVALUATION_BATCH if self.data.size <= _SMALL else self.recipe.batch_size):
             with torch.autocast(self.device.type, torch.float16, enabled=self.mixed):
                 scores = self.network(images)
             finite &= torch.isfinite(scores).all()

@@ -22,7 +22,7 @@ from arch2vec.errors import InputError
 from arch2vec.networks.classifier_folder import ClassifierFolder
 from arch2vec.networks.classifier_run import ClassifierRun, StepsDone, TrainedEpoch
 from arch2vec.networks.data.base import ImageData
-from arch2vec.networks.recipes import Recipe, settings
+from arch2vec.networks.recipe import Recipe, settings
 from arch2vec.threads import thread_count
 
 __all__ = ["ClassifierResult", "StepsDone", "TrainedEpoch", "train_classifier"]

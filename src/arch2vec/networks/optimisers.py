@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
-from arch2vec.networks.recipes import Recipe
+from arch2vec.networks.recipe import Recipe
 
 
 class RMSProp(torch.optim.Optimizer):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from arch2vec.networks.recipes import Recipe
+from arch2vec.networks.recipe import Recipe
 
 
 def learning_rate(recipe: Recipe, epoch: int, share: float = 0.0) -> float:

@@ -18,7 +18,8 @@ from arch2vec.errors import InputError, unknown
 from arch2vec.networks.architecture_training import ArchitectureTrainer, Builder
 from arch2vec.networks.build import NetworkPlan, build_network
 from arch2vec.networks.data import DATASETS, DataChoice, load_images
-from arch2vec.networks.recipes import Recipe, default_recipe, get_recipe
+from arch2vec.networks.recipe import Recipe
+from arch2vec.networks.recipes import default_recipe, get_recipe
 from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.spaces import SearchSpace, get_space
 

@@ -17,7 +17,7 @@ from typing_extensions import override
 
 from arch2vec.errors import InputError
 from arch2vec.networks.data.augmentation import crops_and_flips, cut_out
-from arch2vec.networks.recipes import Augmentation
+from arch2vec.networks.recipe import Augmentation
 
 Batch = tuple[Tensor, Tensor]
 """Normalised pixels (B, channels, H, W) float32 with channels last, and labels (B,) int64, on the part's device."""

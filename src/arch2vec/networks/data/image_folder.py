@@ -22,7 +22,7 @@ from typing_extensions import override
 from arch2vec.errors import InputError
 from arch2vec.networks.data.augmentation import cut_out
 from arch2vec.networks.data.base import Batch, Normalisation, Part
-from arch2vec.networks.recipes import Augmentation
+from arch2vec.networks.recipe import Augmentation
 
 NORMALISATION = Normalisation((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
 """Mean and deviation of ImageNet."""

@@ -1,7 +1,7 @@
 """What is done to an image from a file before it is a network's input, with Pillow.
 
 Random crops and colours are those with which ImageNet is trained (Szegedy et al.,
-CVPR 2015; Howard, 2013): see :class:`arch2vec.networks.recipes.Augmentation`.
+CVPR 2015; Howard, 2013): see :class:`arch2vec.networks.recipe.Augmentation`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from arch2vec.networks.recipes import Augmentation
+from arch2vec.networks.recipe import Augmentation
 
 if TYPE_CHECKING:
     from PIL.Image import Image

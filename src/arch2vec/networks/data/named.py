@@ -56,8 +56,6 @@ class DataChoice:
             raise InputError(f"a split_seed must be in 0 .. 2^32 - 1, got {self.split_seed}")
         if self.limit is not None and self.limit < 2:
             raise InputError(f"a limit of images must be at least 2, got {self.limit}")
-        if self.name == "digits" and self.limit is not None:
-            raise InputError("the digits have no limit: there are 1,797")
         if self.name == "imagenet" and (self.validation or self.limit is not None):
             raise InputError("ImageNet's folders are used as they are: to train, and to test")
 
@@ -160,6 +158,9 @@ def _digits(choice: DataChoice) -> ImageData:
     rows, pixels, labels = divided_digits(held - kept, kept, choice.split_seed)
     if not validation:
         rows = (np.concatenate(rows[:2]), rows[1], rows[2])
+    if choice.limit is not None:
+        # Each part is in random order already.
+        rows = tuple(part[: max(NUM_CLASSES, round(len(part) * choice.limit / held))] for part in rows)
     # From 0 .. 16 to 0 .. 255, the highest value becoming the highest.
     scaled = torch.from_numpy((pixels * 255 / 16).round().astype(np.uint8)).reshape(NUM_IMAGES, 1, 8, 8)
     fitted = scaled[rows[0]].double()
@@ -167,6 +168,8 @@ def _digits(choice: DataChoice) -> ImageData:
     targets = torch.from_numpy(labels.astype(np.int64))
     parts = [MemoryPart(scaled[part], targets[part], normalisation) for part in rows]
     settings = {"validation": validation, "split": choice.split_seed}
+    if choice.limit is not None:
+        settings["limit"] = choice.limit
     validation_part = parts[1] if validation else None
     return ImageData("digits", settings, NUM_CLASSES, 1, 8, parts[0], validation_part, parts[2])
 
