@@ -97,6 +97,15 @@ def test_an_objective_gives_the_proxy_of_the_network() -> None:
     assert "8 images" in objective.description
 
 
+def test_synflow_is_searched_by_its_logarithm() -> None:
+    (architecture,) = architectures(1)
+    objective = resolve_objective("proxy:synflow?batch_size=8&channels=2&cells=1")
+    raw = compute_table(SPACE, [architecture], ["synflow"], TINY)["synflow"].item()
+    assert objective.evaluate(architecture).validation == math.log(raw)
+    assert "logarithm" in objective.note
+    assert math.isnan(objective.evaluate(UNCONNECTED).validation)  # no path, no logarithm
+
+
 def test_an_undefined_proxy_is_a_failed_evaluation() -> None:
     objective = resolve_objective("proxy:jacov?batch_size=8&channels=2&cells=1")
     assert math.isnan(objective.evaluate(UNCONNECTED).validation)

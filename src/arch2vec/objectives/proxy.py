@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from typing_extensions import override
 
 from arch2vec.errors import InputError
@@ -18,7 +20,8 @@ class ProxyObjective(Objective):
 
     All proxies are such that more is better, in the direction that they were
     published with: none is negated. An evaluation's ``validation`` is the
-    proxy's value in the proxy's own unit, NaN where it is not defined; there is no ``test``.
+    proxy's value in the proxy's own unit, of synflow the natural logarithm (up to 10^50, it is
+    beyond what surrogates can calculate with); NaN where it is not defined. There is no ``test``.
     Its ``cost_s`` is the processor time it took, the network's making included.
 
     Args:
@@ -43,16 +46,20 @@ class ProxyObjective(Objective):
         self.setting = ProxySetting() if setting is None else setting
         self._space = get_space(space)
         self._build = builder(self._space, self.setting) if build is None else build
-        self._proxy = proxy
+        self._proxy = chosen
         self.space = self._space.name
         self.name = f"proxy-{proxy}"
-        self.description = f"zero-cost proxy {proxy} ({chosen.source}) on {self.setting.description}"
-        self.note = f"no network is trained: the numbers are values of the proxy {proxy}, not accuracies"
+        what = f"logarithm of {proxy}" if chosen.logarithmic else proxy
+        self.description = f"zero-cost proxy {what} ({chosen.source}) on {self.setting.description}"
+        self.note = f"no network is trained: the numbers are values of the proxy {what}, not accuracies"
 
     @override
     def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:
         if fidelity is not None:
             raise InputError(f"objective {self.name} trains nothing, so it has no fidelity; got {fidelity}")
         architecture = self._space.format(self._space.parse([architecture]))[0]
-        values = evaluate_architecture(self._build, architecture, [self._proxy], self.setting)
-        return Outcome(values[self._proxy], None, values[SECONDS])
+        values = evaluate_architecture(self._build, architecture, [self._proxy.name], self.setting)
+        value = values[self._proxy.name]
+        if self._proxy.logarithmic:
+            value = math.log(value) if value > 0 else math.nan
+        return Outcome(value, None, values[SECONDS])

@@ -21,6 +21,8 @@ class Proxy:
         source: where it was published.
         data: whether its value depends on the images or labels (their shape does not count).
         second_order: whether it needs second derivatives.
+        logarithmic: whether values are positive and of so many orders of magnitude that only
+            their logarithm is good for arithmetic.
     """
 
     name: str
@@ -28,6 +30,7 @@ class Proxy:
     source: str
     data: bool = True
     second_order: bool = False
+    logarithmic: bool = False
 
     def __call__(self, network: nn.Module, images: Tensor, labels: Tensor, seed: int = 0) -> float:
         """Its value.
@@ -53,12 +56,12 @@ class Proxy:
 
 
 def proxy(
-    name: str, source: str, *, data: bool = True, second_order: bool = False
+    name: str, source: str, *, data: bool = True, second_order: bool = False, logarithmic: bool = False
 ) -> Callable[[Callable[[Passes], float]], Proxy]:
     """Make a proxy of a function of passes; its documentation is kept."""
 
     def make(compute: Callable[[Passes], float]) -> Proxy:
-        made = Proxy(name, compute, source, data, second_order)
+        made = Proxy(name, compute, source, data, second_order, logarithmic)
         object.__setattr__(made, "__doc__", compute.__doc__)
         return made
 

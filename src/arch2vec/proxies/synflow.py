@@ -9,7 +9,9 @@ from arch2vec.proxies.passes import Passes
 from arch2vec.proxies.trace import WithoutBatchNorm, watched
 
 
-@proxy("synflow", "Tanaka et al., NeurIPS 2020, summed as by Abdelfattah et al., ICLR 2021", data=False)
+@proxy(
+    "synflow", "Tanaka et al., NeurIPS 2020, summed as by Abdelfattah et al., ICLR 2021", data=False, logarithmic=True
+)
 def synflow(passes: Passes) -> float:
     """The sum over weights of |w| dR/d|w|, where R is the sum of scores for an image of ones.
 
