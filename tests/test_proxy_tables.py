@@ -95,6 +95,7 @@ def test_an_objective_gives_the_proxy_of_the_network() -> None:
     assert objective.space == "nasbench201"
     assert "not accuracies" in objective.note
     assert "8 images" in objective.description
+    assert objective.description.endswith(f"; {objective.note}")  # as reports expect
 
 
 def test_synflow_is_searched_by_its_logarithm() -> None:

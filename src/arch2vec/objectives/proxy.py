@@ -50,8 +50,8 @@ class ProxyObjective(Objective):
         self.space = self._space.name
         self.name = f"proxy-{proxy}"
         what = f"logarithm of {proxy}" if chosen.logarithmic else proxy
-        self.description = f"zero-cost proxy {what} ({chosen.source}) on {self.setting.description}"
         self.note = f"no network is trained: the numbers are values of the proxy {what}, not accuracies"
+        self.description = f"zero-cost proxy {what} ({chosen.source}) on {self.setting.description}; {self.note}"
 
     @override
     def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:
