@@ -96,7 +96,7 @@ class Cell(nn.Module):
 
     def __init__(self, graph: GraphBatch, names: Sequence[str], channels: int) -> None:
         super().__init__()
-        self.names = list(names)
+        self.names = [*names[:-1], SKIP]
         self.reads = [graph.adjacency[0, :, vertex].nonzero()[0].tolist() for vertex in range(len(names))]
         layers = {}
         for vertex in range(1, len(names) - 1):
@@ -104,16 +104,21 @@ class Cell(nn.Module):
             if make is not None:
                 layers[str(vertex)] = make(channels)
         self.layers = nn.ModuleDict(layers)
+        self.computed = {len(names) - 1}  # vertices on which the output depends; the others are left out
+        for vertex in range(len(names) - 1, 0, -1):
+            if vertex in self.computed and self.names[vertex] != ZERO:
+                self.computed.update(self.reads[vertex])
 
     @override
     def forward(self, x: Tensor) -> Tensor:
         values: list[Tensor | None] = [x]  # None stands for zero
         for vertex in range(1, len(self.names)):
+            if vertex not in self.computed or self.names[vertex] == ZERO:
+                values.append(None)
+                continue
             terms = [value for value in (values[source] for source in self.reads[vertex]) if value is not None]
             total = _sum(terms)
-            if self.names[vertex] == ZERO and vertex < len(self.names) - 1:
-                total = None
-            elif str(vertex) in self.layers:
+            if str(vertex) in self.layers:
                 total = self.layers[str(vertex)](torch.zeros_like(x) if total is None else total)
             values.append(total)
         output = values[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import warnings
+from importlib.util import find_spec
 from pathlib import Path
 
 import torch
@@ -100,8 +101,5 @@ def write_onnx(network: nn.Module, plan: NetworkPlan, path: Path) -> None:
 
 def require_onnx() -> None:
     """Raise :class:`InputError` unless the packages that write ONNX are installed."""
-    try:
-        import onnx  # noqa: F401
-        import onnxscript  # noqa: F401
-    except ImportError as error:
-        raise InputError("writing ONNX needs two more packages: pip install 'arch2vec[onnx]'") from error
+    if find_spec("onnx") is None or find_spec("onnxscript") is None:
+        raise InputError("writing ONNX needs two more packages: pip install 'arch2vec[onnx]'")

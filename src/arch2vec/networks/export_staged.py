@@ -11,6 +11,8 @@ from arch2vec.networks.staged import StagedNetwork
 from arch2vec.spaces.nasbench201 import EDGES, NONE, OPERATIONS, SKIP
 from arch2vec.spaces.nasbench201_cost import KERNELS, STAGES
 
+_IDLE = "  # leads to no output"
+
 _NETWORK = '''\
 class Network(nn.Module):
     """Images (B, {colours}, H, W), H and W multiples of {stride}, to scores (B, {classes})."""
@@ -72,10 +74,8 @@ def _nasbench201_cell(cell: Cell) -> tuple[set[str], str]:
             _finish(EDGES[edge - 1][1], terms, values, lines)
         idle = edge not in cell.computed
         if code in KERNELS:
-            note = ", on no path to the output, kept for its weights" if idle else ""
-            layers.append(
-                f'"{edge}": ConvNorm(channels, channels, kernel={KERNELS[code]}),  # node {source} to {target}{note}'
-            )
+            note = _IDLE if idle else f"  # node {source} to {target}"
+            layers.append(f'"{edge}": ConvNorm(channels, channels, kernel={KERNELS[code]}),{note}')
         if idle or code == NONE:
             continue
         value = values[source]
@@ -120,15 +120,16 @@ def _declared_cell(cell: DeclaredCell) -> tuple[set[str], str]:
     last = len(cell.names) - 1
     for vertex in range(1, last + 1):
         terms = [value for value in (values[source] for source in cell.reads[vertex]) if value is not None]
-        name = SKIP_LAYER if vertex == last else cell.names[vertex]
+        name = cell.names[vertex]
         total = sum_of(terms) if terms else None
-        if name == ZERO:
+        if name not in (SKIP_LAYER, ZERO):
+            used, made = declared_layer(name)
+            uses |= used
+            layers.append(f'"{vertex}": {made},{"" if vertex in cell.computed else _IDLE}')
+        if name == ZERO or vertex not in cell.computed:
             values.append(None)
             continue
         if name != SKIP_LAYER:
-            used, made = declared_layer(name)
-            uses |= used
-            layers.append(f'"{vertex}": {made},')
             total = f'self.layers["{vertex}"]({total or "torch.zeros_like(x)"})'
         if vertex == last:
             lines.append(f"        return {total or 'torch.zeros_like(x)'}")
