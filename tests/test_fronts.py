@@ -129,7 +129,9 @@ class TestExpectedImprovement:
             posterior = MockPosterior(
                 mean=torch.from_numpy(mean[number][None, None]), variance=torch.from_numpy(std[number][None, None] ** 2)
             )
-            theirs = ExpectedHypervolumeImprovement(MockModel(posterior), reference.tolist(), boxes)(torch.zeros(1, 1, 1))
+            theirs = ExpectedHypervolumeImprovement(MockModel(posterior), reference.tolist(), boxes)(
+                torch.zeros(1, 1, 1)
+            )
             ours = expected_hypervolume_improvement(mean[number][None], std[number][None], front, reference)
             assert ours == pytest.approx(theirs.numpy(), rel=1e-6, abs=1e-12)
 
@@ -166,7 +168,9 @@ class TestExpectedImprovement:
         )
 
     @settings(max_examples=40, deadline=None)
-    @given(front=points(2, least=0), mean=points(2), scale=st.sampled_from([0.0, 1e-12, 1e-3, 0.5, 30.0]), data=st.data())
+    @given(
+        front=points(2, least=0), mean=points(2), scale=st.sampled_from([0.0, 1e-12, 1e-3, 0.5, 30.0]), data=st.data()
+    )
     def test_laws(self, front: Array, mean: Array, scale: float, data: st.DataObject) -> None:
         reference = np.array([-2.0, -1.0])
         std = np.full(mean.shape, scale)

@@ -196,7 +196,9 @@ def test_models_keep_up_with_observations(cells: Embedding) -> None:
     for n in range(8, 13):
         slow.forecast(None, list(range(n)), values[:n])
     fast = CriteriaModels(cells, CRITERIA, known, GaussianProcess(), 8, 1.25)
-    pairs = [model.forecast(None, list(range(12)), values[:12]).predictions(everything, everything) for model in (slow, fast)]
+    pairs = [
+        model.forecast(None, list(range(12)), values[:12]).predictions(everything, everything) for model in (slow, fast)
+    ]
     for ours, theirs in zip(*pairs, strict=True):
         assert ours == pytest.approx(theirs, rel=1e-3, abs=1e-4)
     part = fast.forecast(everything[20:], list(range(12)), values[:12]).predictions(everything[20:], np.arange(5))
@@ -237,7 +239,10 @@ class TestProblem:
     def test_what_is_known_can_be_said(self, made: Path, cells: Embedding) -> None:
         target = objective(made)
         assert problem_of(target, cells, ["latency:phone", "params"], ["latency:phone"])[0].known == ("lat",)
-        assert problem_of(target, cells, ["latency:lat100", "params"], ["lat100", "size"])[0].known == ("lat100", "size")
+        assert problem_of(target, cells, ["latency:lat100", "params"], ["lat100", "size"])[0].known == (
+            "lat100",
+            "size",
+        )
         assert problem_of(target, cells, ["params"], [])[0].known == ()
         assert "none of the criteria params" in error_of(lambda: problem_of(target, cells, ["params"], ["macs"]))
 

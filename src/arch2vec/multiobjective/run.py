@@ -109,6 +109,16 @@ def pareto_search(
     return trials
 
 
+def stored_evaluations(file: Path) -> int:
+    """How many evaluations a search's file holds; none where there is no such file, or a damaged one."""
+    if not file.exists():
+        return 0
+    try:
+        return len(read_json(file)["trials"])
+    except (InputError, KeyError, TypeError):
+        return 0
+
+
 def _trial(problem: ParetoProblem, searcher: ParetoSearch, place: int, method_s: float) -> ParetoTrial:
     """The trial of the evaluation that the search was told at that place."""
     row = searcher.told_rows[place]

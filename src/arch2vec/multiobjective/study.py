@@ -22,7 +22,7 @@ from arch2vec.errors import InputError
 from arch2vec.multiobjective import get_pareto_method
 from arch2vec.multiobjective.criteria import gains
 from arch2vec.multiobjective.problem import ParetoProblem, Yardstick
-from arch2vec.multiobjective.run import ParetoTrial, pareto_search
+from arch2vec.multiobjective.run import ParetoTrial, pareto_search, stored_evaluations
 from arch2vec.searching.store import embedding_digest
 from arch2vec.spaces import get_space
 from arch2vec.storage import atomic_path, claim, require_writable
@@ -47,12 +47,16 @@ class _Task:
     def run(self, embedding: Embedding, problem: ParetoProblem, progress: Progress | None = None) -> list[ParetoTrial]:
         from arch2vec.threads import thread_count
 
+        made = 0
+
         def show(_: ParetoTrial) -> None:
-            assert progress is not None
-            progress(self.method, 1)
+            nonlocal made
+            made += 1
+            if progress is not None:
+                progress(self.method, 1)
 
         with thread_count(1):  # the same results however many cores there are
-            return pareto_search(
+            trials = pareto_search(
                 embedding,
                 problem,
                 self.method,
@@ -60,8 +64,11 @@ class _Task:
                 budget=self.budget,
                 batch=self.batch,
                 file=self.file,
-                on_evaluation=None if progress is None else show,
+                on_evaluation=show,
             )
+        if progress is not None and len(trials) > made:
+            progress(self.method, len(trials) - made)
+        return trials
 
 
 def pareto_study(
@@ -109,15 +116,16 @@ def pareto_study(
         raise InputError("a multi-objective study needs at least one method and one run")
     for method in methods:
         get_pareto_method(method)(embedding, problem.criteria, seed=seed0)  # complains early of a missing library
-    if out is not None:
-        require_writable(out)
-        claim(out / "pareto.json", "multi-objective study", _settings(embedding, problem, batch))
-        note_start(out, budget=budget, runs=dict.fromkeys(methods, runs))
     tasks = [
         _Task(method, seed, budget, batch, None if out is None else out / "runs" / f"{method}--seed-{seed}.json")
         for method in dict.fromkeys(methods)
         for seed in range(seed0, seed0 + runs)
     ]
+    if out is not None:
+        require_writable(out)
+        claim(out / "pareto.json", "multi-objective study", _settings(embedding, problem, batch))
+        done = sum(min(budget, stored_evaluations(task.file)) for task in tasks if task.file is not None)
+        note_start(out, done=done, budget=budget, runs=dict.fromkeys(methods, runs))
     found = _run(tasks, embedding, problem, workers, progress)
     stick = Yardstick.of(problem.gains)
     frame = pd.concat(
