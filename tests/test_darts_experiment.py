@@ -13,10 +13,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from arch2vec.cli.main import main
-from arch2vec.experiments.darts import DartsSettings, run_experiment
+from arch2vec.experiments.darts import run_experiment
+from arch2vec.experiments.darts_settings import DartsSettings
 from arch2vec.experiments.darts_table import PUBLISHED, figure, to_markdown
 from one_line import error_of
 
@@ -28,7 +31,7 @@ SMALL = DartsSettings(
     budget=2,
     inner_epochs=1,
     final_epochs=2,
-    final_seeds=2,
+    final_seeds=1,
     layers=3,
     channels=2,
 )
@@ -89,16 +92,16 @@ def test_it_runs_end_to_end_and_interruptions_leave_no_trace(tmp_path: Path) -> 
         "final training of bo",
         "final training of ARCH2VEC_BO",
     ]
-    for after in (1, 3, 12):  # in the first search, in the first final training, in one of another seed
+    for after in (1, 3, 6):  # in the first search, and in the first and the second epoch of a final training
         with pytest.raises(KilledError):
             run_experiment(settings, tmp_path / "torn", interrupted(after))
     again = run_experiment(settings, tmp_path / "torn")
     assert without_seconds(again) == without_seconds(rows)
 
     assert [(row["name"], row["runs"], row["failed_runs"]) for row in rows] == [
-        ("arch2vec-rl", 2, 0),
-        ("bo", 2, 0),
-        ("ARCH2VEC_BO", 2, 0),
+        ("arch2vec-rl", 1, 0),
+        ("bo", 1, 0),
+        ("ARCH2VEC_BO", 1, 0),
     ]
     for row in rows[:2]:
         assert row["evaluations"] == 2
@@ -107,7 +110,7 @@ def test_it_runs_end_to_end_and_interruptions_leave_no_trace(tmp_path: Path) -> 
     assert rows[2]["method"] == "published cell" and "Genotype" in rows[2]["architecture"]
     for name in ("arch2vec-rl", "bo", "ARCH2VEC_BO"):
         assert (tmp_path / "whole" / "cells" / f"{name}.svg").exists()
-        assert len(list((tmp_path / "whole" / "final" / name).glob("*/weights.safetensors"))) == 2
+        assert len(list((tmp_path / "whole" / "final" / name).glob("*/weights.safetensors"))) == 1
     written = json.loads((tmp_path / "whole" / "results.json").read_text())["rows"]
     assert without_seconds(written) == without_seconds(rows)
 
@@ -122,7 +125,8 @@ def test_the_command_prints_rows(tmp_path: Path, capsys: pytest.CaptureFixture[s
     command = ["experiment", "darts", "--out", str(tmp_path), *COMMAND, "--methods", "random", "--json"]
     assert main(command) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]
-    assert [row["name"] for row in rows] == ["random"]
+    assert [(row["name"], row["runs"]) for row in rows] == [("random", 2)]
+    assert rows[0]["test_std"] >= 0
     assert rows[0]["imagenet_test"] is None
     assert main(command[:-1]) == 0
     printed = capsys.readouterr()
@@ -137,6 +141,10 @@ def test_the_command_prints_rows(tmp_path: Path, capsys: pytest.CaptureFixture[s
     [
         (["--data", "imagenet"], "unknown data set of the DARTS experiment 'imagenet'"),
         (["--limit", "1"], "at least 2"),
+        (["--methods", "bo,b"], "unknown search method 'b'"),
+        (["--channels", "3"], "channels must be even"),
+        (["--data", "cifar10", "--data-dir", "nowhere"], "put the file into nowhere"),
+        (["--imagenet", "nowhere"], "nowhere/train is no folder of images"),
         (["--budget", "0"], "budget of at least 1"),
         (["--seeds", "0"], "final_seeds of at least 1"),
         (["--methods", ""], "a search or a published genotype"),
@@ -146,8 +154,17 @@ def test_the_command_prints_rows(tmp_path: Path, capsys: pytest.CaptureFixture[s
     ],
 )
 def test_bad_arguments_get_one_line(
-    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    arguments: list[str],
+    message: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    def no_network(*_: object, **__: object) -> None:
+        raise OSError(101, "Network is unreachable")
+
+    monkeypatch.setattr("urllib.request.urlopen", no_network)
+    monkeypatch.chdir(tmp_path)
     assert main(["experiment", "darts", "--out", str(tmp_path / "out"), *COMMAND, *arguments]) == 2
     lines = capsys.readouterr().err.splitlines()
     assert len(lines) == 1 and message in lines[0]
@@ -186,6 +203,20 @@ def test_the_table_shows_failures_and_what_is_not_known() -> None:
     assert "| bo | 3 (1 failed) | 2.50 ± 0.25 | 2.00 | 3.6 | 575 | 100, 93.21 | - |" in text
     assert text.count("(published)") == len(PUBLISHED)
     assert [figure(None), figure(math.nan), figure(1.0, math.nan)] == ["-", "-", "1.00"]
+
+
+@pytest.mark.slow
+def test_the_best_is_transferred_to_images_in_folders(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("train/a", "train/b", "val/a", "val/b"):
+        (tmp_path / name).mkdir(parents=True)
+        for number in range(3):
+            pixels = rng.integers(0, 256, size=(40, 50, 3), dtype=np.uint8)
+            Image.fromarray(pixels).save(tmp_path / name / f"{number}.png")
+    settings = replace(SMALL, methods=("random",), imagenet=str(tmp_path), imagenet_epochs=1, workers=0)
+    rows = run_experiment(settings, tmp_path / "out")
+    assert rows[0]["imagenet_test"] in [100 * right / 6 for right in range(7)]
+    assert list((tmp_path / "out" / "imagenet" / "random").glob("*/weights.safetensors"))
 
 
 @pytest.mark.slow

@@ -52,7 +52,8 @@ def add_command(experiments: Any) -> None:
 
 def run_darts(arguments: argparse.Namespace) -> None:
     """``arch2vec experiment darts``."""
-    from arch2vec.experiments.darts import DartsSettings, run_experiment
+    from arch2vec.experiments.darts import run_experiment
+    from arch2vec.experiments.darts_settings import DartsSettings
     from arch2vec.experiments.darts_table import figure
 
     settings = DartsSettings(
