@@ -149,7 +149,10 @@ class TestExperiment:
             (("--runs-of", "bo=2"), "none of the methods that are run"),
             (("--runs-of", "random=x"), "NAME=NUMBER"),
             (("--budget", "0"), "at least 1 evaluation"),
-            (("--objectives", "svhn"), "no objective 'svhn'; it has cifar10, cifar100, imagenet16-120"),
+            (
+                ("--objectives", "svhn"),
+                "no objective 'svhn'; it has cifar10, cifar100, imagenet16-120, cifar10&signal=200",
+            ),
             (("--data", "nothing.parquet"), "nothing.parquet"),
         ],
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from arch2vec.cli import darts_experiment, prediction, pretraining_study, proxies_study, search_tables
+from arch2vec.cli import darts_experiment, digits201, prediction, pretraining_study, proxies_study, search_tables
 
 _EXPERIMENTS: tuple[Callable[[Any], None], ...] = (
     pretraining_study.add_command,
@@ -13,6 +13,7 @@ _EXPERIMENTS: tuple[Callable[[Any], None], ...] = (
     search_tables.add_command,
     darts_experiment.add_command,
     proxies_study.add_command,
+    digits201.add_command,
 )
 """What adds one experiment's command each."""
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from arch2vec.experiments.search_tables import Result
 
 _WHAT = {
-    "nasbench201-search": "every search method on NAS-Bench-201: the paper's table 3, on three data sets",
+    "nasbench201-search": "every search method on NAS-Bench-201: the paper's table 3, on three data sets, and more",
     "nasbench101-search": "every search method on NAS-Bench-101: the paper's table 2 and figure 6",
 }
 

@@ -94,6 +94,13 @@ EXPERIMENTS: Mapping[str, tuple[Setting, ...]] = {
         _nasbench201("cifar10", "CIFAR-10", 12_000, fidelities=(12,)),
         _nasbench201("cifar100", "CIFAR-100", 500_000),
         _nasbench201("imagenet16-120", "ImageNet16-120", 1_400_000),
+        # Not in the paper: the signal without the noise of short trainings.
+        Setting(
+            "nasbench201?dataset=cifar10&signal=200",
+            "NAS-Bench-201, CIFAR-10, signal of 200 epochs",
+            (Cut("evaluations", 150), Cut("evaluations", 200)),
+            Horizon(200),
+        ),
     ),
     "nasbench101-search": (
         _nasbench101("all", "all 423,624 cells"),

@@ -24,7 +24,7 @@ from typing_extensions import override
 from arch2vec.errors import InputError
 from arch2vec.networks.digits_data import NUM_CLASSES, NUM_IMAGES, digits_splits
 from arch2vec.networks.nasbench201 import NASBench201Network, Skeleton, count_parameters
-from arch2vec.networks.training import TrainingConfig, train
+from arch2vec.networks.training import TrainingConfig, TrainingResult, train
 from arch2vec.objectives.base import Objective, Outcome
 
 
@@ -71,14 +71,14 @@ class DigitsConfig:
         """What surrounds the cells."""
         return Skeleton(self.channels, self.cells_per_stage, input_channels=1, classes=NUM_CLASSES)
 
-    def training(self, epochs: int) -> TrainingConfig:
-        """How one network is trained for a number of epochs; only the last is evaluated."""
+    def training(self, epochs: int, evaluate_every: int | None = None) -> TrainingConfig:
+        """How one network is trained for a number of epochs; by default only the last is evaluated."""
         return TrainingConfig(
             epochs=epochs,
             batch_size=self.batch_size,
             learning_rate=self.learning_rate,
             weight_decay=self.weight_decay,
-            evaluate_every=epochs,
+            evaluate_every=evaluate_every or epochs,
         )
 
 
@@ -115,19 +115,24 @@ class DigitsObjective(Objective):
         if epochs < 1:
             raise InputError(f"the fidelity of {self.name} is a number of epochs of at least 1, got {epochs}")
         config = self.config
-        splits = digits_splits(config.train_images, config.validation_images, config.split_seed)
-        training, skeleton = config.training(epochs), config.skeleton()
-        results, parameters = [], 0
-        for seed in config.seeds:
-            # The weights and the order of the images come from independent streams.
-            weights_seed, order_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
-            generator = torch.Generator().manual_seed(weights_seed)
-            network = NASBench201Network(architecture, skeleton, generator)
-            results.append(train(network, splits, training, order_seed))
-            parameters = count_parameters(network)
+        results = [train_on_digits(architecture, config, seed, config.training(epochs)) for seed in config.seeds]
         return Outcome(
             validation=float(np.mean([result.validation for result in results])),
             test=float(np.mean([result.test for result in results])),
             cost_s=sum(result.cpu_seconds for result in results),
-            extra={"epochs": epochs, "parameters": parameters, "trainings": len(results)},
+            extra={
+                "epochs": epochs,
+                "parameters": count_parameters(NASBench201Network(architecture, config.skeleton(), None)),
+                "trainings": len(results),
+            },
         )
+
+
+def train_on_digits(architecture: str, config: DigitsConfig, seed: int, training: TrainingConfig) -> TrainingResult:
+    """One training; everything random in it follows from the seed."""
+    splits = digits_splits(config.train_images, config.validation_images, config.split_seed)
+    # The weights and the order of the images come from independent streams.
+    weights_seed, order_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
+    generator = torch.Generator().manual_seed(weights_seed)
+    network = NASBench201Network(architecture, config.skeleton(), generator)
+    return train(network, splits, training, order_seed)
