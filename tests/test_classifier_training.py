@@ -322,6 +322,24 @@ def test_divergence_of_the_auxiliary_head_alone_and_in_the_last_step_is_noticed(
     assert train_classifier(Network(), DATA, last, 0, device="cpu").failed
 
 
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
+def test_a_gpu_trains_with_mixed_precision_and_resumes(tmp_path: Path) -> None:
+    class OnGPU(Network):
+        @override
+        def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
+            assert images.is_cuda and torch.is_autocast_enabled("cuda")
+            features = functional.relu(self.norm(self.convolution(images)))
+            scores = self.classifier(features.flatten(1))
+            return (scores, self.second(features.mean(dim=(2, 3)))) if self.training else scores
+
+    recipe = replace(BUSY, epochs=8)
+    with pytest.raises(KilledError):
+        train_classifier(OnGPU(), DATA, recipe, 0, out=tmp_path, device="cuda", progress=interrupted(10))
+    result = train_classifier(OnGPU(), DATA, recipe, 0, out=tmp_path, device="cuda")
+    assert [epoch.epoch for epoch in result.epochs] == list(range(1, 9))
+    assert result.validation is not None and result.validation > 60
+
+
 def test_the_streams_order_is_that_of_the_seed() -> None:
     images = torch.arange(2 * 3 * 4 * 4, dtype=torch.uint8).reshape(2, 3, 4, 4)
     drawn = [crops_and_flips(images, 1, True, torch.Generator().manual_seed(seed)) for seed in (3, 3, 4)]
