@@ -113,25 +113,21 @@ class TestExpectedImprovement:
         return mean, std, rng.normal(size=(12, m)), np.full(m, -1.0)
 
     def test_is_that_of_botorch(self, case: tuple[Array, Array, Array, Array]) -> None:
-        pytest.importorskip("botorch")
         import torch
-        from botorch.acquisition.multi_objective.analytic import (  # type: ignore[import-untyped, unused-ignore]
-            ExpectedHypervolumeImprovement,
-        )
-        from botorch.utils.multi_objective.box_decompositions.non_dominated import (  # type: ignore[import-untyped, unused-ignore]
-            FastNondominatedPartitioning,
-        )
-        from botorch.utils.testing import MockModel, MockPosterior  # type: ignore[import-untyped, unused-ignore]
 
+        analytic = pytest.importorskip("botorch.acquisition.multi_objective.analytic")
+        boxes_of = pytest.importorskip("botorch.utils.multi_objective.box_decompositions.non_dominated")
+        testing = pytest.importorskip("botorch.utils.testing")
         mean, std, front, reference = case
-        boxes = FastNondominatedPartitioning(torch.from_numpy(reference), Y=torch.from_numpy(front))
+        boxes = boxes_of.FastNondominatedPartitioning(torch.from_numpy(reference), Y=torch.from_numpy(front))
         for number in range(0, 40, 5):
-            posterior = MockPosterior(
+            posterior = testing.MockPosterior(
                 mean=torch.from_numpy(mean[number][None, None]), variance=torch.from_numpy(std[number][None, None] ** 2)
             )
-            theirs = ExpectedHypervolumeImprovement(MockModel(posterior), reference.tolist(), boxes)(
-                torch.zeros(1, 1, 1)
+            acquisition = analytic.ExpectedHypervolumeImprovement(
+                testing.MockModel(posterior), reference.tolist(), boxes
             )
+            theirs = acquisition(torch.zeros(1, 1, 1))
             ours = expected_hypervolume_improvement(mean[number][None], std[number][None], front, reference)
             assert ours == pytest.approx(theirs.numpy(), rel=1e-6, abs=1e-12)
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import itertools
 import json
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -98,8 +100,11 @@ class TestContract:
         search = method(cells, CRITERIA, seed=0)
         run(search, worth(cells), 3)
         state = search.state_dict()
-        for change in ({"gains": state["gains"][:2]}, {"gains": [[1.0]] * 3}, {"gains": None}, {"told": []}):
-            line = error_of(lambda change=change: method(cells, CRITERIA, seed=0).load_state_dict(state | change))
+        changes: list[dict[str, Any]] = [
+            {"gains": state["gains"][:2]}, {"gains": [[1.0]] * 3}, {"gains": None}, {"told": []}
+        ]  # fmt: skip
+        for change in changes:
+            line = error_of(partial(method(cells, CRITERIA, seed=0).load_state_dict, state | change))
             assert f"damaged state of method {method.name!r}" in line
         other = (CRITERIA[0], Criterion("energy"))
         assert "criteria validation (max), latency (min)" in error_of(
@@ -257,7 +262,7 @@ class TestProblem:
             ("latency:phnoe", "devices by name: phone"),
             ("macs", "has no macs on cifar10"),
         ):
-            assert words in error_of(lambda spec=spec: problem_of(target, cells, [spec]))
+            assert words in error_of(partial(problem_of, target, cells, [spec]))
         assert "named twice" in error_of(lambda: problem_of(target, cells, ["params", "min:size"]))
         own = FunctionObjective(lambda architecture: 1.0)
         assert "is no table" in error_of(lambda: problem_of(own, cells, ["params"]))

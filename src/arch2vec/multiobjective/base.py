@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from typing_extensions import override
 
 from arch2vec.embedding import Embedding
@@ -53,10 +53,9 @@ class ParetoSearch(SearchMethod):
         if table.shape != (n, m):
             raise InputError(f"known criteria have the shape ({n}, {m}), a row an architecture, got {table.shape}")
         self._known = gains(table, self.criteria)
-        self._is_known: NDArray[np.bool_] = np.isfinite(table).all(axis=0)
-        if not np.isnan(table[:, ~self._is_known]).all():
-            gap = self.criteria[int(np.flatnonzero(~self._is_known & ~np.isnan(table).all(axis=0))[0])]
-            raise InputError(f"criterion {gap.column!r} is known of some architectures only; drop the others")
+        for criterion, column in zip(self.criteria, np.isfinite(table).T, strict=True):
+            if 0 < np.count_nonzero(column) < n:
+                raise InputError(f"criterion {criterion.column!r} is known of some architectures only; drop the others")
         self._criteria_told: list[tuple[float, ...]] = []
 
     @override

@@ -29,7 +29,7 @@ def non_dominated(points: ArrayLike) -> NDArray[np.bool_]:
         (n,); equal points are on it together or not at all.
     """
     found = _points(points)
-    usable = ~np.isnan(found).any(axis=1)
+    usable: NDArray[np.bool_] = np.logical_and.reduce(np.isfinite(found), axis=1)
     front = usable.copy()
     if usable.any():
         front[usable] = _of_numbers(found[usable])
