@@ -53,8 +53,8 @@ class ParetoSearch(SearchMethod):
         if table.shape != (n, m):
             raise InputError(f"known criteria have the shape ({n}, {m}), a row an architecture, got {table.shape}")
         self._known = gains(table, self.criteria)
-        for criterion, column in zip(self.criteria, np.isfinite(table).T, strict=True):
-            if 0 < np.count_nonzero(column) < n:
+        for criterion, column in zip(self.criteria, table.T, strict=True):
+            if 0 < np.count_nonzero(np.isfinite(column)) < n:
                 raise InputError(f"criterion {criterion.column!r} is known of some architectures only; drop the others")
         self._criteria_told: list[tuple[float, ...]] = []
 
@@ -78,9 +78,9 @@ class ParetoSearch(SearchMethod):
         told = gains(table, self.criteria)
         if np.isinf(told).any():
             raise InputError("a criterion's value is infinite; give finite ones, or NaN for a failed evaluation")
-        failed = np.isnan(told).any(axis=1)
-        super().tell(candidates, np.where(failed, np.nan, table[:, 0]).tolist())
-        self._criteria_told += [tuple(row) for row in np.where(failed[:, None], np.nan, told).tolist()]
+        told[np.flatnonzero(np.isnan(told).any(axis=1))] = np.nan
+        super().tell(candidates, np.where(np.isnan(told[:, 0]), np.nan, table[:, 0]).tolist())
+        self._criteria_told += [tuple(row) for row in told.tolist()]
 
     @property
     def told_rows(self) -> list[int]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cache
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from scipy.special import ndtri
 from typing_extensions import override
 
+from arch2vec.embedding import Embedding
 from arch2vec.multiobjective.base import ParetoSearch
-from arch2vec.multiobjective.criteria import Array
+from arch2vec.multiobjective.criteria import Array, Criterion
 from arch2vec.multiobjective.ehvi import expected_hypervolume_improvement
+from arch2vec.multiobjective.libraries import library
 from arch2vec.multiobjective.modelled import ModelledSearch
 
 
@@ -34,6 +36,11 @@ class EHVI(ModelledSearch):
     """
 
     name: ClassVar[str] = "ehvi"
+
+    def __init__(self, embedding: Embedding, criteria: Sequence[Criterion], *, seed: int, **settings: Any) -> None:
+        super().__init__(embedding, criteria, seed=seed, **settings)
+        if len(self.criteria) > 2:
+            library("botorch", "method ehvi with three or more criteria")  # before anything is evaluated
 
     @override
     def _worth(self, mean: Array, std: Array, seen: Array, reference: Array, ideal: Array) -> Array:

@@ -121,13 +121,13 @@ def pareto_study(
         for method in dict.fromkeys(methods)
         for seed in range(seed0, seed0 + runs)
     ]
+    stick = Yardstick.of(problem.gains)
     if out is not None:
         require_writable(out)
         claim(out / "pareto.json", "multi-objective study", _settings(embedding, problem, batch))
         done = sum(min(budget, stored_evaluations(task.file)) for task in tasks if task.file is not None)
         note_start(out, done=done, budget=budget, runs=dict.fromkeys(methods, runs))
     found = _run(tasks, embedding, problem, workers, progress)
-    stick = Yardstick.of(problem.gains)
     frame = pd.concat(
         [_frame(task, trials, problem, stick) for task, trials in zip(tasks, found, strict=True)], ignore_index=True
     )
