@@ -9,6 +9,10 @@ architecture and ratios of what is compared, both measured in turns:
   ``torch.func.vmap``: the most that batching over architectures could give, as different cells
   have no common structure to batch over;
 * one process and two, wall-clock.
+
+Measured in processor time: shared passes are 2.2 to 3.0 times as fast; batching eight
+networks of one cell 1.3 times with 8 channels and one cell a stage, and not at all as published.
+So passes are shared, and processes are used for many architectures.
 """
 
 from __future__ import annotations

@@ -58,8 +58,8 @@ def evaluate(
 ) -> dict[str, float]:
     """Several proxies of one network; passes that several are computed from are made once.
 
-    All of them take about as long as the slowest (GraSP) and two more passes, for
-    synflow and Zen; see ``bench/proxies.py``.
+    All of them take about as long as the slowest (GraSP) and the passes of synflow and Zen:
+    two to three times as fast as each by itself (``bench/proxies.py``).
 
     Args:
         network: maps images (B, channels, H, W) to scores (B, classes); left as it was.
