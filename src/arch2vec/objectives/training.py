@@ -28,9 +28,10 @@ class TrainingObjective(Objective):
     """The validation accuracy of an architecture's network after a training.
 
     The fidelity is a number of epochs; the recipe's schedules are stretched to it.
-    Where training diverged, ``validation`` and ``test`` are NaN. ``cost_s`` is the time
-    that the trainings took on the clock; ``extra`` holds ``epochs``, ``parameters``
-    (without an auxiliary head's) and ``trainings`` (the number of seeds).
+    Where training diverged, ``validation`` and ``test`` are NaN. ``cost_s`` is what the
+    trainings took: processor time on one core of a CPU, else time on the clock.
+    ``extra`` holds ``epochs``, ``parameters`` (without an auxiliary head's) and
+    ``trainings`` (the number of seeds).
 
     The object holds choices, not images, so it can be sent to worker processes.
 

@@ -1,6 +1,6 @@
 """Images in a folder a class, as ImageNet is commonly unpacked, read while a network is trained.
 
-Needs Pillow, the package's extra ``images``. Images are decoded and augmented by
+Needs Pillow, which comes with Matplotlib. Images are decoded and augmented by
 worker processes; what they give does not depend on how many there are.
 """
 
@@ -52,7 +52,7 @@ class FolderPart(Part):
 
     def __post_init__(self) -> None:
         if find_spec("PIL") is None:
-            raise InputError("reading image files needs Pillow: pip install 'arch2vec[images]'")
+            raise InputError("reading image files needs Pillow: pip install pillow")
         if self.workers < 0 or self.size < 1:
             raise InputError(
                 f"image files need 0 or more workers and a size of 1 or more, got {self.workers}, {self.size}"
