@@ -52,6 +52,7 @@ def test_evaluations_are_the_tables_means(table: BenchmarkTable) -> None:
     assert objective.architectures == CELLS and len(objective) == 60
     assert objective.optimum == VALUES["validation_12"].max()
     assert objective.signal_split == "validation" and objective.note == ""
+    assert objective.signal == "validation, %"
     assert objective.description == (
         "nasbench201, 60 nasbench201 architectures: "
         "signal validation accuracy on cifar10-valid after 12 epochs (validation_12: mean of the runs there are); "

@@ -115,6 +115,7 @@ def test_nasbench101_measured_equals_pandas(published: Path) -> None:
 def test_nasbench101_over_all_cells_has_a_test_signal_and_says_so(published: Path) -> None:
     objective = found("nasbench101")
     assert objective.signal_split == "test" and objective.fidelities == (108,) and len(objective) == 423_624
+    assert objective.signal == "signal (TEST data), %"
     for text in (objective.note, objective.description):
         assert "the signal is the TEST accuracy: the table has no validation accuracy for all cells" in text
         assert "costs of 393,623 of 423,624 architectures are estimated (cross-validated mean relative error 1." in text

@@ -94,6 +94,8 @@ def test_an_objective_gives_the_proxy_of_the_network() -> None:
     assert objective.evaluate(architecture).validation == outcome.validation
     assert objective.space == "nasbench201"
     assert "not accuracies" in objective.note
+    assert objective.signal == "snip"
+    assert resolve_objective("proxy:synflow").signal == "log of synflow"
     assert "8 images" in objective.description
     assert objective.description.endswith(f"; {objective.note}")  # as reports expect
 

@@ -199,7 +199,8 @@ class TestStudy:
         found = run_study(embedding, Worth(), ["random"], 200, Horizon(60), out=tmp_path)
         path = tmp_path / "trajectories.parquet"
         assert path.stat().st_size < 25 * len(found)
-        assert sorted(path.name for path in tmp_path.iterdir()) == ["comparison.json", "trajectories.parquet"]
+        names = ["asked.json", "comparison.json", "trajectories.parquet"]
+        assert sorted(path.name for path in tmp_path.iterdir()) == names
         frame = pd.read_parquet(path)
         pd.testing.assert_frame_equal(frame, found.frame(), check_categorical=False)
         assert frame["architecture"].tolist() == [embedding.architectures[row] for row in frame["row"]]

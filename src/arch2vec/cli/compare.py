@@ -131,11 +131,11 @@ def _rows(objective: Objective, embedding: Embedding, runs: list[Runs], cuts: li
 def _print(objective: Objective, count: int, runs: list[Runs], rows: list[Row], cuts: list[Cut]) -> None:
     from arch2vec.studies.summary import comparisons
 
-    signal = "validation" if objective.signal_split == "validation" else f"signal ({objective.signal_split.upper()})"
+    signal = objective.signal.removesuffix(", %")
     for cut in cuts:
         print_table(
             f"{objective.name}, {cut}, {count} runs: the architecture best by {signal}, 95 % intervals of means",
-            ["method", f"{signal}, %", "test, %", "at the optimum, %", "evaluations", "seconds a run"],
+            ["method", objective.signal, "test, %", "at the optimum, %", "evaluations", "seconds a run"],
             [
                 [
                     str(row["method"]),
@@ -153,7 +153,7 @@ def _print(objective: Objective, count: int, runs: list[Runs], rows: list[Row], 
     pairs = comparisons(runs, cuts[-1], "validation")
     if pairs and count > 1:
         print_table(
-            "Methods on the same seeds, by validation",
+            f"Methods on the same seeds, by {signal}",
             ["methods", "difference", "95 % interval", "p (signed ranks, Holm)"],
             [
                 [

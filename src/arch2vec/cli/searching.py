@@ -50,13 +50,13 @@ def run_search(arguments: argparse.Namespace) -> None:
     get_method(arguments.method)
     objective = resolve_objective(arguments.objective)
     embedding = restricted(load_embedding(arguments.source, arguments.space), [objective])
-    budget, best_seen = budget_of(arguments), float("-inf")
+    budget, best_seen, signal = budget_of(arguments), float("-inf"), objective.signal.removesuffix(", %")
     with progress_bar(f"{arguments.method} on {objective.name}") as update:
 
         def show(trial: Trial) -> None:
             nonlocal best_seen
             best_seen = max(best_seen, trial.validation)
-            update(trial.number, budget or trial.number, f"best {best_seen:.2f} %")
+            update(trial.number, budget or trial.number, f"best {signal} {best_seen:.2f}")
 
         result = search(
             embedding,
@@ -85,11 +85,11 @@ def run_search(arguments: argparse.Namespace) -> None:
         )
         return
     print_table(
-        f"Best of {result.evaluations} architectures, by validation",
+        f"Best of {result.evaluations} architectures, by {signal}",
         ["", "value"],
         [
             ["architecture", best.architecture],
-            ["validation, %", f"{best.validation:.2f}"],
+            [objective.signal, f"{best.validation:.2f}"],
             ["test, %", "-" if best.test is None else f"{best.test:.2f}"],
             ["cost of all evaluations, s", f"{result.cost_s:,.1f}"],
         ],

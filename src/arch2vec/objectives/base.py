@@ -41,6 +41,13 @@ class Objective(ABC):
     fidelities: tuple[int, ...] = ()
     """The training epochs to choose from, ascending; empty where there is no choice or any number will do."""
 
+    @property
+    def signal(self) -> str:
+        """What :attr:`Outcome.validation` is, with its unit, for headings."""
+        if self.signal_split == "validation":
+            return "validation, %"
+        return f"signal ({self.signal_split.upper()} data), %"
+
     @abstractmethod
     def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:
         """The worth of one architecture.

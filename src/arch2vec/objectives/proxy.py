@@ -53,6 +53,11 @@ class ProxyObjective(Objective):
         self.note = f"no network is trained: the numbers are values of the proxy {what}, not accuracies"
         self.description = f"zero-cost proxy {what} ({chosen.source}) on {self.setting.description}; {self.note}"
 
+    @property
+    @override
+    def signal(self) -> str:
+        return f"log of {self._proxy.name}" if self._proxy.logarithmic else self._proxy.name
+
     @override
     def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:
         if fidelity is not None:
