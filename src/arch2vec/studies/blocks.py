@@ -53,7 +53,7 @@ class Block:
 
     def run(self, embedding: Embedding, progress: Callable[[int], None] | None = None) -> Runs:
         """The runs, made here, with one thread: results then don't depend on how many cores there are."""
-        from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+        from threadpoolctl import threadpool_limits
 
         from arch2vec.threads import thread_count
 
