@@ -228,7 +228,7 @@ class TestCompare:
         assert all(row["validation_low"] <= row["validation_mean"] <= row["validation_high"] for row in rows)
         names = {path.name for path in tmp_path.iterdir()}
         assert names == {
-            "comparison.json", "trajectories.parquet", "table.csv",
+            "asked.json", "comparison.json", "trajectories.parquet", "table.csv",
             f"figure-{CIFAR10}.png", f"figure-{CIFAR10}-200epochs.png",
         }  # fmt: skip
         assert main(arguments) == 0
