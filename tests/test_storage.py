@@ -3,6 +3,9 @@ from __future__ import annotations
 import os
 import pickle
 import stat
+import subprocess
+import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -63,3 +66,29 @@ def test_folders_that_cannot_be_written_to(tmp_path: Path) -> None:
             require_writable(tmp_path / "closed")
     require_writable(tmp_path / "new")
     assert list((tmp_path / "new").iterdir()) == []
+
+
+LIMITED = """
+    import resource, sys
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]),) * 2)
+    from arch2vec.cli import main
+    sys.exit(main(sys.argv[2:]))
+"""
+
+
+def test_a_full_disk_is_one_line_and_costs_nothing_that_was_finished(tmp_path: Path) -> None:
+    """The limit of a file's size stands for the disk; an encoder and its checkpoint are larger than it."""
+    command = ["pretrain", "nasbench201", "--sample", "100", "--epochs", "1", "--out", str(tmp_path / "run"), "--json"]
+
+    def limited(size: int) -> subprocess.CompletedProcess[str]:
+        arguments = [sys.executable, "-c", textwrap.dedent(LIMITED), str(size), *command]
+        return subprocess.run(arguments, capture_output=True, text=True, check=False)
+
+    full = limited(100_000)
+    assert full.returncode == 2
+    assert full.stdout == ""
+    (line,) = full.stderr.strip().splitlines()
+    assert "cannot write" in line and "make room and repeat the command" in line
+    assert not list((tmp_path / "run").glob("*.safetensors"))
+    assert not list((tmp_path / "run").glob(".*.tmp*"))
+    assert limited(100_000_000).returncode == 0

@@ -52,6 +52,24 @@ def atomic_path(path: Path) -> Iterator[Path]:
         raise
 
 
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn what a full disk or another refusal raises into one line; files that were whole still are.
+
+    Raises:
+        InputError: the block could not write to ``path``.
+    """
+    from safetensors import SafetensorError
+
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(
+            f"cannot write {path}: {reason}; what was finished before is kept: make room and repeat the command"
+        ) from error
+
+
 def require_writable(folder: Path) -> None:
     """Fail early, and in one line, when ``folder`` cannot be created or written to.
 
@@ -68,8 +86,12 @@ def require_writable(folder: Path) -> None:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write ``text`` to ``path`` atomically."""
-    with atomic_path(path) as temporary:
+    """Write ``text`` to ``path`` atomically.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
+    with writing(path), atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
@@ -118,11 +140,15 @@ def claim(path: Path, kind: str, settings: Mapping[str, Any]) -> None:
 
 
 def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
-    """Write named arrays and text metadata as one safetensors file, atomically."""
+    """Write named arrays and text metadata as one safetensors file, atomically.
+
+    Raises:
+        InputError: the file cannot be written.
+    """
     from safetensors.numpy import save_file
 
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    with atomic_path(path) as temporary:
+    with writing(path), atomic_path(path) as temporary:
         save_file(contiguous, temporary, metadata=dict(metadata))
 
 

@@ -7,6 +7,7 @@ once. Exit codes: 0 done, 2 bad input (one line on stderr), 1 failure.
 from __future__ import annotations
 
 import argparse
+import errno
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -18,6 +19,8 @@ _DESCRIPTION = (
     "Learn what neural architectures look like before a single one is trained, "
     "then find a good one with as few trainings as possible."
 )
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -50,5 +53,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         # The reader of our output went away; keep Python from complaining about it at exit.
         sys.stdout = None
+        return 1
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        print(
+            f"arch2vec: cannot write {error.filename or 'a file'}: {error.strerror}; what was finished before is "
+            "kept: make room and repeat the command",
+            file=sys.stderr,
+        )
         return 1
     return 0

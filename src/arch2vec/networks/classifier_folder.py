@@ -15,21 +15,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError
 from torch import nn
 
 from arch2vec.errors import InputError
 from arch2vec.metrics_stream import MetricsStream
 from arch2vec.networks.classifier_run import ClassifierRun, TrainedEpoch
-from arch2vec.storage import claim, read_arrays, read_json, require_writable, write_arrays, write_json
+from arch2vec.storage import claim, read_arrays, read_json, require_writable, write_arrays, write_json, writing
 
 _KIND = "arch2vec classifier 1"
 
@@ -51,8 +49,7 @@ class ClassifierFolder:
         self._checkpoint, self._result = path / "checkpoint.safetensors", path / "result.json"
         self._weights = path / "weights.safetensors"
         self._stream: MetricsStream | None = None
-        with _written(path / "config.json"):
-            claim(path / "config.json", "training", json.loads(json.dumps(settings)))
+        claim(path / "config.json", "training", json.loads(json.dumps(settings)))
         for left in path.glob(".*.tmp*"):  # by a process that was killed while it wrote
             left.unlink(missing_ok=True)
 
@@ -90,9 +87,8 @@ class ClassifierFolder:
             for name, array in _arrays(state).items():
                 arrays[f"optimiser.{index}.{name}"] = array
         metadata = {"kind": _KIND, "epochs": _json(epochs), "scaler": json.dumps(run.scaler.state_dict())}
-        with _written(self._checkpoint):
-            write_arrays(self._checkpoint, arrays, metadata)
-        with _written(self.path / "metrics.jsonl"):
+        write_arrays(self._checkpoint, arrays, metadata)
+        with writing(self.path / "metrics.jsonl"):
             if self._stream is None:
                 self._stream = MetricsStream(self.path, [asdict(epoch) for epoch in epochs[:-1]])
             self._stream.write(asdict(epochs[-1]))
@@ -106,13 +102,11 @@ class ClassifierFolder:
         if self._stream is not None:
             self._stream.close()
         if keep_weights and not failed:
-            with _written(self._weights):
-                write_arrays(self._weights, _arrays(network.state_dict()), {"kind": "arch2vec network"})
+            write_arrays(self._weights, _arrays(network.state_dict()), {"kind": "arch2vec network"})
         document = {"failed": failed, "epochs": [asdict(epoch) for epoch in epochs]}
         if failed:
             document["reason"] = f"a loss or a score was not finite in epoch {len(epochs) + 1}"
-        with _written(self._result):
-            write_json(self._result, document)
+        write_json(self._result, document)
         self._checkpoint.unlink(missing_ok=True)
 
     def finished(self, network: nn.Module) -> tuple[list[TrainedEpoch], bool] | None:
@@ -135,18 +129,6 @@ class ClassifierFolder:
             raise InputError(f"{self.path} holds a damaged result: {str(error).splitlines()[0]}") from error
         self._checkpoint.unlink(missing_ok=True)
         return epochs, failed
-
-
-@contextmanager
-def _written(path: Path) -> Iterator[None]:
-    """Turn what a full disk or another refusal raises into one line; files that were whole still are."""
-    try:
-        yield
-    except (OSError, SafetensorError) as error:
-        reason = getattr(error, "strerror", None) or error
-        raise InputError(
-            f"cannot write {path}: {reason}; what was finished before is kept: make room and repeat the command"
-        ) from error
 
 
 def _json(epochs: Sequence[TrainedEpoch]) -> str:
