@@ -138,7 +138,8 @@ class BayesianOptimization(SearchMethod):
     @override
     def _forget(self) -> None:
         self._learned: tuple[int, Learned] | None = None  # and of how many values
-        self._belief: tuple[int, Belief] | None = None  # of the whole pool, and of how many values
+        self._belief: tuple[int, Belief] | None = None  # about the whole pool, and from how many values
+        self._core: tuple[int, Belief] | None = None  # the same about a single point, where the pool changes
 
     @property
     @override
@@ -234,18 +235,26 @@ class BayesianOptimization(SearchMethod):
         return ~self._covered[self._function[rows]] & ~np.isin(self._function[rows], self._function[list(taken)])
 
     def _forecast(self, scope: Rows | None, observed: Sequence[int], targets: NDArray[np.float64]) -> Forecast:
-        assert self._learned is not None
         vectors = self._vectors(self.embedding)
         if scope is not self._everything:
-            return self._learned[1].belief(vectors[scope], vectors[observed]).forecast(targets)
-        if self._belief is None:
-            pool = vectors if scope is None else vectors[scope]
-            self._belief = len(observed), self._learned[1].belief(pool, vectors[observed])
-        known, belief = self._belief
+            self._core = self._up_to_date(self._core, observed, observed[:1])
+            return self._core[1].about(vectors[scope]).forecast(targets)
+        self._belief = self._up_to_date(self._belief, observed, scope)
+        return self._belief[1].forecast(targets)
+
+    def _up_to_date(
+        self, kept: tuple[int, Belief] | None, observed: Sequence[int], pool: Rows | Sequence[int] | None
+    ) -> tuple[int, Belief]:
+        """A belief from all that is observed: the one that is kept, or a new one about the rows of ``pool``."""
+        assert self._learned is not None
+        vectors = self._vectors(self.embedding)
+        if kept is None:
+            points = vectors if pool is None else vectors[pool]
+            return len(observed), self._learned[1].belief(points, vectors[observed])
+        known, belief = kept
         if known < len(observed):
             belief.observe(vectors[observed[known:]])
-            self._belief = len(observed), belief
-        return belief.forecast(targets)
+        return len(observed), belief
 
     def _scope(
         self, observed: Sequence[int], targets: NDArray[np.float64], believed: Sequence[int], n: int
@@ -285,7 +294,7 @@ def _learn_together(methods: Sequence[BayesianOptimization]) -> None:
     targets = np.stack([first._shown(values[:size]) for _, values in told])
     learned = first.surrogate.learn(features, targets, [(method.seed, size) for method in methods])
     for method, result in zip(methods, learned, strict=True):
-        method._learned, method._belief = (size, result), None
+        method._learned, method._belief, method._core = (size, result), None, None
 
 
 def normal_scores(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -68,6 +68,10 @@ class Belief(ABC):
         """Take in that it is observed at q more points (q, d). Their values come with :meth:`forecast`."""
 
     @abstractmethod
+    def about(self, points: Array) -> Belief:
+        """The same belief about other points (M, d). What one of the two observes later, the other does not."""
+
+    @abstractmethod
     def forecast(self, targets: NDArray[np.float64]) -> Forecast:
         """What is believed of the N points.
 

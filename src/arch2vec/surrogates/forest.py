@@ -81,6 +81,10 @@ class ForestBelief(Belief):
         """Nothing: the forest takes it in at its next fit."""
 
     @override
+    def about(self, points: Array) -> ForestBelief:
+        return ForestBelief(self.learned, *self.learned.predict(points))
+
+    @override
     def forecast(self, targets: NDArray[np.float64]) -> ForestForecast:
         return ForestForecast(self)
 

@@ -9,6 +9,7 @@ textbook's incremental Cholesky factorisation): no row that is there changes.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 
@@ -38,19 +39,23 @@ class GPBelief(Belief):
     def __init__(self, covariance: Callable[[Tensor, Tensor], Tensor], ratio: float, points: Array, observed: Array):
         self._covariance = covariance
         self._ratio = ratio
-        self._points = torch.from_numpy(np.ascontiguousarray(points, dtype=np.float32))
         self._x = _double(observed)
         n = len(self._x)
         self._factor = torch.zeros(n + _ROOM, n + _ROOM, dtype=torch.float64)  # L
-        self._rows = torch.empty(n + _ROOM, len(self._points))  # V
         with thread_count(1):
             matrix = covariance(self._x, self._x)
             matrix.diagonal().add_(ratio)
             self._factor[:n, :n] = torch.linalg.cholesky(matrix)
-            across = covariance(self._x.float(), self._points)
-            solved = torch.linalg.solve_triangular(self._factor[:n, :n].float(), across, upper=False)
-            self._rows[:n] = solved
-            self._variance = 1 - solved.square_().sum(0)
+            self._look_at(points)
+
+    def _look_at(self, points: Array) -> None:
+        n = len(self._x)
+        self._points = torch.from_numpy(np.ascontiguousarray(points, dtype=np.float32))
+        self._rows = torch.empty(len(self._factor), len(self._points))  # V
+        across = self._covariance(self._x.float(), self._points)
+        solved = torch.linalg.solve_triangular(self._factor[:n, :n].float(), across, upper=False)
+        self._rows[:n] = solved
+        self._variance = 1 - solved.square_().sum(0)
 
     @override
     def observe(self, observed: Array) -> None:
@@ -58,6 +63,14 @@ class GPBelief(Belief):
             for point in _double(observed).unsqueeze(1):
                 self._variance = self._variance - self._append(self._x, point)
                 self._x = torch.cat([self._x, point])
+
+    @override
+    def about(self, points: Array) -> GPBelief:
+        other = copy.copy(self)
+        with thread_count(1):
+            other._factor = self._factor.clone()  # both write their next rows into it
+            other._look_at(points)
+        return other
 
     @override
     def forecast(self, targets: NDArray[np.float64]) -> GPForecast:

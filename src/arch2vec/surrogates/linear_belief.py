@@ -14,6 +14,7 @@ with w the posterior mean.
 
 from __future__ import annotations
 
+import copy
 import math
 from collections.abc import Callable
 
@@ -59,6 +60,14 @@ class LinearBelief(Belief):
                 self._covariance, self._variance = self._conditioned(self._covariance, self._variance, point[0])
             self._phi = torch.cat([self._phi, phi])
             self._psi = torch.cat([self._psi, psi])
+
+    @override
+    def about(self, points: Array) -> LinearBelief:
+        other = copy.copy(self)  # no tensor is ever changed in place
+        with thread_count(1):
+            other._pool = self._basis(points) @ self._whiten.float()
+            other._variance = (other._pool @ self._covariance.float()).mul_(other._pool).sum(1)
+        return other
 
     @override
     def forecast(self, targets: NDArray[np.float64]) -> LinearForecast:
