@@ -46,11 +46,9 @@ def test_the_table_holds_what_the_objective_measures(made: Path) -> None:
     architectures = SPACE.format(SPACE.enumerate())
     for row in rows:
         place = table.architectures.index(architectures[row])
-        for epochs in (1, 2):
-            outcome = DigitsObjective(CONFIG).evaluate(architectures[row], CONFIG.epochs)
-            if epochs == CONFIG.epochs:
-                assert table.column("validation_2_seed0")[place] == pytest.approx(outcome.validation)
-                assert table.column("test_2_seed0")[place] == pytest.approx(outcome.test)
+        outcome = DigitsObjective(CONFIG).evaluate(architectures[row])
+        assert table.column("validation_2_seed0")[place] == pytest.approx(outcome.validation)
+        assert table.column("test_2_seed0")[place] == pytest.approx(outcome.test)
         network = NASBench201Network(architectures[row], CONFIG.skeleton(), None)
         assert table.column("parameters")[place] == count_parameters(network)
         assert table.column("cost_s")[place] > 0

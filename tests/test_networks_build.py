@@ -24,6 +24,7 @@ from arch2vec.spaces import (
     get_space,
     nasbench101_cost,
     nasbench201_cost,
+    network_cost,
 )
 from arch2vec.spaces.darts_published import PUBLISHED_GENOTYPES
 from arch2vec.threads import thread_count
@@ -64,7 +65,7 @@ CELL_101 = "0100;0010;0001;0000|input,conv3x3-bn-relu,maxpool3x3,output"
 def cost(space: str, architecture: str, plan: NetworkPlan) -> tuple[int, int]:
     """Parameters and multiply-adds by the formulas, of the published networks."""
     graphs = get_space(space).parse([architecture])
-    found: nasbench101_cost.Cost | nasbench201_cost.Cost | darts_cost.Cost
+    found: network_cost.Cost | darts_cost.Cost
     if space == "nasbench101":
         found = nasbench101_cost.count_cost(graphs)
     elif space == "nasbench201":

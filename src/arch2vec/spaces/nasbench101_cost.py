@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.spaces.nasbench101_cells import MAX_VERTICES, OPERATIONS, is_cell
+from arch2vec.spaces.network_cost import Cost
 
 KERNELS = {OPERATIONS.index("conv1x1-bn-relu"): 1, OPERATIONS.index("conv3x3-bn-relu"): 3}
 """The kernels of those operations that are convolutions."""
@@ -90,19 +91,6 @@ class Skeleton:
                 cells.append((last, width, 2**stack))
                 last = width
         return cells
-
-
-@dataclass(frozen=True, eq=False)
-class Cost:
-    """What N networks cost.
-
-    Attributes:
-        parameters: (N,) int64, trainable numbers.
-        macs: (N,) int64, multiply-adds of convolutions and the linear layer for one image.
-    """
-
-    parameters: NDArray[np.int64]
-    macs: NDArray[np.int64]
 
 
 def count_cost(graphs: GraphBatch, skeleton: Skeleton | None = None, image: int = 32) -> Cost:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.spaces.nasbench201 import OPERATIONS, NASBench201
+from arch2vec.spaces.network_cost import Cost
 
 KERNELS = {OPERATIONS.index("nor_conv_1x1"): 1, OPERATIONS.index("nor_conv_3x3"): 3}
 """The kernels of those operations that are convolutions."""
@@ -57,19 +58,6 @@ class Skeleton:
     def total_stride(self) -> int:
         """Pixels of the image for one of the last cell's output."""
         return 2 ** (STAGES - 1)
-
-
-@dataclass(frozen=True, eq=False)
-class Cost:
-    """What N networks cost.
-
-    Attributes:
-        parameters: (N,) int64, trainable numbers.
-        macs: (N,) int64, multiply-adds of convolutions and the linear layer for one image.
-    """
-
-    parameters: NDArray[np.int64]
-    macs: NDArray[np.int64]
 
 
 def count_cost(graphs: GraphBatch, skeleton: Skeleton | None = None, image: int = 32) -> Cost:

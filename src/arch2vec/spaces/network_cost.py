@@ -1,0 +1,21 @@
+"""What networks cost, by the formulas of the spaces whose cells they repeat."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, eq=False)
+class Cost:
+    """What N networks cost.
+
+    Attributes:
+        parameters: (N,) int64, trainable numbers.
+        macs: (N,) int64, multiply-adds of convolutions and the linear layer for one image.
+    """
+
+    parameters: NDArray[np.int64]
+    macs: NDArray[np.int64]
