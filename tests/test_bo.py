@@ -143,7 +143,7 @@ class TestSampledPool:
             lambda rows: ~evaluated[rows],
             lambda rows: scores[rows],
             5,
-            np.random.default_rng(0),
+            np.random.default_rng(0).integers(len(whole), size=5),
         )
         assert scores[rows].max() == scores[~evaluated].max()
         assert not evaluated[rows].any()

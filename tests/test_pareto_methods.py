@@ -199,10 +199,11 @@ def test_models_keep_up_with_observations(cells: Embedding) -> None:
     everything = np.arange(len(cells))
     slow = CriteriaModels(cells, CRITERIA, known, GaussianProcess(), 8, 1.25)
     for n in range(8, 13):
-        slow.forecast(None, list(range(n)), values[:n])
+        slow.forecast(everything, list(range(n)), values[:n])
     fast = CriteriaModels(cells, CRITERIA, known, GaussianProcess(), 8, 1.25)
     pairs = [
-        model.forecast(None, list(range(12)), values[:12]).predictions(everything, everything) for model in (slow, fast)
+        model.forecast(everything, list(range(12)), values[:12]).predictions(everything, everything)
+        for model in (slow, fast)
     ]
     for ours, theirs in zip(*pairs, strict=True):
         assert ours == pytest.approx(theirs, rel=1e-3, abs=1e-4)

@@ -33,7 +33,8 @@ from arch2vec.multiobjective.base import ParetoSearch
 from arch2vec.multiobjective.criteria import Array, Criterion
 from arch2vec.multiobjective.fronts import non_dominated
 from arch2vec.multiobjective.models import CriteriaForecast, CriteriaModels, on_model_scale
-from arch2vec.searching.pool import Rows, Sampled, gather, pool_for
+from arch2vec.searching.outlook import learning_size
+from arch2vec.searching.pool import Rows, Sampled, gather, pool_for, sampled
 
 if TYPE_CHECKING:
     from arch2vec.surrogates.base import Surrogate
@@ -117,7 +118,7 @@ class ModelledSearch(ParetoSearch):
     def _fill(self, rows: list[int], n: int, pending: list[int], observed: list[int], seen: Array) -> None:
         """Bring proposals to ``n`` rows."""
         scope = self._scope(rows, n - len(rows), observed, seen)
-        forecast = self._models.forecast(None if self.pool is None else scope, observed, seen)
+        forecast = self._models.forecast(scope, observed, seen)
         believed = [*pending, *rows]
         while True:
             if believed:
@@ -153,5 +154,7 @@ class ModelledSearch(ParetoSearch):
             return self._score(forecast, rows, np.arange(len(rows)), seen)
 
         best = [observed[place] for place in np.flatnonzero(non_dominated(seen)).tolist()]
-        rows = gather(self.embedding, self.pool, best, free, score, _SHORT_LIST + n, self._rng)
+        learned_from = learning_size(len(observed), self.initial, self.growth)
+        sample = sampled(self.embedding, self.pool, (self.seed, learned_from))
+        rows = gather(self.embedding, self.pool, best, free, score, _SHORT_LIST + n, sample)
         return rows if len(rows) >= n else self._uncovered(taken)

@@ -21,12 +21,11 @@ from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
 from arch2vec.multiobjective.criteria import Array, Criterion
+from arch2vec.searching.outlook import Outlook, Rows, RowsForecast, learning_size
 from arch2vec.searching.vectors import function_vectors
 
 if TYPE_CHECKING:
-    from arch2vec.surrogates.base import Belief, Forecast, Learned, Surrogate
-
-Rows = NDArray[np.int64]
+    from arch2vec.surrogates.base import Surrogate
 
 
 class CriterionModel:
@@ -35,40 +34,23 @@ class CriterionModel:
     def __init__(self, vectors: NDArray[np.float32], surrogate: Surrogate, initial: int, growth: float) -> None:
         self._vectors, self._surrogate = vectors, surrogate
         self._initial, self._growth = initial, growth
-        self._learned: tuple[int, Learned] | None = None
-        self._belief: tuple[int, Belief] | None = None
+        self._outlook: tuple[int, Outlook] | None = None  # and from how many values it was learned
 
-    def forecast(self, scope: Rows | None, observed: Sequence[int], values: Array) -> Forecast:
-        """The forecast of the scope's rows (all for None) from the values (n,) of the observed rows."""
-        size = self._learning_size(len(observed))
-        if self._learned is None or self._learned[0] != size:
+    def forecast(self, scope: Rows, observed: Sequence[int], values: Array) -> RowsForecast:
+        """The forecast of the scope's rows from the values (n,) of the observed rows."""
+        size = learning_size(len(observed), self._initial, self._growth)
+        if self._outlook is None or self._outlook[0] != size:
             shown = self._vectors[list(observed[:size])][None]
-            self._learned = size, self._surrogate.learn(shown, values[None, :size], [size])[0]
-            self._belief = None
-        if scope is not None:
-            return self._learned[1].belief(self._vectors[scope], self._vectors[list(observed)]).forecast(values)
-        if self._belief is None:
-            self._belief = len(observed), self._learned[1].belief(self._vectors, self._vectors[list(observed)])
-        known, belief = self._belief
-        if known < len(observed):
-            belief.observe(self._vectors[list(observed[known:])])
-            self._belief = len(observed), belief
-        return belief.forecast(values)
-
-    def _learning_size(self, told: int) -> int:
-        if self._growth == 1 or told <= self._initial:
-            return told
-        size = self._initial
-        while (following := max(size + 1, round(size * self._growth))) <= told:
-            size = following
-        return size
+            (learned,) = self._surrogate.learn(shown, values[None, :size], [size])
+            self._outlook = size, Outlook(learned, self._vectors)
+        return self._outlook[1].forecast(scope, observed, values)
 
 
 class CriteriaForecast:
     """Predictions of all criteria, as gains on the models' scale; see :func:`on_model_scale`."""
 
-    def __init__(self, parts: Sequence[Forecast | None], known: Array, vectors: Sequence[NDArray[np.float32]]) -> None:
-        self._parts, self._vectors, self._known = parts, vectors, known
+    def __init__(self, parts: Sequence[RowsForecast | None], known: Array) -> None:
+        self._parts, self._known = parts, known
 
     def predictions(self, scope: Rows, places: Rows) -> tuple[Array, Array]:
         """Means and standard deviations (len(places), m) at places of the scope's rows."""
@@ -82,9 +64,9 @@ class CriteriaForecast:
     def believe(self, rows: Sequence[int]) -> Array:
         """Condition on the forecast's own means at rows; returns these (len(rows), m)."""
         means = self._known[list(rows)].copy()
-        for j, (part, vectors) in enumerate(zip(self._parts, self._vectors, strict=True)):
+        for j, part in enumerate(self._parts):
             if part is not None:
-                means[:, j] = part.believe(vectors[list(rows)])
+                means[:, j] = part.believe(rows)
         return means
 
 
@@ -110,19 +92,19 @@ class CriteriaModels:
         growth: float,
     ) -> None:
         self._known = known
-        self._vectors = [function_vectors(embedding) if c.accuracy else form_vectors(embedding) for c in criteria]
+        vectors = [function_vectors(embedding) if c.accuracy else form_vectors(embedding) for c in criteria]
         self._models = [
-            CriterionModel(vectors, surrogate, initial, growth) if np.isnan(known[0, j]) else None
-            for j, vectors in enumerate(self._vectors)
+            CriterionModel(seen, surrogate, initial, growth) if np.isnan(known[0, j]) else None
+            for j, seen in enumerate(vectors)
         ]
 
-    def forecast(self, scope: Rows | None, observed: Sequence[int], values: Array) -> CriteriaForecast:
-        """What is believed of the scope's rows (all for None), given gains (n, m) on the models' scale."""
+    def forecast(self, scope: Rows, observed: Sequence[int], values: Array) -> CriteriaForecast:
+        """What is believed of the scope's rows, given gains (n, m) on the models' scale."""
         parts = [
             None if model is None else model.forecast(scope, observed, np.ascontiguousarray(values[:, j]))
             for j, model in enumerate(self._models)
         ]
-        return CriteriaForecast(parts, self._known, self._vectors)
+        return CriteriaForecast(parts, self._known)
 
 
 def on_model_scale(points: Array, criteria: Sequence[Criterion]) -> Array:

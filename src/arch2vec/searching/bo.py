@@ -50,11 +50,12 @@ from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError, unknown
 from arch2vec.searching.acquisition import Acquisition, ExpectedImprovement
 from arch2vec.searching.base import Candidate, SearchMethod
-from arch2vec.searching.pool import Rows, Sampled, Scores, around_best, gather, pool_for
+from arch2vec.searching.outlook import Outlook, RowsForecast, learning_size
+from arch2vec.searching.pool import Rows, Sampled, Scores, around_best, gather, pool_for, sampled
 from arch2vec.searching.vectors import function_vectors
 
 if TYPE_CHECKING:
-    from arch2vec.surrogates.base import Belief, Forecast, Learned, Surrogate
+    from arch2vec.surrogates.base import Surrogate
 
 _SHORT_LIST = 256  # architectures of a sampled pool that a batch is chosen from, besides those found by refinement
 
@@ -116,7 +117,7 @@ class BayesianOptimization(SearchMethod):
         self.pool = pool_for(embedding, pool)
         self.around = around
         self.repeats = repeats
-        self._everything = None if repeats else self._one_a_function()
+        self._everything = np.arange(len(embedding)) if repeats else self._one_a_function()
         self._forget()
 
     @classmethod
@@ -130,16 +131,21 @@ class BayesianOptimization(SearchMethod):
         """What the surrogate sees of the architectures, (N, d)."""
         return function_vectors(embedding)
 
-    def _one_a_function(self) -> Rows | None:
-        """The first row of each function; None for all rows, where every one is a function of its own."""
-        first = np.unique(self._function, return_index=True)[1]
-        return np.sort(first) if len(first) < len(self._function) else None
+    def _one_a_function(self) -> Rows:
+        """The first row of each function."""
+        return np.sort(np.unique(self._function, return_index=True)[1])
 
     @override
     def _forget(self) -> None:
-        self._learned: tuple[int, Learned] | None = None  # and of how many values
-        self._belief: tuple[int, Belief] | None = None  # about the whole pool, and from how many values
-        self._core: tuple[int, Belief] | None = None  # the same about a single point, where the pool changes
+        self._outlook: tuple[int, Outlook] | None = None  # and from how many values it was learned
+        self._observed: list[int] = []  # rows of the evaluations that did not fail, in the order told
+        self._values: list[float] = []
+
+    @override
+    def _learn(self, row: int, value: float, fidelity: int | None) -> None:
+        if not np.isnan(value):
+            self._observed.append(row)
+            self._values.append(value)
 
     @property
     @override
@@ -166,7 +172,7 @@ class BayesianOptimization(SearchMethod):
         alike: dict[Hashable, list[BayesianOptimization]] = defaultdict(list)
         for method, _ in modelling:
             size = method._learning_size()
-            if method._learned is None or method._learned[0] != size:
+            if method._outlook is None or method._outlook[0] != size:
                 alike[method.embedding, method.surrogate, method.targets, size].append(method)
         for group in alike.values():
             _learn_together(group)
@@ -176,25 +182,13 @@ class BayesianOptimization(SearchMethod):
 
     def _random_share(self, n: int) -> int:
         """How many of the next ``n`` proposals are random."""
-        rows, _ = self._observations()
-        if len(rows) < 2:
+        if len(self._observed) < 2:
             return n
-        return min(n, max(0, self.initial - len(rows) - len(self.pending)))
-
-    def _observations(self) -> tuple[list[int], NDArray[np.float64]]:
-        """Rows and values of the evaluations that did not fail, in the order told."""
-        kept = [(row, value) for row, value in self._told if not np.isnan(value)]
-        return [row for row, _ in kept], np.array([value for _, value in kept])
+        return min(n, max(0, self.initial - len(self._observed) - len(self.pending)))
 
     def _learning_size(self) -> int:
         """How many of the values told, the first ones, the surrogate is to have learned from."""
-        told = len(self._observations()[0])
-        if self.growth == 1 or told <= self.initial:
-            return told
-        size = self.initial
-        while (following := max(size + 1, round(size * self.growth))) <= told:
-            size = following
-        return size
+        return learning_size(len(self._observed), self.initial, self.growth)
 
     def _shown(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The values as the surrogate sees them."""
@@ -202,64 +196,36 @@ class BayesianOptimization(SearchMethod):
 
     def _fill(self, rows: list[int], n: int) -> None:
         """Bring proposals to ``n`` rows."""
-        observed, values = self._observations()
-        targets = self._shown(values)
+        observed = self._observed
+        targets = self._shown(np.array(self._values))
         best = float(targets.max())
         believed = [*(candidate.index for candidate in self.pending), *rows]
         scope = self._scope(observed, targets, believed, n - len(rows))
         forecast = self._forecast(scope, observed, targets)
-        vectors = self._vectors(self.embedding)
         taken = list(rows)
         while True:
             if believed:
-                best = max(best, float(forecast.believe(vectors[believed]).max()))
-            free = self._free(scope, taken)
+                best = max(best, float(forecast.believe(believed).max()))
+            free = np.flatnonzero(self._may_propose(scope, taken))
             worth = self.acquisition(forecast.mean[free], forecast.std[free], best)
-            place = int(free[np.argmax(worth)])
-            chosen = place if scope is None else int(scope[place])
+            chosen = int(scope[free[np.argmax(worth)]])
             rows.append(chosen)
             if len(rows) == n:
                 return
             believed = [chosen]
             taken.append(chosen)
 
-    def _free(self, scope: Rows | None, taken: Sequence[int]) -> Rows:
-        """Places within the scope (all rows for None) of what may be proposed besides ``taken``."""
-        if scope is None:
-            return np.delete(np.arange(len(self.embedding)), taken) if self.repeats else self._uncovered(taken)
-        return np.flatnonzero(self._may_propose(scope, taken))
-
     def _may_propose(self, rows: Rows, taken: Sequence[int]) -> NDArray[np.bool_]:
         if self.repeats:
             return ~np.isin(rows, taken)
         return ~self._covered[self._function[rows]] & ~np.isin(self._function[rows], self._function[list(taken)])
 
-    def _forecast(self, scope: Rows | None, observed: Sequence[int], targets: NDArray[np.float64]) -> Forecast:
-        vectors = self._vectors(self.embedding)
-        if scope is not self._everything:
-            self._core = self._up_to_date(self._core, observed, observed[:1])
-            return self._core[1].about(vectors[scope]).forecast(targets)
-        self._belief = self._up_to_date(self._belief, observed, scope)
-        return self._belief[1].forecast(targets)
+    def _forecast(self, rows: Rows, observed: Sequence[int], targets: NDArray[np.float64]) -> RowsForecast:
+        assert self._outlook is not None
+        return self._outlook[1].forecast(rows, observed, targets)
 
-    def _up_to_date(
-        self, kept: tuple[int, Belief] | None, observed: Sequence[int], pool: Rows | Sequence[int] | None
-    ) -> tuple[int, Belief]:
-        """A belief from all that is observed: the one that is kept, or a new one about the rows of ``pool``."""
-        assert self._learned is not None
-        vectors = self._vectors(self.embedding)
-        if kept is None:
-            points = vectors if pool is None else vectors[pool]
-            return len(observed), self._learned[1].belief(points, vectors[observed])
-        known, belief = kept
-        if known < len(observed):
-            belief.observe(vectors[observed[known:]])
-        return len(observed), belief
-
-    def _scope(
-        self, observed: Sequence[int], targets: NDArray[np.float64], believed: Sequence[int], n: int
-    ) -> Rows | None:
-        """The rows to choose ``n`` from: those that :attr:`_everything` stands for, unless something narrows them."""
+    def _scope(self, observed: Sequence[int], targets: NDArray[np.float64], believed: Sequence[int], n: int) -> Rows:
+        """The rows to choose ``n`` from: everything, unless something narrows it."""
         ranked = [observed[place] for place in np.argsort(-targets, kind="stable")]
         taken = list(believed)
 
@@ -276,7 +242,8 @@ class BayesianOptimization(SearchMethod):
                 return rows
         if self.pool is None:
             return self._everything
-        rows = gather(self.embedding, self.pool, ranked, free, score, _SHORT_LIST + n, self._rng)
+        sample = sampled(self.embedding, self.pool, (self.seed, self._learning_size()))
+        rows = gather(self.embedding, self.pool, ranked, free, score, _SHORT_LIST + n, sample)
         return rows if self._different(rows) >= n else self._uncovered(taken)
 
     def _different(self, rows: Rows) -> int:
@@ -289,12 +256,11 @@ def _learn_together(methods: Sequence[BayesianOptimization]) -> None:
     first = methods[0]
     size = first._learning_size()
     vectors = first._vectors(first.embedding)
-    told = [method._observations() for method in methods]
-    features = np.stack([vectors[rows[:size]] for rows, _ in told])
-    targets = np.stack([first._shown(values[:size]) for _, values in told])
+    features = np.stack([vectors[method._observed[:size]] for method in methods])
+    targets = np.stack([first._shown(np.array(method._values[:size])) for method in methods])
     learned = first.surrogate.learn(features, targets, [(method.seed, size) for method in methods])
     for method, result in zip(methods, learned, strict=True):
-        method._learned, method._belief, method._core = (size, result), None, None
+        method._outlook = size, Outlook(result, vectors)
 
 
 def normal_scores(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -36,7 +36,7 @@ class Sampled:
     what matters are the neighbours of the best, not the size of the sample.
 
     Attributes:
-        size: random rows a round.
+        size: random rows, others whenever the surrogate learns.
         parents: so many of the best evaluated, and of the most promising, have their
             neighbours looked at; 0 for a plain sample.
         steps: how often that is repeated from what was found.
@@ -67,6 +67,13 @@ def pool_for(embedding: Embedding, pool: int | Sampled | None) -> Sampled | None
     return Sampled(pool) if isinstance(pool, int) else pool
 
 
+def sampled(embedding: Embedding, pool: Sampled, seed: int | Sequence[int]) -> Rows:
+    """The random rows of a pool, all of them where there are no more."""
+    if pool.size >= len(embedding):
+        return np.arange(len(embedding))
+    return np.random.default_rng(seed).integers(len(embedding), size=pool.size)
+
+
 def gather(
     embedding: Embedding,
     pool: Sampled,
@@ -74,7 +81,7 @@ def gather(
     free: Callable[[Rows], NDArray[np.bool_]],
     score: Callable[[Rows], Scores],
     keep: int,
-    rng: np.random.Generator,
+    sample: Rows,
 ) -> Rows:
     """The most promising rows of a sample and of the surroundings of the best.
 
@@ -85,16 +92,13 @@ def gather(
         free: which rows may be proposed.
         score: what rows are worth, more is better.
         keep: how many rows to return at least, where there are as many.
-        rng: of the sample.
+        sample: rows to look at besides, see :func:`sampled`.
 
     Returns:
         Free rows, ascending: the ``keep`` of highest score and those found on the way.
     """
     looked = np.zeros(len(embedding), dtype=np.bool_)
-    if pool.size < len(embedding):
-        looked[rng.integers(len(embedding), size=pool.size)] = True
-    else:
-        looked[:] = True
+    looked[sample] = True
     looked[around_best(embedding, best[: pool.parents], free)] = True
     rows = np.flatnonzero(looked)
     rows = rows[free(rows)]

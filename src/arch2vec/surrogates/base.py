@@ -8,7 +8,7 @@ search chooses among. The three objects are
 - :class:`Surrogate`: settings; learns from many runs at once;
 - :class:`Learned`: what was learned for one run;
 - :class:`Belief`: what that run, having observed the function at some points,
-  believes of a fixed set of others.
+  believes of others.
 
 The function's scale is not learned: it follows in closed form from the targets
 at every forecast, as does their mean. Targets may therefore change from one
@@ -61,15 +61,15 @@ class Learned(ABC):
 
 
 class Belief(ABC):
-    """What one run believes of N fixed points, having observed the function at n others."""
+    """What one run believes of N points, having observed the function at n others."""
 
     @abstractmethod
     def observe(self, observed: Array) -> None:
         """Take in that it is observed at q more points (q, d). Their values come with :meth:`forecast`."""
 
     @abstractmethod
-    def about(self, points: Array) -> Belief:
-        """The same belief about other points (M, d). What one of the two observes later, the other does not."""
+    def extend(self, points: Array) -> None:
+        """Be about M more points (M, d) as well, after the N that it is about."""
 
     @abstractmethod
     def forecast(self, targets: NDArray[np.float64]) -> Forecast:
@@ -83,7 +83,7 @@ class Belief(ABC):
 class Forecast(ABC):
     """Means and standard deviations of the noise-free function at N points, in the targets' unit.
 
-    Valid until the belief that it came from observes more.
+    Valid until the belief that it came from observes more, or is extended.
 
     Attributes:
         mean: (N,) float32.

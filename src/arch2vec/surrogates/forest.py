@@ -68,7 +68,7 @@ class LearnedForest(Learned):
         return np.mean(trees, axis=0), np.std(trees, axis=0)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class ForestBelief(Belief):
     """Predictions at N points."""
 
@@ -81,8 +81,9 @@ class ForestBelief(Belief):
         """Nothing: the forest takes it in at its next fit."""
 
     @override
-    def about(self, points: Array) -> ForestBelief:
-        return ForestBelief(self.learned, *self.learned.predict(points))
+    def extend(self, points: Array) -> None:
+        mean, spread = self.learned.predict(points)
+        self.mean, self.spread = np.concatenate([self.mean, mean]), np.concatenate([self.spread, spread])
 
     @override
     def forecast(self, targets: NDArray[np.float64]) -> ForestForecast:

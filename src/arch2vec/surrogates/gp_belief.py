@@ -9,7 +9,6 @@ textbook's incremental Cholesky factorisation): no row that is there changes.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
 
@@ -23,6 +22,7 @@ from arch2vec.surrogates.base import Array, Belief, Forecast
 from arch2vec.threads import thread_count
 
 _ROOM = 32  # rows that the factors grow by
+_SPARE = 1.5  # times as many columns as are needed when there have to be more
 _FLOOR = 1e-7  # the least variance relative to the prior: below is rounding of single precision
 
 
@@ -46,16 +46,10 @@ class GPBelief(Belief):
             matrix = covariance(self._x, self._x)
             matrix.diagonal().add_(ratio)
             self._factor[:n, :n] = torch.linalg.cholesky(matrix)
-            self._look_at(points)
-
-    def _look_at(self, points: Array) -> None:
-        n = len(self._x)
-        self._points = torch.from_numpy(np.ascontiguousarray(points, dtype=np.float32))
-        self._rows = torch.empty(len(self._factor), len(self._points))  # V
-        across = self._covariance(self._x.float(), self._points)
-        solved = torch.linalg.solve_triangular(self._factor[:n, :n].float(), across, upper=False)
-        self._rows[:n] = solved
-        self._variance = 1 - solved.square_().sum(0)
+        self._points = torch.empty(0, self._x.shape[1])
+        self._rows = torch.empty(len(self._factor), len(points))  # V, and columns to spare
+        self._variance = torch.empty(0)
+        self.extend(points)
 
     @override
     def observe(self, observed: Array) -> None:
@@ -65,12 +59,20 @@ class GPBelief(Belief):
                 self._x = torch.cat([self._x, point])
 
     @override
-    def about(self, points: Array) -> GPBelief:
-        other = copy.copy(self)
+    def extend(self, points: Array) -> None:
+        n, known = len(self._x), len(self._points)
+        new = torch.from_numpy(np.ascontiguousarray(points, dtype=np.float32))
+        total = known + len(new)
         with thread_count(1):
-            other._factor = self._factor.clone()  # both write their next rows into it
-            other._look_at(points)
-        return other
+            across = self._covariance(self._x.float(), new)
+            solved = torch.linalg.solve_triangular(self._factor[:n, :n].float(), across, upper=False)
+            if total > self._rows.shape[1]:
+                rows = torch.empty(len(self._factor), int(_SPARE * total))
+                rows[:n, :known] = self._rows[:n, :known]
+                self._rows = rows
+            self._rows[:n, known:total] = solved
+            self._points = torch.cat([self._points, new])
+            self._variance = torch.cat([self._variance, 1 - solved.square_().sum(0)])
 
     @override
     def forecast(self, targets: NDArray[np.float64]) -> GPForecast:
@@ -90,8 +92,9 @@ class GPBelief(Belief):
         pivot = math.sqrt(max(1 + self._ratio - float(row @ row), self._ratio))
         self._factor[n, :n], self._factor[n, n] = row, pivot
         new = self._covariance(point.float(), self._points)[0]
-        torch.addmv(new, self._rows[:n].T, row.float(), beta=1 / pivot, alpha=-1 / pivot, out=self._rows[n])
-        return self._rows[n].square()
+        written = self._rows[n, : len(self._points)]
+        torch.addmv(new, self._rows[:n, : len(new)].T, row.float(), beta=1 / pivot, alpha=-1 / pivot, out=written)
+        return written.square()
 
 
 class GPForecast(Forecast):
@@ -107,7 +110,7 @@ class GPForecast(Forecast):
         with thread_count(1):
             self._white = torch.linalg.solve_triangular(belief._factor[:n, :n], centred, upper=False)[:, 0]
             self._scale = math.sqrt(float(self._white @ self._white) / n)
-            mean = torch.mv(belief._rows[:n].T, self._white.float())
+            mean = torch.mv(belief._rows[:n, : len(belief._points)].T, self._white.float())
         self.mean = mean.numpy() + np.float32(self._centre)
 
     @property

@@ -14,7 +14,6 @@ with w the posterior mean.
 
 from __future__ import annotations
 
-import copy
 import math
 from collections.abc import Callable
 
@@ -62,12 +61,12 @@ class LinearBelief(Belief):
             self._psi = torch.cat([self._psi, psi])
 
     @override
-    def about(self, points: Array) -> LinearBelief:
-        other = copy.copy(self)  # no tensor is ever changed in place
+    def extend(self, points: Array) -> None:
         with thread_count(1):
-            other._pool = self._basis(points) @ self._whiten.float()
-            other._variance = (other._pool @ self._covariance.float()).mul_(other._pool).sum(1)
-        return other
+            pool = self._basis(points) @ self._whiten.float()
+            variance = (pool @ self._covariance.float()).mul_(pool).sum(1)
+            self._pool = torch.cat([self._pool, pool])
+            self._variance = torch.cat([self._variance, variance])
 
     @override
     def forecast(self, targets: NDArray[np.float64]) -> LinearForecast:

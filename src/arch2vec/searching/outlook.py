@@ -1,0 +1,89 @@
+"""What one run's surrogate believes of the rows it was asked about so far, and when it is to learn anew.
+
+What is looked at in one round is mostly looked at in the next. A row's place in
+the belief is therefore worked out once and kept up as observations come in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from arch2vec.surrogates.base import Array, Belief, Forecast, Learned
+
+Rows = NDArray[np.int64]
+
+
+class Outlook:
+    """The belief of one run, about more and more rows of an embedding.
+
+    Args:
+        learned: what the surrogate has learned.
+        vectors: (N, d) of all rows, as the surrogate sees them.
+    """
+
+    def __init__(self, learned: Learned, vectors: NDArray[np.float32]) -> None:
+        self._learned, self._vectors = learned, vectors
+        self._belief: Belief | None = None
+        self._observed = 0
+        self._column = np.full(len(vectors), -1, dtype=np.int32)
+        self._columns = 0
+
+    def forecast(self, rows: Rows, observed: Sequence[int], targets: NDArray[np.float64]) -> RowsForecast:
+        """What is believed of rows (M,), given targets (n,) at the observed rows; those of before come first."""
+        belief = self._up_to_date(rows, observed)
+        return RowsForecast(belief.forecast(targets), self._column[rows], self._vectors)
+
+    def _up_to_date(self, rows: Rows, observed: Sequence[int]) -> Belief:
+        if self._belief is not None and self._observed < len(observed):
+            self._belief.observe(self._vectors[list(observed[self._observed :])])
+        new = rows[self._column[rows] < 0]
+        if self._belief is None:
+            self._belief = self._learned.belief(self._vectors[new], self._vectors[list(observed)])
+        elif len(new):
+            self._belief.extend(self._vectors[new])
+        self._observed = len(observed)
+        self._column[new] = np.arange(self._columns, self._columns + len(new))
+        self._columns += len(new)
+        return self._belief
+
+
+class RowsForecast:
+    """Means and standard deviations of the noise-free function at some rows, in the targets' unit.
+
+    Attributes:
+        mean: (M,) float32.
+    """
+
+    def __init__(self, forecast: Forecast, columns: NDArray[np.int32], vectors: NDArray[np.float32]) -> None:
+        self._forecast, self._columns, self._vectors = forecast, columns, vectors
+        self.mean = forecast.mean[columns]
+
+    @property
+    def std(self) -> NDArray[np.float32]:
+        """(M,)."""
+        return self._forecast.std[self._columns]
+
+    def believe(self, rows: Sequence[int]) -> Array:
+        """Condition on the forecast's own means at q more rows; returns these (q,)."""
+        return self._forecast.believe(self._vectors[list(rows)])
+
+
+def learning_size(told: int, initial: int, growth: float) -> int:
+    """How many of the values told, the first ones, a surrogate is to have learned from.
+
+    Args:
+        told: how many there are.
+        initial: from how many it learns at first.
+        growth: how many times as many there are when it learns again; 1 for every one.
+    """
+    if growth == 1 or told <= initial:
+        return told
+    size = initial
+    while (following := max(size + 1, round(size * growth))) <= told:
+        size = following
+    return size
