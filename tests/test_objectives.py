@@ -216,7 +216,7 @@ def test_functions_by_notation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 
 FORMS = (
-    "nasbench101, nasbench201, nasbench301-surrogate, digits, proxy:NAME, "
+    "digits-201, nasbench101, nasbench201, nasbench301-surrogate, digits, train:DATA, proxy:NAME, "
     "table:PATH?validation=COLUMN, python:MODULE_OR_FILE:FUNCTION"
 )
 
@@ -227,6 +227,8 @@ FORMS = (
         ("", f"unknown objective ''; known: {FORMS}"),
         ("imagenet", f"unknown objective 'imagenet'; known: {FORMS}"),
         ("a.csv?x=1", f"unknown objective 'a.csv'; known: {FORMS}; did you mean table:a.csv?validation=COLUMN"),
+        ("digits-201:8", "objective digits-201 takes options only, as in digits-201?signal=3; got '8' after the colon"),
+        ("digits-201?data=x", "objective digits-201 has no option 'data'; it has signal, seed, noise_seed"),
         ("digits:8", "objective digits takes options only, as in digits?seed=1; got '8' after the colon"),
         ("digits?epoch=8", "objective digits has no option 'epoch'; it has epochs, seed"),
         ("digits?epochs=many", "objective digits: option 'epochs' must be a whole number, got 'many'"),

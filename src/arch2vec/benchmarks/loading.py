@@ -6,6 +6,7 @@ from pathlib import Path
 
 from arch2vec.benchmarks import prepared
 from arch2vec.benchmarks.conversion import convert
+from arch2vec.benchmarks.embedded import EMBEDDED
 from arch2vec.benchmarks.folders import VARIABLE, data_folders, find_file
 from arch2vec.benchmarks.own_files import is_parquet
 from arch2vec.benchmarks.releases import HARDWARE, RELEASES, Release, release_of
@@ -18,10 +19,11 @@ def load(name_or_path: str | Path, progress: Progress | None = None) -> Benchmar
     """A benchmark's table; columns are read as they are used.
 
     Args:
-        name_or_path: ``nasbench101``, ``nasbench201`` or ``nasbench301-surrogate``, for
-            the first of its releases in the :func:`~arch2vec.benchmarks.data_folders`;
-            the name of one release, such as ``nasbench101-full``; or a file. What
-            isn't a table yet is converted, which happens once.
+        name_or_path: ``digits-201``, which comes with the package; ``nasbench101``,
+            ``nasbench201`` or ``nasbench301-surrogate``, for the first of its releases
+            in the :func:`~arch2vec.benchmarks.data_folders`; the name of one release,
+            such as ``nasbench101-full``; or a file. What isn't a table yet is
+            converted, which happens once.
         progress: is told how much of a conversion is done.
 
     Raises:
@@ -32,6 +34,8 @@ def load(name_or_path: str | Path, progress: Progress | None = None) -> Benchmar
     if path.exists() and (path.suffix or path.parent != Path()):
         return _open(path, progress)
     name = str(name_or_path)
+    if name in EMBEDDED:
+        return _open(EMBEDDED[name], progress)
     releases = [release for release in RELEASES if name in (release.name, release.benchmark)]
     # A name that is a release's own means that release first, a benchmark's the first one listed.
     for release in releases:
@@ -42,7 +46,7 @@ def load(name_or_path: str | Path, progress: Progress | None = None) -> Benchmar
     if path.suffix or len(path.parts) > 1:
         raise InputError(f"cannot read {path}: No such file or directory")
     known = dict.fromkeys(label for release in RELEASES for label in (release.benchmark, release.name))
-    raise InputError(f"unknown benchmark {name!r}; known: {', '.join(known)}; or a file")
+    raise InputError(f"unknown benchmark {name!r}; known: {', '.join([*EMBEDDED, *known])}; or a file")
 
 
 def open_prepared(release: Release, path: Path) -> BenchmarkTable:

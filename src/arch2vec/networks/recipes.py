@@ -111,7 +111,7 @@ RECIPES: Mapping[str, Recipe] = {
         _darts_imagenet("darts-imagenet", f"{_DARTS}, appendix A.3", 128, 0.1, "exponential", 0.97, 0),
         # For large batches.
         _darts_imagenet("darts-imagenet-1024", "Xu et al., ICLR 2020, section 4.3", 1024, 0.5, "linear", 1.0, 5),
-        Recipe("digits", "this package", 6, 32, 0.1, nesterov=True, weight_decay=5e-4, cells=5, channels=8),
+        Recipe("digits", "this package", 6, 40, 0.1, nesterov=True, weight_decay=5e-4, cells=3, channels=8),
         Recipe(
             "digits-darts",
             "this package",

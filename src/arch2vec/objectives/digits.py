@@ -50,10 +50,10 @@ class DigitsConfig:
 
     epochs: int = 6
     channels: int = 8
-    cells_per_stage: int = 5
+    cells_per_stage: int = 3
     train_images: int = 400
     validation_images: int = 700
-    batch_size: int = 32
+    batch_size: int = 40
     learning_rate: float = 0.1
     weight_decay: float = 5e-4
     seeds: tuple[int, ...] = (0,)

@@ -1,4 +1,8 @@
-"""The objectives that searches are compared on, by name: NAS-Bench-101, NAS-Bench-201, NAS-Bench-301's surrogate."""
+"""The objectives that searches are compared on, by name.
+
+NAS-Bench-101, NAS-Bench-201 and NAS-Bench-301's surrogate from the tables that users have, and
+``digits-201``, which comes with the package.
+"""
 
 from __future__ import annotations
 
@@ -34,6 +38,7 @@ _DATASETS: Mapping[str, _Dataset] = {
 }
 _EPOCHS_201 = (12, 200)
 _FULL_201, _FULL_101 = 200, 108
+_DIGITS = 6
 
 
 def nasbench201(
@@ -123,6 +128,29 @@ def nasbench301_surrogate(data: str | Path | None = None) -> BenchmarkObjective:
     loaded = _load("nasbench301-surrogate", "darts_pair", data)
     note = "the accuracy is a surrogate model's prediction, not a training"
     return BenchmarkObjective(loaded, Reading("cifar10", None, None), name="nasbench301-surrogate", note=note)
+
+
+def digits_201(signal: int = _DIGITS, seed: SeedChoice = 0, noise_seed: int = 0) -> BenchmarkObjective:
+    """What :class:`~arch2vec.objectives.digits.DigitsObjective` measures, looked up instead of trained.
+
+    Every architecture has the accuracies of the first training of one of those that
+    compute its function. Those of other seeds are there for a tenth only, so that the
+    signal is that of the first unless told otherwise; the reported accuracies are means over
+    the seeds there are.
+
+    Args:
+        signal: its epochs, 1 to 6.
+        seed: as for :class:`BenchmarkObjective`.
+        noise_seed: likewise.
+
+    Raises:
+        InputError: there is no such signal or run.
+    """
+    reading = Reading("digits", signal, _DIGITS, test_dataset="digits")
+    name = "digits-201" if signal == _DIGITS else f"digits-201-{signal}epochs"
+    loaded = _load("digits-201", "nasbench201", None)
+    name = name if seed == 0 else _with_seed(f"{name}-mean" if seed == "mean" else name, seed)
+    return BenchmarkObjective(loaded, reading, name=name, seed=seed, noise_seed=noise_seed)
 
 
 def _load(name: str, space: str, data: str | Path | None) -> benchmarks.BenchmarkTable:

@@ -1,6 +1,6 @@
 """Objectives named by one line of text, for the command line and for study files.
 
-Benchmarks by their names, and four other kinds: ``digits``, ``proxy:NAME``,
+Benchmarks by their names, and five other kinds: ``digits``, ``train:DATA``, ``proxy:NAME``,
 ``table:PATH`` and ``python:WHERE:FUNCTION``. Each is followed by ``?`` and ``option=value`` pairs
 joined by ``&``::
 
@@ -8,6 +8,7 @@ joined by ``&``::
     nasbench201?seed=random&noise_seed=1
     nasbench101?subset=measured&data=nasbench_full.tfrecord
     nasbench301-surrogate
+    digits-201
     digits?epochs=5&seed=1
     train:cifar10?space=darts&recipe=darts-cifar10-search&epochs=50&data_dir=images
     proxy:synflow?batch=random
@@ -32,7 +33,7 @@ from arch2vec.objectives.base import Objective
 from arch2vec.user_code import load_object
 
 _FORMS = (
-    "nasbench101, nasbench201, nasbench301-surrogate, digits, proxy:NAME, "
+    "digits-201, nasbench101, nasbench201, nasbench301-surrogate, digits, train:DATA, proxy:NAME, "
     "table:PATH?validation=COLUMN, python:MODULE_OR_FILE:FUNCTION"
 )
 
@@ -124,8 +125,9 @@ def _python(target: str, query: str) -> Objective:
 def _benchmark(name: str, known: Mapping[str, Callable[[str], Any]]) -> Callable[[str, str], Objective]:
     def resolve(target: str, query: str) -> Objective:
         if target:
+            example = "data=FILE" if "data" in known else "signal=3"
             raise InputError(
-                f"objective {name} takes options only, as in {name}?data=FILE; got {target!r} after the colon"
+                f"objective {name} takes options only, as in {name}?{example}; got {target!r} after the colon"
             )
         options = _options(name, query, known)
         from arch2vec.objectives import named
@@ -194,6 +196,7 @@ _KINDS: Mapping[str, Callable[[str, str], Objective]] = {
     "nasbench101": _benchmark("nasbench101", {"subset": str, **_RUNS}),
     "nasbench201": _benchmark("nasbench201", {"dataset": str, "signal": _whole, **_RUNS}),
     "nasbench301-surrogate": _benchmark("nasbench301-surrogate", {"data": str}),
+    "digits-201": _benchmark("digits-201", {"signal": _whole, "seed": _run, "noise_seed": _whole}),
     "digits": _digits,
     "train": _train,
     "proxy": _proxy,
