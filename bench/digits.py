@@ -1,18 +1,13 @@
-"""What the digits objective's default setting is worth: spread, agreement between seeds, seconds.
+"""What the benchmark digits-201 is worth: spread, noise, agreement with published results, what it cost.
 
-Run with ``python bench/digits.py [architectures]``, by default 80 random ones
-whose output reads the input, each trained with two seeds, two at a time. Where
-``ARCH2VEC_DATA`` names the folder of published results, the ranks are also
-compared with the benchmark's on CIFAR-10. Correlations are Spearman's / Kendall's.
+Run with ``python bench/digits.py``. One row a function counts, not one an
+architecture. Where ``ARCH2VEC_DATA`` names the folder of published results, ranks are also
+compared with those of NAS-Bench-201. Correlations are Spearman's / Kendall's.
 """
 
 from __future__ import annotations
 
-import multiprocessing
 import os
-import sys
-from concurrent.futures import ProcessPoolExecutor
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -20,45 +15,64 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import kendalltau, spearmanr
 
-from arch2vec.objectives.base import Outcome
-from arch2vec.objectives.digits import DigitsConfig, DigitsObjective
-from arch2vec.spaces.nasbench201 import NASBench201, canonical_form
+from arch2vec.benchmarks import load
+from arch2vec.spaces.nasbench201 import NASBench201
+
+EPOCHS = 6
+LEVELS = [0, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1]
 
 
-def train_with(seed: int, architecture: str) -> Outcome:
-    return DigitsObjective(DigitsConfig(seeds=(seed,))).evaluate(architecture)
+def show(name: str, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
+    both = ~(np.isnan(x) | np.isnan(y))
+    rho, tau = spearmanr(x[both], y[both]).statistic, kendalltau(x[both], y[both]).statistic
+    print(f"{name:64} {rho:5.2f} / {tau:5.2f}  ({both.sum():,} functions)")
 
 
-def main(n: int) -> None:
-    space = NASBench201()
-    graphs = space.sample(2 * n + 50, np.random.default_rng(7))
-    reads_input = ["x" in canonical_form(row) for row in graphs.ops[:, 1:-1].tolist()]
-    architectures = space.format(graphs[np.flatnonzero(reads_input)[:n]])
-    with ProcessPoolExecutor(2, mp_context=multiprocessing.get_context("spawn")) as executor:
-        runs = [list(executor.map(partial(train_with, seed), architectures)) for seed in (0, 1)]
-    validation = np.array([[outcome.validation for outcome in run] for run in runs])
-    test = np.array([[outcome.test for outcome in run] for run in runs], dtype=np.float64)
-    seconds = np.array([[outcome.cost_s for outcome in run] for run in runs])
+def main() -> None:
+    table = load("digits-201")
+    classes = NASBench201().function_classes(NASBench201().parse(table.architectures))
+    first = np.sort(np.unique(classes, return_index=True)[1])
 
-    def show(name: str, x: NDArray[np.float64], y: NDArray[np.float64]) -> None:
-        rho, tau = spearmanr(x, y).statistic, kendalltau(x, y).statistic
-        print(f"{name:42} {rho:5.2f} / {tau:5.2f}")
+    def column(name: str) -> NDArray[np.float64]:
+        return table.column(name)[first]
 
-    levels = [0, 0.1, 0.25, 0.5, 0.75, 0.9, 1]
-    print(f"{len(architectures)} architectures; {int(np.isnan(validation).sum())} diverged trainings")
-    print(f"validation % at quantiles {levels}: {np.quantile(validation[0], levels).round(1).tolist()}")
-    print(f"processor seconds: median {np.median(seconds):.2f}, mean {seconds.mean():.2f}, maximum {seconds.max():.2f}")
+    validation = np.stack([column(f"validation_{EPOCHS}_seed{seed}") for seed in range(3)])
+    test = np.stack([column(f"test_{EPOCHS}_seed{seed}") for seed in range(3)])
+    seconds = column("cost_s")
+    print(f"{len(table):,} architectures, {len(first):,} functions, {table.schema.source['trainings']:,} trainings")
+    print(f"trainings with the first seed that diverged: {int(np.isnan(validation[0]).sum())}")
+    print(f"processor seconds: sum {seconds.sum():,.0f}, mean {seconds.mean():.2f}, maximum {seconds.max():.2f}")
+    for name, values in (("validation", validation[0]), ("test", test[0])):
+        print(f"{name} %, mean {np.nanmean(values):.2f}; quantiles {dict(zip(LEVELS, quantiles(values), strict=True))}")
+    thrice = ~np.isnan(validation).any(axis=0)
+    for name, values in (("validation", validation), ("test", test)):
+        noise = np.sqrt(values[:, thrice].var(axis=0, ddof=1).mean())
+        upper = values[0, thrice] >= np.median(values[0, thrice])
+        better = np.sqrt(values[:, thrice][:, upper].var(axis=0, ddof=1).mean())
+        print(f"{name}, standard deviation over seeds: {noise:.2f} %; of the better half: {better:.2f} %")
     show("validation, seed 0 and seed 1", validation[0], validation[1])
+    quarter = validation[0] >= np.quantile(validation[0, thrice], 0.75)
+    show("  the best quarter by seed 0", np.where(quarter, validation[0], np.nan), validation[1])
     show("validation and test, same training", validation[0], test[0])
     show("validation of seed 0, test of seed 1", validation[0], test[1])
-    top = np.argsort(validation[0])[-len(architectures) // 4 :]
-    show("validation, both seeds, best quarter by seed 0", validation[0][top], validation[1][top])
-    table = Path(os.environ.get("ARCH2VEC_DATA", "")) / "nasbench201.parquet"
-    if table.is_file():
-        published = pd.read_parquet(table).set_index("arch_str").loc[architectures]
-        for column in ("c10valid_val_12", "c10_test_200_nats", "params_c10"):
-            show(f"validation and {column}", validation[0], published[column].to_numpy(dtype=np.float64))
+    show("validation and parameters", validation[0], column("parameters"))
+    show("validation and multiply-adds", validation[0], column("macs"))
+    for epoch in range(1, EPOCHS):
+        show(f"validation after {epoch} and after {EPOCHS} epochs", column(f"validation_{epoch}_seed0"), validation[0])
+    published = Path(os.environ.get("ARCH2VEC_DATA", "")) / "nasbench201.parquet"
+    if published.is_file():
+        known = pd.read_parquet(published).set_index("arch_str").loc[[table.architectures[row] for row in first]]
+        for name in ("c10valid_val_12", "c10_test_200_nats", "c100_test_200_nats", "in16_test_200_nats"):
+            if name in known:
+                other = known[name].to_numpy(dtype=np.float64)
+                show(f"validation and {name}", validation[0], other)
+                best = other >= np.quantile(other, 0.75)
+                show("  the best quarter by the latter", np.where(best, validation[0], np.nan), other)
+
+
+def quantiles(values: NDArray[np.float64]) -> list[float]:
+    return [float(value) for value in np.nanquantile(values, LEVELS).round(1)]
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]) if len(sys.argv) > 1 else 80)
+    main()

@@ -313,7 +313,7 @@ def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
         (("|x~0|", "--space", "nasbench201", "--to", source), "not a nasbench201 architecture"),
         ((NB201.replace("none", "noise"), "--space", "nasbench201", "--to", picture), "unknown operation 'noise'"),
         ((future, "--space", "darts_pair", "--to", source), "node 0 reads '4'"),
-        ((unknown, "--space", "darts_pair", "--to", source), "unknown operation 'max_pool_9x9'"),
+        ((unknown, "--to", source), "unknown operation 'max_pool_9x9'"),
         (("DARTS_V3", "--to", source), "unknown published genotype 'DARTS_V3'"),
         (("DARTS_V2", "--space", "darts", "--to", source), "use the space darts_pair"),
         ((NB201, "--space", "nasbench2001", "--to", source), "unknown search space 'nasbench2001'"),

@@ -1,36 +1,42 @@
-"""The whole path on something real: pre-train, embed, search by training networks, show.
+"""The whole path on something real: pre-train, embed, search, train what was found, show.
 
-Everything is kept in one folder as it is made, so that the demo may be stopped
-at any moment; started again, it resumes and ends with the same result.
+Searches look their trainings up in the benchmark that comes with the package; the cell
+that one of them ends with is then trained. Everything is kept in one folder as
+it is made, so that the demo may be stopped at any moment; started again, it
+resumes and ends with the same result.
 """
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arch2vec.cli.output import pretraining_bar, print_json, print_table, progress_bar, say
 from arch2vec.errors import InputError
-from arch2vec.storage import claim, read_json, require_writable
-from arch2vec.workers import worker_pool
+from arch2vec.storage import claim, read_json, require_writable, write_json
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from arch2vec.embedding import Embedding
-    from arch2vec.searching.study import SearchResult
 
-METHODS = ("random", "bo")
+METHODS = ("random", "local-search", "bo")
+_TRAININGS = 3  # of the cell that was found, with seeds that the benchmark does not have
+_FIRST_SEED = 100
 
 
-def demo(out: Path, *, trainings: int, seed: int, as_json: bool) -> None:
+def demo(out: Path, *, runs: int, evaluations: int, seed: int, as_json: bool) -> None:
     """Run the demo, or what is left of it, in the folder ``out``."""
     from arch2vec.embedding import Embedding
+    from arch2vec.objectives.named import digits_201
     from arch2vec.pretraining import PretrainConfig, pretrain
+    from arch2vec.studies import run_many, summarise
 
-    if trainings < 1:
-        raise InputError(f"--trainings must be at least 1, got {trainings}")
+    for option, value in (("--runs", runs), ("--evaluations", evaluations)):
+        if value < 1:
+            raise InputError(f"{option} must be at least 1, got {value}")
     require_writable(out)
-    claim(out / "demo.json", "demo", {"trainings": trainings, "seed": seed})
+    claim(out / "demo.json", "demo", {"runs": runs, "evaluations": evaluations, "seed": seed})
     say("1. Learn what the 15,625 cells of NAS-Bench-201 look like, without training any of them.")
     with pretraining_bar("pre-training") as show:
         encoder = pretrain("nasbench201", PretrainConfig(seed=seed), out=out / "pretraining", progress=show)
@@ -44,91 +50,88 @@ def demo(out: Path, *, trainings: int, seed: int, as_json: bool) -> None:
         f"{100 * quality['strict_validity']:.1f} % of random points decode to a cell."
     )
 
-    say(f"2. Search: {trainings} networks trained on handwritten digits by each of {' and '.join(METHODS)}.")
-    results = _search_all(out, embedding_file, trainings, seed)
-    rows = [_row(method, result) for method, result in results.items()]
-    best = max(rows, key=lambda row: row["validation"])
-    _draw(out, embedding, results, best["architecture"])
+    say(
+        f"2. Search for a cell that reads handwritten digits: {evaluations} trainings a search, "
+        f"{runs} searches by each of {', '.join(METHODS)}."
+    )
+    objective = digits_201()
+    known = objective.restrict(embedding)
+    with progress_bar("searching") as update:
+        done = 0
+
+        def count(_: str, made: int) -> None:
+            nonlocal done
+            done += made
+            update(done, len(METHODS) * runs * evaluations, "evaluations")
+
+        made = run_many(known, objective, METHODS, runs, evaluations, seed0=seed, out=out / "study", progress=count)
+    rows = summarise(made).to_dict("records")
+    best = _best_of(made, "bo", seed)
+
+    say("3. Train what the first search by bo found, with other seeds than the benchmark's.")
+    trained = _train(out / "trained.json", best["architecture"])
+    _draw(out, known, made, best["architecture"], objective.optimum)
     if as_json:
-        print_json({"rows": rows, "best": best})
+        print_json({"rows": rows, "best": best, "trained": trained})
         return
     print_table(
         "Best cell by validation accuracy, on scikit-learn's handwritten digits",
-        ["method", "validation, %", "test, %", "trainings", "seconds training"],
+        ["method", "validation, %", "test, %", "searches"],
         [
-            [
-                row["method"],
-                f"{row['validation']:.2f}",
-                f"{row['test']:.2f}",
-                str(row["trainings"]),
-                f"{row['seconds']:.0f}",
-            ]
-            for row in rows
+            [row["method"], _spread(row, "validation"), _spread(row, "test"), str(row["runs"])]
+            for row in map(_named, rows)
         ],
-        footer=f"one search each, seed {seed}",
+        footer=f"mean ± standard deviation; looked up in digits-201, where the best validation is {objective.optimum:.2f}",
     )
-    print(f"Best cell: {best['architecture']}")
-    print(f"Best so far against trainings: {out / 'search.png'}; the best cell drawn: {out / 'best_cell.png'}")
-
-
-def _search_all(out: Path, embedding_file: Path, trainings: int, seed: int) -> dict[str, SearchResult]:
-    """Run the searches side by side, one process and one core each, and show how far they are."""
-    total = trainings * len(METHODS)
-    with (
-        progress_bar("training networks") as update,
-        worker_pool(len(METHODS)) as pool,
-    ):
-        futures = {method: pool.submit(_search_one, method, out, embedding_file, trainings, seed) for method in METHODS}
-        while not all(future.done() for future in futures.values()):
-            update(sum(_trainings_done(out, method) for method in METHODS), total, "")
-            time.sleep(0.5)
-        update(total, total, "")
-        return {method: future.result() for method, future in futures.items()}
-
-
-def _search_one(method: str, out: Path, embedding_file: Path, trainings: int, seed: int) -> SearchResult:
-    import torch
-
-    from arch2vec.embedding import Embedding
-    from arch2vec.objectives.digits import DigitsObjective
-    from arch2vec.searching.study import search
-
-    torch.set_num_threads(1)
-    return search(
-        Embedding.load(embedding_file),
-        DigitsObjective(),
-        method=method,
-        budget=trainings,
-        seed=seed,
-        out=_folder(out, method),
+    print(f"Cell found by the first search: {best['architecture']}")
+    print(f"Validation in the benchmark: {best['validation']:.2f} %; test: {best['test']:.2f} %")
+    print(
+        f"Trained here {_TRAININGS} times: validation {trained['validation']:.2f} %, test {trained['test']:.2f} % "
+        f"({trained['seconds']:.1f} s of one core)"
     )
+    print(f"Best so far against trainings: {out / 'search.png'}; the cell drawn: {out / 'best_cell.png'}")
 
 
-def _folder(out: Path, method: str) -> Path:
-    return out / f"search-{method}"
+def _named(row: dict[Any, Any]) -> dict[str, Any]:
+    return {str(name): value for name, value in row.items()}
 
 
-def _trainings_done(out: Path, method: str) -> int:
-    path = _folder(out, method) / "study.json"
-    return len(read_json(path)["trials"]) if path.exists() else 0
+def _spread(row: dict[str, Any], column: str) -> str:
+    mean = f"{row[f'{column}_mean']:.2f}"
+    return mean if row["runs"] == 1 else f"{mean} ± {row[f'{column}_std']:.2f}"
 
 
-def _row(method: str, result: SearchResult) -> dict[str, Any]:
-    best = result.best
+def _best_of(made: pd.DataFrame, method: str, seed: int) -> dict[str, Any]:
+    """The architecture of best validation in one search."""
+    one = made[(made["method"] == method) & (made["seed"] == seed)]
+    row = one.loc[one["validation"].idxmax()]
     return {
-        "method": method,
-        "architecture": best.architecture,
-        "validation": best.validation,
-        "test": best.test,
-        "trainings": result.evaluations,
-        "seconds": result.cost_s,
+        "architecture": str(row["architecture"]),
+        "validation": float(row["validation"]),
+        "test": float(row["test"]),
+        "found_at": int(row["evaluation"]),
     }
 
 
-def _draw(out: Path, embedding: Embedding, results: dict[str, SearchResult], best: str) -> None:
+def _train(path: Path, architecture: str) -> dict[str, Any]:
+    """Mean accuracies of some trainings; those that are kept in ``path`` if there are any."""
+    if not path.exists():
+        from arch2vec.objectives.digits import DigitsConfig, DigitsObjective
+        from arch2vec.threads import thread_count
+
+        seeds = tuple(range(_FIRST_SEED, _FIRST_SEED + _TRAININGS))
+        with thread_count(1):
+            outcome = DigitsObjective(DigitsConfig(seeds=seeds)).evaluate(architecture)
+        found = {"validation": outcome.validation, "test": outcome.test, "seconds": outcome.cost_s}
+        write_json(path, {"architecture": architecture, "seeds": seeds, **found})
+    return read_json(path)
+
+
+def _draw(out: Path, embedding: Embedding, made: pd.DataFrame, best: str, optimum: float) -> None:
     from arch2vec.plots.cells import draw_cell
     from arch2vec.plots.curves import best_so_far
 
-    curves = {method: result.trajectory() for method, result in results.items()}
-    best_so_far(curves, out / "search.png", title="Best cell so far, trained on handwritten digits")
-    draw_cell(embedding.space, embedding.graphs[embedding.index_of(best)], out / "best_cell.png", title="The best cell")
+    curves = {method: made[made["method"] == method] for method in METHODS}
+    title = "Best cell so far, trained on handwritten digits"
+    best_so_far(curves, out / "search.png", title=title, optimum=optimum)
+    draw_cell(embedding.space, embedding.graphs[embedding.index_of(best)], out / "best_cell.png", title="The cell found")

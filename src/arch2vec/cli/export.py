@@ -108,7 +108,7 @@ def _architecture(arguments: argparse.Namespace) -> tuple[SearchSpace, str]:
     published = PUBLISHED_GENOTYPES.get(given)
     if published is None and given.isidentifier() and arguments.space in (None, "darts", "darts_pair"):
         raise unknown("published genotype", given, PUBLISHED_GENOTYPES)
-    if arguments.space is None and published is None:
+    if arguments.space is None and published is None and not given.startswith("Genotype("):
         raise InputError(
             "name the architecture's search space: --space nasbench101, nasbench201, darts, darts_pair or FILE.yaml"
         )

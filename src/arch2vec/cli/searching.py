@@ -34,11 +34,12 @@ def add_commands(commands: Any) -> None:
         "demo",
         run_demo,
         "the whole path on something real, in minutes",
-        "Pre-trains on NAS-Bench-201, then searches by training networks on handwritten digits.\n"
-        "Running the same command again resumes it.",
+        "Pre-trains on NAS-Bench-201, searches the benchmark that comes with the package for a cell that\n"
+        "reads handwritten digits, and trains what it found. Running the same command again resumes it.",
     )
     parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="default: demo")
-    parser.add_argument("--trainings", type=int, default=40, help="networks each search trains (default 40)")
+    parser.add_argument("--runs", type=int, default=20, help="searches by each method (default 20)")
+    parser.add_argument("--evaluations", type=int, default=40, help="trainings each search may look up (default 40)")
 
 
 def run_search(arguments: argparse.Namespace) -> None:
@@ -101,4 +102,10 @@ def run_demo(arguments: argparse.Namespace) -> None:
     """``arch2vec demo``."""
     from arch2vec.cli.demo import demo
 
-    demo(arguments.out, trainings=arguments.trainings, seed=arguments.seed, as_json=arguments.json)
+    demo(
+        arguments.out,
+        runs=arguments.runs,
+        evaluations=arguments.evaluations,
+        seed=arguments.seed,
+        as_json=arguments.json,
+    )
