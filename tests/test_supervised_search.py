@@ -21,13 +21,13 @@ from arch2vec.models.gin import GINLayer
 from arch2vec.models.inputs import GraphStore
 from arch2vec.models.regressor import RegressorConfig
 from arch2vec.searching.joint_encoder import JointEncoder
-from arch2vec.searching.rl_config import RLConfig
+from arch2vec.searching.rl_config import RLConfig, SupervisedRLConfig
 from arch2vec.searching.supervised_bo import (
     MisplacedExpectedImprovement,
     ReleasedSupervisedBayesianOptimization,
     SupervisedBayesianOptimization,
 )
-from arch2vec.searching.supervised_rl import SupervisedRL, SupervisedRLConfig
+from arch2vec.searching.supervised_rl import SupervisedRL
 from arch2vec.spaces import get_space
 from arch2vec.supervised import SupervisedConfig, train_supervised
 from arch2vec.surrogates.bayesian_linear import BayesianLinear

@@ -81,7 +81,7 @@ def demo(out: Path, *, runs: int, evaluations: int, seed: int, as_json: bool) ->
             [row["method"], _spread(row, "validation"), _spread(row, "test"), str(row["runs"])]
             for row in map(_named, rows)
         ],
-        footer=f"mean ± standard deviation; looked up in digits-201, where the best validation is {objective.optimum:.2f}",
+        footer=f"mean ± standard deviation; looked up in digits-201, where the best has {objective.optimum:.2f}",
     )
     print(f"Cell found by the first search: {best['architecture']}")
     print(f"Validation in the benchmark: {best['validation']:.2f} %; test: {best['test']:.2f} %")
@@ -134,4 +134,6 @@ def _draw(out: Path, embedding: Embedding, made: pd.DataFrame, best: str, optimu
     curves = {method: made[made["method"] == method] for method in METHODS}
     title = "Best cell so far, trained on handwritten digits"
     best_so_far(curves, out / "search.png", title=title, optimum=optimum)
-    draw_cell(embedding.space, embedding.graphs[embedding.index_of(best)], out / "best_cell.png", title="The cell found")
+    draw_cell(
+        embedding.space, embedding.graphs[embedding.index_of(best)], out / "best_cell.png", title="The cell found"
+    )

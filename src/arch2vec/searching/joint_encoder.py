@@ -16,7 +16,7 @@ from arch2vec.models.inputs import GraphTensors
 from arch2vec.models.regressor import Regressor, RegressorConfig
 
 if TYPE_CHECKING:
-    from arch2vec.searching.supervised_rl import SupervisedRLConfig
+    from arch2vec.searching.rl_config import SupervisedRLConfig
 
 _BATCH = 512  # graphs encoded at a time: their activations stay in the cache
 _CALIBRATION = 256  # graphs that batch norm takes its statistics from

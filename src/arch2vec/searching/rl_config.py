@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -44,9 +44,9 @@ class RLConfig:
     pay_initial: bool = True
 
     def __post_init__(self) -> None:
-        for field in ("hidden", "steps"):
-            if getattr(self, field) < 1:
-                raise InputError(f"{field} must be at least 1, got {getattr(self, field)}")
+        for name in ("hidden", "steps"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
         for field in ("learning_rate", "sigma"):
             if not getattr(self, field) > 0:
                 raise InputError(f"{field} must be positive, got {getattr(self, field)}")
@@ -64,6 +64,34 @@ class RLConfig:
         """As in the paper's public release, for comparison: see the module's documentation for what that costs."""
         baseline = 40.0 if space == "nasbench201" else 95.0
         return cls(scaling="unit", sigma=1.0, rewards="values", baseline=baseline, skip_nearest=True, pay_initial=False)
+
+
+@dataclass(frozen=True)
+class SupervisedRLConfig:
+    """Settings of the search.
+
+    Attributes:
+        policy: of the policy.
+        hidden: width of the encoder's graph isomorphism layers.
+        layers: how many there are.
+        latent: dimensions of an architecture's vector.
+        encoder_rate: the learning rate of the encoder, by Adam.
+        pool: architectures embedded an episode, at most.
+    """
+
+    policy: RLConfig = field(default_factory=lambda: RLConfig(scaling="unit", sigma=1.0))
+    hidden: int = 128
+    layers: int = 4
+    latent: int = 16
+    encoder_rate: float = 1e-3
+    pool: int = 5000
+
+    def __post_init__(self) -> None:
+        for name in ("hidden", "layers", "latent", "pool"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if not self.encoder_rate > 0:
+            raise InputError(f"encoder_rate must be positive, got {self.encoder_rate}")
 
 
 def scores_among(values: NDArray[np.float64], told: NDArray[np.float64]) -> NDArray[np.float64]:

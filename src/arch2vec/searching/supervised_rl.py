@@ -18,50 +18,20 @@ of unit variance does better here than one scaled to the embedding (93.94 and 93
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from typing_extensions import override
 
 from arch2vec.embedding import Embedding
-from arch2vec.errors import InputError
 from arch2vec.searching.arch2vec_rl import Arch2vecRL
-from arch2vec.searching.rl_config import RLConfig
+from arch2vec.searching.rl_config import SupervisedRLConfig
 
 if TYPE_CHECKING:
     from torch import Tensor
 
     from arch2vec.searching.joint_encoder import JointEncoder
     from arch2vec.searching.latent_map import LatentMap
-
-
-@dataclass(frozen=True)
-class SupervisedRLConfig:
-    """Settings of the search.
-
-    Attributes:
-        policy: of the policy.
-        hidden: width of the encoder's graph isomorphism layers.
-        layers: how many there are.
-        latent: dimensions of an architecture's vector.
-        encoder_rate: the learning rate of the encoder, by Adam.
-        pool: architectures embedded an episode, at most.
-    """
-
-    policy: RLConfig = field(default_factory=lambda: RLConfig(scaling="unit", sigma=1.0))
-    hidden: int = 128
-    layers: int = 4
-    latent: int = 16
-    encoder_rate: float = 1e-3
-    pool: int = 5000
-
-    def __post_init__(self) -> None:
-        for name in ("hidden", "layers", "latent", "pool"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
-        if not self.encoder_rate > 0:
-            raise InputError(f"encoder_rate must be positive, got {self.encoder_rate}")
 
 
 class SupervisedRL(Arch2vecRL):
