@@ -104,7 +104,7 @@ def _spread(row: dict[str, Any], column: str) -> str:
 def _best_of(made: pd.DataFrame, method: str, seed: int) -> dict[str, Any]:
     """The architecture of best validation in one search."""
     one = made[(made["method"] == method) & (made["seed"] == seed)]
-    row = one.loc[one["validation"].idxmax()]
+    row = one.iloc[int(one["validation"].argmax())]
     return {
         "architecture": str(row["architecture"]),
         "validation": float(row["validation"]),

@@ -47,9 +47,9 @@ class RLConfig:
         for name in ("hidden", "steps"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
-        for field in ("learning_rate", "sigma"):
-            if not getattr(self, field) > 0:
-                raise InputError(f"{field} must be positive, got {getattr(self, field)}")
+        for name in ("learning_rate", "sigma"):
+            if not getattr(self, name) > 0:
+                raise InputError(f"{name} must be positive, got {getattr(self, name)}")
         if self.scaling not in _SCALINGS:
             raise unknown("scaling", self.scaling, _SCALINGS)
         if self.rewards not in ("ranks", "values"):
