@@ -31,9 +31,9 @@ class Sampled:
     """A sampled pool with local refinement.
 
     On all of NAS-Bench-101 (108 epochs, a Gaussian process, 12 seeds) the best of 50 / 150 / 300
-    evaluations has 94.10 / 94.23 / 94.23 % by default. With other rows in every round it was 94.06 /
-    94.22 / 94.23 %, and so it was with 5,000 rows, 5 parents and 3 steps (94.04 / 94.22 / 94.23 %), at several times the
-    cost: what matters are the neighbours of the best, not the size of the sample.
+    evaluations has 94.10 / 94.23 / 94.23 % by default. With other rows in every round it was
+    94.06 / 94.22 / 94.23 %, and 94.04 / 94.22 / 94.23 % with 5,000 rows, 5 parents and 3 steps at
+    several times the cost: what matters are the neighbours of the best, not the size of the sample.
 
     Attributes:
         size: random rows, others whenever the surrogate learns.
