@@ -217,6 +217,12 @@ SCHEMA = TableSchema(
 )
 
 
+def test_a_part_of_a_known_table_is_no_benchmark(known_data: Path, tmp_path: Path) -> None:
+    pd.read_parquet(known_data / "nasbench201.parquet").head(100).to_parquet(tmp_path / "nasbench201.parquet")
+    line = error_of(lambda: load(tmp_path / "nasbench201.parquet"))
+    assert "holds 100 architectures; nasbench201 has 15,625" in line
+
+
 def own_table(path: Path, value: float) -> BenchmarkTable:
     texts = SPACE.format(SPACE.enumerate()[:3])
     columns = {"val": np.array([value, 50.0, np.nan]), "seconds": np.ones(3)}

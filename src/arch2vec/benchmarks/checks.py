@@ -59,6 +59,20 @@ OPTIMA: Mapping[str, tuple[Optimum, ...]] = {
 """Published optima by benchmark: the best mean over seeds."""
 
 
+def verify_count(schema: TableSchema, architectures: int, where: object) -> None:
+    """Check that a table has as many architectures as its benchmark.
+
+    Raises:
+        InputError: it has more or less.
+    """
+    count = COUNTS.get(schema.name)
+    if count is not None and architectures != count:
+        raise InputError(
+            f"{where} holds {architectures:,} architectures; {schema.name} has {count:,} "
+            "(to use a part of it, convert it with --partial)"
+        )
+
+
 def verify(
     schema: TableSchema, architectures: int, column: Callable[[Metric], NDArray[np.float64]], where: object
 ) -> int:
@@ -76,12 +90,7 @@ def verify(
     Raises:
         InputError: a number differs; the line says which, and what is published.
     """
-    count = COUNTS.get(schema.name)
-    if count is not None and architectures != count:
-        raise InputError(
-            f"{where} holds {architectures:,} architectures; {schema.name} has {count:,} "
-            "(to use a part of it, convert it with --partial)"
-        )
+    verify_count(schema, architectures, where)
     compared = 0
     for optimum in OPTIMA.get(schema.name, ()):
         for metric in filter(optimum.matches, schema.metrics):

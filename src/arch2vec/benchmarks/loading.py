@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from arch2vec.benchmarks import prepared
+from arch2vec.benchmarks.checks import verify_count
 from arch2vec.benchmarks.conversion import convert
 from arch2vec.benchmarks.embedded import EMBEDDED
 from arch2vec.benchmarks.folders import VARIABLE, data_folders, find_file
@@ -28,7 +29,8 @@ def load(name_or_path: str | Path, progress: Progress | None = None) -> Benchmar
 
     Raises:
         InputError: the name is unknown, its file is nowhere to be found (the line
-            says where it was looked for and where to get it), or the file is damaged.
+            says where it was looked for and where to get it), or the file is damaged
+            or holds a part of the benchmark only.
     """
     path = Path(name_or_path)
     if path.exists() and (path.suffix or path.parent != Path()):
@@ -65,7 +67,9 @@ def _open(path: Path, progress: Progress | None) -> BenchmarkTable:
             return BenchmarkTable(schema, path)
         release = release_of(path)
         if release is not None and release.schema is not None:
-            return open_prepared(release, path)
+            table = open_prepared(release, path)
+            verify_count(table.schema, len(table), path)
+            return table
     return convert(path, progress=progress)
 
 
