@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -115,3 +117,28 @@ def test_on_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     assert len(load(found["file"])) == found["architectures"]
     assert main([*command[:-1], "--functions", "0"]) == 2
     assert "--functions must be at least 1" in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_killed_it_goes_on_with_the_parts_that_are_missing(tmp_path: Path) -> None:
+    def command(out: Path) -> list[str]:
+        run = [sys.executable, "-m", "arch2vec", "experiment", "digits-201", "--out", str(out)]
+        return [*run, "--functions", "120", "--epochs", "1"]
+
+    kills = 0
+    for _ in range(20):
+        running = subprocess.Popen(command(tmp_path / "cut"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            running.wait(timeout=15)
+            break
+        except subprocess.TimeoutExpired:
+            running.kill()
+            running.wait()
+            kills += 1
+    assert kills > 1
+    subprocess.run(command(tmp_path / "whole"), check=True, capture_output=True)
+    one, two = (load(tmp_path / name / digits201.TABLE) for name in ("whole", "cut"))
+    assert one.architectures == two.architectures
+    for metric in one.metrics:
+        if metric.column != "cost_s":
+            np.testing.assert_array_equal(one.column(metric), two.column(metric))
