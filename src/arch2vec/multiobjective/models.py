@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
 from arch2vec.multiobjective.criteria import Array, Criterion
-from arch2vec.searching.outlook import Outlook, Rows, RowsForecast, learning_size
+from arch2vec.searching.outlook import Outlook, RowsForecast, learning_size
+from arch2vec.searching.pool import Rows
 from arch2vec.searching.vectors import function_vectors
 
 if TYPE_CHECKING:

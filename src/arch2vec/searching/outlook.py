@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from arch2vec.searching.pool import Rows
+
 if TYPE_CHECKING:
     from arch2vec.surrogates.base import Array, Belief, Forecast, Learned
-
-Rows = NDArray[np.int64]
 
 
 class Outlook:
