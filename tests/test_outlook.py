@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from arch2vec.searching.outlook import Outlook, learning_size
-from arch2vec.surrogates.base import Surrogate
+from arch2vec.surrogates.base import Learned, Surrogate
 from arch2vec.surrogates.basis_network import Training
 from arch2vec.surrogates.dngo import DNGO
 from arch2vec.surrogates.gaussian_process import GaussianProcess
@@ -16,7 +16,7 @@ from arch2vec.surrogates.gaussian_process import GaussianProcess
 ROWS = 60
 VECTORS = np.random.default_rng(0).uniform(-2, 2, size=(ROWS, 3)).astype(np.float32)
 TARGETS = 90 + np.sin(VECTORS[:, 0]).astype(np.float64) + VECTORS[:, 1]
-LEARNED = {
+LEARNED: dict[type[Surrogate], Learned] = {
     type(surrogate): surrogate.learn(VECTORS[None, :10], TARGETS[None, :10], [0])[0]
     for surrogate in (DNGO(Training(width=16, epochs=30)), GaussianProcess())
 }
