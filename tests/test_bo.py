@@ -136,7 +136,7 @@ class TestSampledPool:
         scores = np.array([worth(Candidate(row, text)) for row, text in enumerate(whole.architectures)])
         evaluated = np.zeros(len(whole), dtype=np.bool_)
         evaluated[:100] = True
-        rows = gather(
+        rows, found = gather(
             whole,
             Sampled(5, 3, 10),
             [0, 1],
@@ -146,6 +146,7 @@ class TestSampledPool:
             np.random.default_rng(0).integers(len(whole), size=5),
         )
         assert scores[rows].max() == scores[~evaluated].max()
+        np.testing.assert_array_equal(found, scores[rows])
         assert not evaluated[rows].any()
         np.testing.assert_array_equal(rows, np.unique(rows))
 

@@ -156,5 +156,5 @@ class ModelledSearch(ParetoSearch):
         best = [observed[place] for place in np.flatnonzero(non_dominated(seen)).tolist()]
         learned_from = learning_size(len(observed), self.initial, self.growth)
         sample = sampled(self.embedding, self.pool, (self.seed, learned_from))
-        rows = gather(self.embedding, self.pool, best, free, score, _SHORT_LIST + n, sample)
+        rows, _ = gather(self.embedding, self.pool, best, free, score, _SHORT_LIST + n, sample)
         return rows if len(rows) >= n else self._uncovered(taken)

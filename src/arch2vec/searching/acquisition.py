@@ -24,6 +24,7 @@ from typing_extensions import override
 from arch2vec.errors import InputError
 
 _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
+_SQRT_HALF_PI, _SQRT_2 = np.sqrt(np.pi / 2), np.sqrt(2)
 _FAR = 50.0  # from here on the asymptotic series is more exact than a difference
 
 
@@ -139,10 +140,12 @@ def _log_tail(distance: NDArray[np.float64]) -> NDArray[np.float64]:
     difference up to d = 50 and its asymptotic series 1/d^2 - 3/d^4 + 15/d^6 ... beyond.
     """
     near = np.minimum(distance, _FAR)
-    mills = np.sqrt(np.pi / 2) * erfcx(near / np.sqrt(2))
-    far = np.maximum(distance, _FAR)
+    mills = _SQRT_HALF_PI * erfcx(near / _SQRT_2)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        inverse = 1.0 / far**2
-        series = 1 - 3 * inverse * (1 - 5 * inverse * (1 - 7 * inverse * (1 - 9 * inverse)))
-        factor = np.where(distance < _FAR, np.log1p(-near * mills), np.log(series) - 2 * np.log(far))
+        factor = np.log1p(-near * mills)
+        if (distance >= _FAR).any():
+            far = np.maximum(distance, _FAR)
+            inverse = 1.0 / far**2
+            series = 1 - 3 * inverse * (1 - 5 * inverse * (1 - 7 * inverse * (1 - 9 * inverse)))
+            factor = np.where(distance < _FAR, factor, np.log(series) - 2 * np.log(far))
         return factor - 0.5 * distance**2 - _LOG_SQRT_2PI

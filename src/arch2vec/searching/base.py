@@ -77,6 +77,7 @@ class SearchMethod(ABC):
         self._num_covered = 0
         self._asked: list[int] = []
         self._asked_at: list[int | None] = []  # their fidelities
+        self._waiting: dict[tuple[int, int | None], None] = {}  # asked and not told, in order
         self._told: list[tuple[int, float]] = []
         self._told_at: list[int | None] = []
 
@@ -102,9 +103,7 @@ class SearchMethod(ABC):
     @property
     def pending(self) -> list[Candidate]:
         """What was proposed and has not been told yet, in the order of proposal."""
-        told = {(row, fidelity) for (row, _), fidelity in zip(self._told, self._told_at, strict=True)}
-        asked = zip(self._asked, self._asked_at, strict=True)
-        return [self._candidate(row, fidelity) for row, fidelity in asked if (row, fidelity) not in told]
+        return [self._candidate(row, fidelity) for row, fidelity in self._waiting]
 
     def ask(self, n: int = 1) -> list[Candidate]:
         """Propose ``n`` evaluations, no two of them of architectures that compute the same function.
@@ -130,6 +129,7 @@ class SearchMethod(ABC):
             for row, fidelity in pairs:
                 method._asked.append(row)
                 method._asked_at.append(fidelity)
+                method._waiting[row, fidelity] = None
                 method._cover(row)
         return asked
 
@@ -190,6 +190,7 @@ class SearchMethod(ABC):
         for candidate, value in zip(candidates, numbers, strict=True):
             self._told.append((candidate.index, value))
             self._told_at.append(candidate.fidelity)
+            self._waiting.pop((candidate.index, candidate.fidelity), None)
             self._cover(candidate.index)
             self._learn(candidate.index, value, candidate.fidelity)
 
@@ -246,6 +247,9 @@ class SearchMethod(ABC):
             )
         self.seed, self._rng, self._asked, self._told = seed, rng, asked_rows, told_pairs
         self._asked_at, self._told_at = ([fidelity for _, fidelity in entries] for entries in (asked, told))
+        answered = {(row, fidelity) for (row, _), fidelity in zip(self._told, self._told_at, strict=True)}
+        asked_for = dict.fromkeys(zip(self._asked, self._asked_at, strict=True))
+        self._waiting = {pair: None for pair in asked_for if pair not in answered}
         self._covered = np.zeros(self._num_functions, dtype=np.bool_)
         self._covered[self._function[rows]] = True
         self._num_covered = int(self._covered.sum())

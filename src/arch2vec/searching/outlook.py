@@ -32,15 +32,24 @@ class Outlook:
         self._observed = 0
         self._column = np.full(len(vectors), -1, dtype=np.int32)
         self._columns = 0
+        self._latest: tuple[NDArray[np.float64], Forecast] | None = None  # targets, and what they made believe
 
     def forecast(self, rows: Rows, observed: Sequence[int], targets: NDArray[np.float64]) -> RowsForecast:
-        """What is believed of rows (M,), given targets (n,) at the observed rows; those of before come first."""
+        """What is believed of rows (M,), given targets (n,) at the observed rows; those of before come first.
+
+        Valid until it believes something, or other observations or targets are given.
+        """
         belief = self._up_to_date(rows, observed)
-        return RowsForecast(belief.forecast(targets), self._column[rows], self._vectors)
+        if self._latest is None or self._latest[0] is not targets:
+            self._latest = targets, belief.forecast(targets)
+        elif len(self._latest[1].mean) < self._columns:
+            self._latest[1].extend()
+        return RowsForecast(self, self._latest[1], rows)
 
     def _up_to_date(self, rows: Rows, observed: Sequence[int]) -> Belief:
         if self._belief is not None and self._observed < len(observed):
             self._belief.observe(self._vectors[list(observed[self._observed :])])
+            self._latest = None
         new = rows[self._column[rows] < 0]
         if self._belief is None:
             self._belief = self._learned.belief(self._vectors[new], self._vectors[list(observed)])
@@ -59,9 +68,9 @@ class RowsForecast:
         mean: (M,) float32.
     """
 
-    def __init__(self, forecast: Forecast, columns: NDArray[np.int32], vectors: NDArray[np.float32]) -> None:
-        self._forecast, self._columns, self._vectors = forecast, columns, vectors
-        self.mean = forecast.mean[columns]
+    def __init__(self, outlook: Outlook, forecast: Forecast, rows: Rows) -> None:
+        self._outlook, self._forecast, self._columns = outlook, forecast, outlook._column[rows]
+        self.mean = forecast.mean[self._columns]
 
     @property
     def std(self) -> NDArray[np.float32]:
@@ -70,7 +79,8 @@ class RowsForecast:
 
     def believe(self, rows: Sequence[int]) -> Array:
         """Condition on the forecast's own means at q more rows; returns these (q,)."""
-        return self._forecast.believe(self._vectors[list(rows)])
+        self._outlook._latest = None
+        return self._forecast.believe(self._outlook._vectors[list(rows)])
 
 
 def learning_size(told: int, initial: int, growth: float) -> int:

@@ -82,7 +82,7 @@ def gather(
     score: Callable[[Rows], Scores],
     keep: int,
     sample: Rows,
-) -> Rows:
+) -> tuple[Rows, Scores]:
     """The most promising rows of a sample and of the surroundings of the best.
 
     Args:
@@ -95,7 +95,7 @@ def gather(
         sample: rows to look at besides, see :func:`sampled`.
 
     Returns:
-        Free rows, ascending: the ``keep`` of highest score and those found on the way.
+        Free rows, ascending, and their scores: the ``keep`` of highest score and those found on the way.
     """
     looked = np.zeros(len(embedding), dtype=np.bool_)
     looked[sample] = True
@@ -103,7 +103,7 @@ def gather(
     rows = np.flatnonzero(looked)
     rows = rows[free(rows)]
     if not len(rows):
-        return rows
+        return rows, np.empty(0)
     scores = score(rows)
     order = np.argsort(-scores, kind="stable")
     kept, worth = rows[order[:keep]], scores[order[:keep]]
@@ -115,7 +115,8 @@ def gather(
             break
         looked[found] = True
         kept, worth = np.concatenate([kept, found]), np.concatenate([worth, score(found)])
-    return np.sort(kept)
+    ascending = np.argsort(kept, kind="stable")
+    return kept[ascending], worth[ascending]
 
 
 def around_best(embedding: Embedding, parents: Sequence[int], free: Callable[[Rows], NDArray[np.bool_]]) -> Rows:

@@ -83,7 +83,8 @@ class Belief(ABC):
 class Forecast(ABC):
     """Means and standard deviations of the noise-free function at N points, in the targets' unit.
 
-    Valid until the belief that it came from observes more, or is extended.
+    Valid until the belief that it came from observes more. Where that is extended,
+    :meth:`extend` has to follow.
 
     Attributes:
         mean: (N,) float32.
@@ -95,6 +96,10 @@ class Forecast(ABC):
     @abstractmethod
     def std(self) -> NDArray[np.float32]:
         """(N,)."""
+
+    @abstractmethod
+    def extend(self) -> None:
+        """Be about the points as well that the belief was extended by. Not after :meth:`believe`."""
 
     @abstractmethod
     def believe(self, points: Array) -> NDArray[np.float64]:

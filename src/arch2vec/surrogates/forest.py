@@ -103,5 +103,9 @@ class ForestForecast(Forecast):
         return self._belief.spread.astype(np.float32)
 
     @override
+    def extend(self) -> None:
+        self.mean = self._belief.mean.astype(np.float32)
+
+    @override
     def believe(self, points: Array) -> NDArray[np.float64]:
         return self._belief.learned.predict(points)[0]

@@ -46,7 +46,7 @@ class GPBelief(Belief):
             matrix = covariance(self._x, self._x)
             matrix.diagonal().add_(ratio)
             self._factor[:n, :n] = torch.linalg.cholesky(matrix)
-        self._points = torch.empty(0, self._x.shape[1])
+        self._points = torch.empty(len(points), self._x.shape[1])  # and rows to spare
         self._rows = torch.empty(len(self._factor), len(points))  # V, and columns to spare
         self._variance = torch.empty(0)
         self.extend(points)
@@ -60,7 +60,7 @@ class GPBelief(Belief):
 
     @override
     def extend(self, points: Array) -> None:
-        n, known = len(self._x), len(self._points)
+        n, known = len(self._x), len(self._variance)
         new = torch.from_numpy(np.ascontiguousarray(points, dtype=np.float32))
         total = known + len(new)
         with thread_count(1):
@@ -69,9 +69,11 @@ class GPBelief(Belief):
             if total > self._rows.shape[1]:
                 rows = torch.empty(len(self._factor), int(_SPARE * total))
                 rows[:n, :known] = self._rows[:n, :known]
-                self._rows = rows
+                spread_out = torch.empty(rows.shape[1], new.shape[1])
+                spread_out[:known] = self._points[:known]
+                self._rows, self._points = rows, spread_out
             self._rows[:n, known:total] = solved
-            self._points = torch.cat([self._points, new])
+            self._points[known:total] = new
             self._variance = torch.cat([self._variance, 1 - solved.square_().sum(0)])
 
     @override
@@ -91,8 +93,8 @@ class GPBelief(Belief):
         # 1 + lambda - |row|^2 is the variance of an observation there, at least lambda.
         pivot = math.sqrt(max(1 + self._ratio - float(row @ row), self._ratio))
         self._factor[n, :n], self._factor[n, n] = row, pivot
-        new = self._covariance(point.float(), self._points)[0]
-        written = self._rows[n, : len(self._points)]
+        new = self._covariance(point.float(), self._points[: len(self._variance)])[0]
+        written = self._rows[n, : len(new)]
         torch.addmv(new, self._rows[:n, : len(new)].T, row.float(), beta=1 / pivot, alpha=-1 / pivot, out=written)
         return written.square()
 
@@ -110,8 +112,18 @@ class GPForecast(Forecast):
         with thread_count(1):
             self._white = torch.linalg.solve_triangular(belief._factor[:n, :n], centred, upper=False)[:, 0]
             self._scale = math.sqrt(float(self._white @ self._white) / n)
-            mean = torch.mv(belief._rows[:n, : len(belief._points)].T, self._white.float())
-        self.mean = mean.numpy() + np.float32(self._centre)
+        self.mean = self._means(0)
+
+    def _means(self, start: int) -> NDArray[np.float32]:
+        """Of the belief's points from ``start`` on."""
+        columns = self._belief._rows[: len(self._white), start : len(self._belief._variance)]
+        with thread_count(1):
+            return torch.mv(columns.T, self._white.float()).numpy() + np.float32(self._centre)
+
+    @override
+    def extend(self) -> None:
+        self.mean = np.concatenate([self.mean, self._means(len(self.mean))])
+        self._variance = self._belief._variance
 
     @property
     @override

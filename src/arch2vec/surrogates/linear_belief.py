@@ -27,6 +27,9 @@ from arch2vec.surrogates.base import Array, Belief, Forecast
 from arch2vec.threads import thread_count
 
 
+_SPARE = 1.5  # times as many rows as are needed when there have to be more
+
+
 class LinearBelief(Belief):
     """What a regression believes of N points.
 
@@ -47,8 +50,13 @@ class LinearBelief(Belief):
             self._whiten = torch.linalg.solve_triangular(cholesky, identity, upper=False).T  # F
             self._psi = self._phi @ self._whiten
             self._covariance = identity  # of the weights over s, in these coordinates
-            self._pool = basis(points) @ self._whiten.float()
-            self._variance = self._pool.square().sum(1)
+            self._rows = basis(points) @ self._whiten.float()  # the points there, and rows to spare
+            self._variance = self._rows.square().sum(1)
+
+    @property
+    def pool(self) -> Tensor:
+        """(N, m) float32, the points' basis functions in the coordinates in which the prior is s I."""
+        return self._rows[: len(self._variance)]
 
     @override
     def observe(self, observed: Array) -> None:
@@ -63,10 +71,15 @@ class LinearBelief(Belief):
     @override
     def extend(self, points: Array) -> None:
         with thread_count(1):
-            pool = self._basis(points) @ self._whiten.float()
-            variance = (pool @ self._covariance.float()).mul_(pool).sum(1)
-            self._pool = torch.cat([self._pool, pool])
-            self._variance = torch.cat([self._variance, variance])
+            new = self._basis(points) @ self._whiten.float()
+            known = len(self._variance)
+            total = known + len(new)
+            if total > len(self._rows):
+                rows = torch.empty(int(_SPARE * total), new.shape[1])
+                rows[:known] = self._rows[:known]
+                self._rows = rows
+            self._rows[known:total] = new
+            self._variance = torch.cat([self._variance, (new @ self._covariance.float()).mul_(new).sum(1)])
 
     @override
     def forecast(self, targets: NDArray[np.float64]) -> LinearForecast:
@@ -77,7 +90,7 @@ class LinearBelief(Belief):
         gain = covariance @ point
         total = 1 + float(point @ gain)
         shrunk = covariance - torch.outer(gain, gain / total)
-        return shrunk, variance - torch.mv(self._pool, (gain / math.sqrt(total)).float()).square_()
+        return shrunk, variance - torch.mv(self.pool, (gain / math.sqrt(total)).float()).square_()
 
 
 class LinearForecast(Forecast):
@@ -93,8 +106,16 @@ class LinearForecast(Forecast):
             weights = belief._whiten @ self._weights
             error = y - belief._phi @ weights
             self._scale = math.sqrt(float(error @ error + belief._ratio * (weights @ weights)) / len(y))
-            mean = torch.mv(belief._pool, self._weights.float())
-        self.mean = mean.numpy() + np.float32(self._centre)
+        self.mean = self._means(belief.pool)
+
+    def _means(self, pool: Tensor) -> NDArray[np.float32]:
+        with thread_count(1):
+            return torch.mv(pool, self._weights.float()).numpy() + np.float32(self._centre)
+
+    @override
+    def extend(self) -> None:
+        self.mean = np.concatenate([self.mean, self._means(self._belief.pool[len(self.mean) :])])
+        self._variance = self._belief._variance
 
     @property
     @override
