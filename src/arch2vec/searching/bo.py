@@ -49,6 +49,7 @@ from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError, unknown
 from arch2vec.searching.acquisition import Acquisition, ExpectedImprovement
 from arch2vec.searching.base import Candidate, SearchMethod
+from arch2vec.searching.moves import moves_of
 from arch2vec.searching.outlook import Outlook, RowsForecast, learning_size
 from arch2vec.searching.pool import Rows, Sampled, Scores, around_best, gather, pool_for, sampled
 from arch2vec.searching.vectors import function_vectors
@@ -176,9 +177,22 @@ class BayesianOptimization(SearchMethod):
                 alike[method.embedding, method.surrogate, method.targets, size].append(method)
         for group in alike.values():
             _learn_together(group)
+        surroundings: dict[Embedding, list[int]] = defaultdict(list)
+        for method, _ in modelling:
+            surroundings[method.embedding] += method._best_told()
+        for embedding, best in surroundings.items():
+            moves_of(embedding).explore(best)  # of all searches at once
         for method, rows in modelling:
             method._fill(rows, n)
         return proposals
+
+    def _best_told(self) -> list[int]:
+        """The evaluated architectures whose surroundings a round looks at, the best first."""
+        count = max(self.around, self.pool.parents if self.pool else 0)
+        if not count:
+            return []
+        order = sorted(range(len(self._values)), key=self._values.__getitem__, reverse=True)
+        return [self._observed[place] for place in order[:count]]
 
     def _random_share(self, n: int) -> int:
         """How many of the next ``n`` proposals are random."""
@@ -233,7 +247,7 @@ class BayesianOptimization(SearchMethod):
         self, observed: Sequence[int], targets: NDArray[np.float64], believed: Sequence[int], n: int
     ) -> tuple[Rows, Scores | None]:
         """The rows to choose ``n`` from, everything unless something narrows it; where known, what they are worth."""
-        ranked = [observed[place] for place in np.argsort(-targets, kind="stable")]
+        ranked = self._best_told()
         taken = list(believed)
 
         def free(rows: Rows) -> NDArray[np.bool_]:

@@ -12,6 +12,7 @@ neighbours of an architecture are worked out when the first of them asks.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -79,11 +80,22 @@ class Moves:
     def neighbours(self, row: int) -> NDArray[np.int64]:
         """The rows one edit away, each once and without ``row`` itself, in the space's order. Not to be written to."""
         if row not in self._neighbours:
-            found = self.rows.find(self._space.neighbors(self._graphs[row]))
-            _, first = np.unique(found, return_index=True)
-            distinct = found[np.sort(first)]
-            self._neighbours[row] = distinct[(distinct != NONE) & (distinct != row)]
+            self.explore([row])
         return self._neighbours[row]
+
+    def explore(self, rows: Iterable[int]) -> None:
+        """Find the neighbours of many rows at once, which is faster than one by one."""
+        new = [row for row in dict.fromkeys(rows) if row not in self._neighbours]
+        if not new:
+            return
+        graphs, origin = self._space.neighbors_of_each(self._graphs[new])
+        found = self.rows.find(graphs)
+        stops = np.searchsorted(origin, np.arange(len(new) + 1))
+        for number, row in enumerate(new):
+            own = found[stops[number] : stops[number + 1]]
+            _, first = np.unique(own, return_index=True)
+            distinct = own[np.sort(first)]
+            self._neighbours[row] = distinct[(distinct != NONE) & (distinct != row)]
 
     def mutants(self, row: int, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
         """(n,) the rows that ``n`` independent mutations of one architecture lead to, :data:`NONE` for outside."""

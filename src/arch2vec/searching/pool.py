@@ -22,7 +22,7 @@ from arch2vec.searching.moves import moves_of
 Rows = NDArray[np.int64]
 Scores = NDArray[np.floating]
 
-WHOLE = 50_000
+WHOLE = 20_000
 """Embeddings of up to so many architectures are scored as a whole unless told otherwise."""
 
 
@@ -124,5 +124,6 @@ def around_best(embedding: Embedding, parents: Sequence[int], free: Callable[[Ro
     if not parents:
         return np.empty(0, dtype=np.int64)
     moves = moves_of(embedding)
+    moves.explore(parents)
     rows = np.unique(np.concatenate([moves.neighbours(row) for row in parents]))
     return rows[free(rows)]

@@ -80,11 +80,11 @@ class SupervisedRLConfig:
     """
 
     policy: RLConfig = field(default_factory=lambda: RLConfig(scaling="unit", sigma=1.0))
-    hidden: int = 128
+    hidden: int = 64
     layers: int = 4
     latent: int = 16
     encoder_rate: float = 1e-3
-    pool: int = 5000
+    pool: int = 2000
 
     def __post_init__(self) -> None:
         for name in ("hidden", "layers", "latent", "pool"):

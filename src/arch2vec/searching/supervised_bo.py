@@ -59,14 +59,15 @@ class SupervisedBayesianOptimization(BayesianOptimization):
         initial: int = 16,
         training: SupervisedConfig | None = None,
         targets: Literal["ranks", "values"] = "ranks",
-        growth: float = 1.25,
+        growth: float = 1.5,
         acquisition: Acquisition | None = None,
         pool: int | Sampled | None = None,
     ) -> None:
+        from arch2vec.models.regressor import RegressorConfig
         from arch2vec.supervised import SupervisedConfig
         from arch2vec.surrogates.graph_network import GraphNetwork
 
-        training = training or SupervisedConfig(epochs=25)
+        training = training or SupervisedConfig(RegressorConfig(hidden=64), epochs=25)
         super().__init__(
             embedding,
             seed=seed,

@@ -99,6 +99,14 @@ class SearchSpace(ABC):
     def neighbors(self, graph: GraphBatch) -> GraphBatch:
         """All architectures one edit away from a batch of one graph."""
 
+    def neighbors_of_each(self, graphs: GraphBatch) -> tuple[GraphBatch, NDArray[np.intp]]:
+        """What :meth:`neighbors` returns for each of N graphs, one after the other, and which graph each belongs to.
+
+        Spaces in which that is faster for many graphs at once override this.
+        """
+        each = [self.neighbors(graphs[row]) for row in range(len(graphs))]
+        return GraphBatch.concatenate(each), np.repeat(np.arange(len(each)), [len(batch) for batch in each])
+
     def function_classes(self, graphs: GraphBatch) -> NDArray[np.uint64]:
         """(N,) labels, equal for two architectures exactly if they compute the same function.
 

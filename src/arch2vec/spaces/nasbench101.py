@@ -141,8 +141,12 @@ class NASBench101(SearchSpace):
         """
         if len(graph) != 1:
             raise InputError(f"neighbors are those of one architecture, got {len(graph)}")
-        self.check(graph)
-        return edits.all_edits(graph)
+        return self.neighbors_of_each(graph)[0]
+
+    @override
+    def neighbors_of_each(self, graphs: GraphBatch) -> tuple[GraphBatch, NDArray[np.intp]]:
+        self.check(graphs)
+        return edits.all_edits(graphs)
 
 
 @cache

@@ -131,22 +131,38 @@ def random_edit(cells: GraphBatch, rng: np.random.Generator) -> GraphBatch:
     return GraphBatch(ops, adjacency)
 
 
-def all_edits(cell: GraphBatch) -> GraphBatch:
-    """The results of all valid edits of a batch of one cell, one of each isomorphism class.
+def all_edits(cells: GraphBatch) -> tuple[GraphBatch, NDArray[np.intp]]:
+    """The results of all valid edits of N cells, of each cell's one of each isomorphism class.
 
-    In the order of the kinds, then of source, target and operation.
+    Returns:
+        The results, and which cell each comes from: cell by cell, in the order of the
+        kinds, then of source, target and operation.
     """
-    vertices, operations = np.arange(int(cell.mask.sum())), np.arange(INPUT + 1, OUTPUT)
+    count = cells.mask.sum(axis=1)
+    within = np.maximum(_EDITS.source, _EDITS.target) < count[:, None]  # (N, edits)
+    origin, chosen = np.nonzero(within)
+    edited, valid = apply(cells[origin], _EDITS[chosen])
+    results, origin = edited[valid], origin[valid]
+    keys = fingerprint(results)
+    order = np.lexsort((keys, origin))  # stable: the first of each class is the first in the order of edits
+    keys = keys[order]
+    first = np.ones(len(order), dtype=np.bool_)
+    first[1:] = (keys[1:] != keys[:-1]) | (origin[order[1:]] != origin[order[:-1]])
+    kept = np.sort(order[first])
+    return results[kept], origin[kept]
+
+
+def _all_of_the_largest_cell() -> Edits:
+    vertices, operations = np.arange(MAX_VERTICES), np.arange(INPUT + 1, OUTPUT)
     grids = (
         np.meshgrid([OPERATION], vertices, [0], operations, indexing="ij"),
         np.meshgrid([EDGE], vertices, vertices, [0], indexing="ij"),
         np.meshgrid([VERTEX], vertices, vertices, operations, indexing="ij"),
     )
-    edits = Edits(*(np.concatenate([grid[part].ravel() for grid in grids]) for part in range(4)))
-    edited, valid = apply(cell[np.zeros(len(edits.kind), dtype=np.int64)], edits)
-    results = edited[valid]
-    _, first = np.unique(fingerprint(results), return_index=True)
-    return results[np.sort(first)]
+    return Edits(*(np.concatenate([grid[part].ravel() for grid in grids]) for part in range(4)))
+
+
+_EDITS = _all_of_the_largest_cell()
 
 
 def _paths(cells: GraphBatch) -> NDArray[np.bool_]:

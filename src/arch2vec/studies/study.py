@@ -18,6 +18,7 @@ from arch2vec.objectives.base import Objective
 from arch2vec.searching import get_method
 from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget
+from arch2vec.searching.pool import WHOLE
 from arch2vec.searching.store import embedding_digest
 from arch2vec.searching.trials import Limits
 from arch2vec.studies.blocks import Block, run_stored, share
@@ -33,7 +34,7 @@ Progress = Callable[[str, str, int], None]
 
 _T = TypeVar("_T")
 
-_VALUES = 500_000  # architectures x runs that a block predicts at once: some megabytes an array
+_VALUES = 500_000  # architectures x runs that a block predicts at once where all are scored: some megabytes an array
 _LARGEST, _SMALLEST = 32, 4
 
 
@@ -96,7 +97,8 @@ def run_study(
     sizes = {name: (batches or {}).get(name, 1) for name in kinds}
     _check(embedding, kinds, counts, horizons, sizes, seed0, block, workers)
     levels = {name: tuple((fidelities or {}).get(name, target.fidelities)) for name, target in targets.items()}
-    together = block or max(_SMALLEST, min(_LARGEST, _VALUES // max(1, len(embedding))))
+    scored = len(embedding) if len(embedding) <= WHOLE else 0
+    together = block or max(_SMALLEST, min(_LARGEST, _VALUES // max(1, scored)))
 
     store = None if out is None else StudyFolder(out, *_claims(embedding, targets, horizons, sizes, levels))
     finished = {} if store is None else store.finished
