@@ -12,7 +12,7 @@ from arch2vec.embedding import Embedding
 from arch2vec.fingerprints import fingerprint
 from arch2vec.graphs import PADDING, GraphBatch
 from arch2vec.searching.decisions import UNMADE, decisions_of
-from arch2vec.searching.moves import NONE, Rows, moves_of
+from arch2vec.searching.moves import NONE, Moves, Rows, moves_of
 from arch2vec.spaces import DeclaredSpace, SpaceDeclaration, get_space
 from arch2vec.spaces.nasbench101_cells import in_topological_order
 from search_helpers import chain, embed, some_of
@@ -45,6 +45,24 @@ def test_neighbours_are_those_of_the_space(embedding: Embedding) -> None:
         distinct = [other for other in dict.fromkeys(expected) if other not in (NONE, row)]
         assert moves.neighbours(row).tolist() == distinct
         assert moves.neighbours(row) is moves.neighbours(row)
+
+
+def test_explored_together_neighbours_are_the_same(embedding: Embedding) -> None:
+    rows = list(range(0, len(embedding), max(1, len(embedding) // 12)))
+    together, alone = Moves(embedding), Moves(embedding)
+    together.explore([*rows, *rows[:2]])
+    for row in rows:
+        assert together.neighbours(row).tolist() == alone.neighbours(row).tolist()
+
+
+def test_neighbours_of_each_are_those_of_one_after_the_other(embedding: Embedding) -> None:
+    graphs = embedding.graphs[np.arange(0, len(embedding), max(1, len(embedding) // 12))]
+    found, origin = embedding.space.neighbors_of_each(graphs)
+    for number in range(len(graphs)):
+        alone = embedding.space.neighbors(graphs[number])
+        np.testing.assert_array_equal(found[origin == number].ops, alone.ops)
+        np.testing.assert_array_equal(found[origin == number].adjacency, alone.adjacency)
+    np.testing.assert_array_equal(origin, np.sort(origin))
 
 
 def test_mutants_are_the_spaces_own_mutations(embedding: Embedding) -> None:

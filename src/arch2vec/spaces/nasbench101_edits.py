@@ -40,6 +40,8 @@ from arch2vec.spaces.nasbench101_cells import (
 OPERATION, EDGE, VERTEX = range(3)
 """The kinds of edits."""
 
+_DRAWN = 32  # random edits tried at a time, at least
+
 
 @dataclass(frozen=True)
 class Edits:
@@ -117,17 +119,21 @@ def random_edit(cells: GraphBatch, rng: np.random.Generator) -> GraphBatch:
     ops, adjacency = cells.ops.copy(), cells.adjacency.copy()
     pending = np.arange(len(cells))
     while len(pending):
-        limit = count[pending]
+        # Of several drawn for a cell the first valid one counts. Few cells cost little more than one.
+        draws = max(1, _DRAWN // len(pending))
+        drawn_for = np.repeat(pending, draws)
+        limit = count[drawn_for]
         drawn = Edits(
-            kind[pending],
+            kind[drawn_for],
             rng.integers(0, limit),
             rng.integers(0, limit),
-            rng.integers(1, 1 + len(INNER), size=len(pending)),
+            rng.integers(1, 1 + len(INNER), size=len(drawn_for)),
         )
-        edited, valid = apply(cells[pending], drawn)
-        done = pending[valid]
-        ops[done], adjacency[done] = edited.ops[valid], edited.adjacency[valid]
-        pending = pending[~valid]
+        edited, valid = apply(cells[drawn_for], drawn)
+        done, first = np.unique(np.flatnonzero(valid) // draws, return_index=True)
+        chosen = np.flatnonzero(valid)[first]
+        ops[pending[done]], adjacency[pending[done]] = edited.ops[chosen], edited.adjacency[chosen]
+        pending = np.delete(pending, done)
     return GraphBatch(ops, adjacency)
 
 
