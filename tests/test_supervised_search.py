@@ -29,7 +29,8 @@ from arch2vec.searching.supervised_bo import (
 )
 from arch2vec.searching.supervised_rl import SupervisedRL
 from arch2vec.spaces import get_space
-from arch2vec.supervised import SupervisedConfig, train_supervised
+from arch2vec.supervised import SupervisedConfig
+from arch2vec.supervised_together import train_supervised_together
 from arch2vec.surrogates.bayesian_linear import BayesianLinear
 from arch2vec.surrogates.graph_network import GraphNetwork, as_rows, from_rows
 from one_line import error_of
@@ -65,7 +66,7 @@ def test_surrogate_is_linear_regression_on_the_networks_features(embedding: Embe
     (learned,) = GraphNetwork(SPACE, TRAINING).learn(rows[None, :40], values[None, :40], [(3, 40)])
     forecast = learned.belief(rows, rows[:40]).forecast(values[:40])
     seed = int(np.random.default_rng((3, 40)).integers(2**63))
-    encoder = train_supervised(SPACE, embedding.graphs[:40], values[:40], TRAINING, seed)
+    (encoder,) = train_supervised_together(SPACE, [embedding.graphs[:40]], [values[:40]], TRAINING, [seed])
     basis = torch.cat([torch.from_numpy(encoder.basis(embedding.graphs)), torch.ones(300, 1)], 1).double()[None]
     y = torch.from_numpy(values[:40] - values[:40].mean())[None]
     linear = BayesianLinear.fit(basis[:, :40], y)

@@ -166,6 +166,21 @@ def train_supervised(
         InputError: no graphs, not as many values as graphs, or a value that is not finite.
     """
     config = config or SupervisedConfig()
+    targets, centre, spread = checked_targets(graphs, values)
+    generator = torch.Generator().manual_seed(seed)
+    with thread_count(1):
+        regressor = Regressor(config.model, space.num_operations, generator)
+        store = GraphStore(graphs, space.num_operations, torch.device("cpu"))
+        _fit(regressor, store, torch.from_numpy(targets).float(), config, generator)
+    return SupervisedEncoder(space, regressor, config, centre, spread)
+
+
+def checked_targets(graphs: GraphBatch, values: ArrayLike) -> tuple[NDArray[np.float64], float, float]:
+    """The values (N,) of N graphs standardised, their centre and their spread; 1 for values that are all equal.
+
+    Raises:
+        InputError: as :func:`train_supervised` does.
+    """
     targets = np.asarray(values, dtype=np.float64)
     if targets.shape != (len(graphs),) or len(graphs) == 0:
         raise InputError(f"{len(graphs)} graphs need as many values, and at least one; got values {targets.shape}")
@@ -173,12 +188,7 @@ def train_supervised(
         raise InputError(f"value {int(np.flatnonzero(~np.isfinite(targets))[0])} is not finite: leave failures out")
     centre, deviation = float(targets.mean()), float(targets.std())
     spread = deviation if deviation > 1e-12 * float(np.abs(targets).max()) else 1.0
-    generator = torch.Generator().manual_seed(seed)
-    with thread_count(1):
-        regressor = Regressor(config.model, space.num_operations, generator)
-        store = GraphStore(graphs, space.num_operations, torch.device("cpu"))
-        _fit(regressor, store, torch.from_numpy((targets - centre) / spread).float(), config, generator)
-    return SupervisedEncoder(space, regressor, config, centre, spread)
+    return (targets - centre) / spread, centre, spread
 
 
 def _fit(

@@ -19,7 +19,8 @@ from typing_extensions import override
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.spaces import SearchSpace
-from arch2vec.supervised import SupervisedConfig, SupervisedEncoder, train_supervised
+from arch2vec.supervised import SupervisedConfig, SupervisedEncoder
+from arch2vec.supervised_together import train_supervised_together
 from arch2vec.surrogates.base import Array, Learned, Seed, Surrogate
 from arch2vec.surrogates.bayesian_linear import BayesianLinear
 from arch2vec.surrogates.linear_belief import LinearBelief
@@ -46,17 +47,18 @@ class GraphNetwork(Surrogate):
                 "a surrogate needs features (R, n, d), targets (R, n) and R seeds with R, n >= 1, "
                 f"got {rows.shape}, {values.shape} and {len(seeds)}"
             )
-        return [self._fit(*run) for run in zip(rows, values, seeds, strict=True)]
+        graphs = [from_rows(run) for run in rows]
+        numbers = [int(np.random.default_rng(seed).integers(2**63)) for seed in seeds]
+        encoders = train_supervised_together(self.space, graphs, list(values), self.training, numbers)
+        return [_regression(*run) for run in zip(encoders, graphs, values, strict=True)]
 
-    def _fit(self, rows: Array, values: NDArray[np.float64], seed: Seed) -> Learned:
-        graphs = from_rows(rows)
-        number = int(np.random.default_rng(seed).integers(2**63))
-        encoder = train_supervised(self.space, graphs, values, self.training, number)
-        y = torch.from_numpy((values - encoder.centre) / encoder.spread)
-        with thread_count(1):
-            basis = _basis(encoder, graphs).double()
-            linear = BayesianLinear.fit(basis.unsqueeze(0), y.unsqueeze(0))
-        return LearnedGraphNetwork(encoder, float(linear.alpha / linear.beta))
+
+def _regression(encoder: SupervisedEncoder, graphs: GraphBatch, values: NDArray[np.float64]) -> Learned:
+    y = torch.from_numpy((values - encoder.centre) / encoder.spread)
+    with thread_count(1):
+        basis = _basis(encoder, graphs).double()
+        linear = BayesianLinear.fit(basis.unsqueeze(0), y.unsqueeze(0))
+    return LearnedGraphNetwork(encoder, float(linear.alpha / linear.beta))
 
 
 @dataclass(frozen=True, eq=False)
