@@ -21,27 +21,37 @@ LEARNED: dict[type[Surrogate], Learned] = {
     for surrogate in (DNGO(Training(width=16, epochs=30)), GaussianProcess())
 }
 
-rounds = st.lists(
-    st.tuples(st.integers(0, 4), st.lists(st.integers(0, ROWS - 1), min_size=1, unique=True)), min_size=1, max_size=6
-)
+some_rows = st.lists(st.integers(0, ROWS - 1), min_size=1, unique=True)
+rounds = st.lists(st.tuples(st.integers(0, 4), st.lists(some_rows, min_size=1, max_size=3)), min_size=1, max_size=6)
 
 
 @pytest.mark.parametrize("surrogate", list(LEARNED))
 @given(rounds)
 @settings(max_examples=25, deadline=None)
 def test_rows_are_forecast_as_by_a_belief_about_them_alone(
-    surrogate: type[Surrogate], asked: list[tuple[int, list[int]]]
+    surrogate: type[Surrogate], asked: list[tuple[int, list[list[int]]]]
 ) -> None:
+    """Some more evaluations in every round, and then several sets of rows, known or not."""
     outlook, told = Outlook(LEARNED[surrogate], VECTORS), 10
-    for more, rows in asked:
+    for more, several in asked:
         told += more
-        observed = list(range(told))
-        ours = outlook.forecast(np.array(rows), observed, TARGETS[:told])
-        alone = LEARNED[surrogate].belief(VECTORS[rows], VECTORS[:told]).forecast(TARGETS[:told])
-        np.testing.assert_allclose(ours.mean, alone.mean, rtol=1e-5)
-        np.testing.assert_allclose(ours.std, alone.std, rtol=5e-3, atol=2e-3)
+        observed, targets = list(range(told)), TARGETS[:told]
+        for rows in several:
+            ours = outlook.forecast(np.array(rows), observed, targets)
+            alone = LEARNED[surrogate].belief(VECTORS[rows], VECTORS[:told]).forecast(targets)
+            np.testing.assert_allclose(ours.mean, alone.mean, rtol=1e-5)
+            np.testing.assert_allclose(ours.std, alone.std, rtol=5e-3, atol=2e-3)
         np.testing.assert_allclose(ours.believe(rows[:2]), alone.believe(VECTORS[rows[:2]]), rtol=1e-5)
         np.testing.assert_allclose(ours.std, alone.std, rtol=5e-3, atol=2e-3)
+
+
+def test_what_was_believed_is_gone_with_the_next_forecast() -> None:
+    outlook, rows, observed, targets = Outlook(LEARNED[DNGO], VECTORS), np.arange(20), list(range(10)), TARGETS[:10]
+    before = outlook.forecast(rows, observed, targets)
+    std = before.std.copy()
+    before.believe([15])
+    assert (before.std < std).any()
+    np.testing.assert_array_equal(outlook.forecast(rows, observed, targets).std, std)
 
 
 def test_learns_again_when_there_are_so_many_times_as_many() -> None:

@@ -37,7 +37,8 @@ class Outlook:
     def forecast(self, rows: Rows, observed: Sequence[int], targets: NDArray[np.float64]) -> RowsForecast:
         """What is believed of rows (M,), given targets (n,) at the observed rows; those of before come first.
 
-        Valid until it believes something, or other observations or targets are given.
+        The very same array of targets as before is taken for the same values: only new rows are
+        then worked out. Valid until other observations or targets are given.
         """
         belief = self._up_to_date(rows, observed)
         if self._latest is None or self._latest[0] is not targets:
