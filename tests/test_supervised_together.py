@@ -9,6 +9,8 @@ from torch import nn
 
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
+from arch2vec.models.folded import basis_of
+from arch2vec.models.inputs import GraphStore
 from arch2vec.models.regressor import RegressorConfig
 from arch2vec.spaces import get_space
 from arch2vec.supervised import SupervisedConfig, SupervisedEncoder, train_supervised
@@ -108,3 +110,16 @@ def test_norm_and_relu_are_pytorchs(padded: bool) -> None:
         torch.testing.assert_close(gradients[0][run, there], slow[0])
         torch.testing.assert_close(gradients[1][run, 0], slow[1])
         torch.testing.assert_close(gradients[2][run, 0], slow[2])
+
+
+@pytest.mark.parametrize("name", ["nasbench101", "nasbench201", "darts"])
+@pytest.mark.parametrize(("encoder", "pooling"), [("gin", "mean"), ("gin", "sum"), ("gcn", "mean")])
+def test_folded_basis_is_that_of_the_module(name: str, encoder: str, pooling: str) -> None:
+    graphs, values = problem(name, 30)
+    model = RegressorConfig(encoder=encoder, hidden=16, layers=2, pooling=pooling)  # type: ignore[arg-type]
+    trained = train_supervised(get_space(name), graphs[0], values[0], SupervisedConfig(model, epochs=3))
+    store = GraphStore(graphs[1], get_space(name).num_operations, torch.device("cpu"))
+    basis = basis_of(trained.regressor)
+    found = torch.cat([basis(batch) for batch in store.batches(7)])
+    assert not found.requires_grad
+    np.testing.assert_allclose(found.numpy(), trained.basis(graphs[1]), atol=1e-5)

@@ -124,7 +124,9 @@ def _parts(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
     """The gain m - f, the spread s and log h(-|m - f| / s), broadcast to one shape."""
     gain = np.asarray(mean, dtype=np.float64) - np.asarray(best, dtype=np.float64)
-    gain, spread = np.broadcast_arrays(gain, np.asarray(std, dtype=np.float64))
+    spread = np.asarray(std, dtype=np.float64)
+    if gain.shape != spread.shape:
+        gain, spread = np.broadcast_arrays(gain, spread)
     if not (spread >= 0).all():
         raise InputError("a predictive standard deviation is negative or NaN")
     distance = np.zeros_like(gain)

@@ -139,6 +139,7 @@ class BayesianOptimization(SearchMethod):
     @override
     def _forget(self) -> None:
         self._outlook: tuple[int, Outlook] | None = None  # and from how many values it was learned
+        self._sampled: tuple[tuple[int, int], Rows] | None = None  # and what it was drawn for
         self._observed: list[int] = []  # rows of the evaluations that did not fail, in the order told
         self._values: list[float] = []
 
@@ -237,7 +238,9 @@ class BayesianOptimization(SearchMethod):
     def _may_propose(self, rows: Rows, taken: Sequence[int]) -> NDArray[np.bool_]:
         if self.repeats:
             return ~np.isin(rows, taken)
-        return ~self._covered[self._function[rows]] & ~np.isin(self._function[rows], self._function[list(taken)])
+        functions = self._function[rows]
+        free: NDArray[np.bool_] = ~self._covered[functions]
+        return free & ~np.isin(functions, self._function[list(taken)]) if taken else free
 
     def _forecast(self, rows: Rows, observed: Sequence[int], targets: NDArray[np.float64]) -> RowsForecast:
         assert self._outlook is not None
@@ -263,9 +266,16 @@ class BayesianOptimization(SearchMethod):
                 return rows, None
         if self.pool is None:
             return self._everything, None
-        sample = sampled(self.embedding, self.pool, (self.seed, self._learning_size()))
-        rows, worth = gather(self.embedding, self.pool, ranked, free, score, _SHORT_LIST + n, sample)
+        rows, worth = gather(self.embedding, self.pool, ranked, free, score, _SHORT_LIST + n, self._sample())
         return (rows, worth) if self._different(rows) >= n else (self._uncovered(taken), None)
+
+    def _sample(self) -> Rows:
+        """The pool's random rows, others whenever the surrogate learns."""
+        assert self.pool is not None
+        key = self.seed, self._learning_size()
+        if self._sampled is None or self._sampled[0] != key:
+            self._sampled = key, sampled(self.embedding, self.pool, key)
+        return self._sampled[1]
 
     def _different(self, rows: Rows) -> int:
         """How many of free rows one batch could propose."""

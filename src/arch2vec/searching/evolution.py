@@ -104,6 +104,9 @@ class RegularizedEvolution(SearchMethod):
         What has been proposed once is covered from then on, so looking from the
         start again is going on with the sequence: nothing about it needs storing.
         """
+        neighbours = self._function[self._moves.neighbours(parent)]
+        if not (~self._covered[neighbours] & ~np.isin(neighbours, taken)).any():
+            return None  # without drawing all of them to see it
         drawn = self._mutants.get(parent, np.empty(0, dtype=np.int64))
         start = 0
         while True:

@@ -125,5 +125,5 @@ def around_best(embedding: Embedding, parents: Sequence[int], free: Callable[[Ro
         return np.empty(0, dtype=np.int64)
     moves = moves_of(embedding)
     moves.explore(parents)
-    rows = np.unique(np.concatenate([moves.neighbours(row) for row in parents]))
+    rows = np.array(sorted({row for parent in parents for row in moves.neighbours(parent).tolist()}), dtype=np.int64)
     return rows[free(rows)]

@@ -8,7 +8,7 @@ numbers, see :func:`as_rows`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -18,6 +18,8 @@ from typing_extensions import override
 
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
+from arch2vec.models.folded import basis_of
+from arch2vec.models.inputs import GraphStore, GraphTensors
 from arch2vec.spaces import SearchSpace
 from arch2vec.supervised import SupervisedConfig, SupervisedEncoder
 from arch2vec.supervised_together import train_supervised_together
@@ -25,6 +27,8 @@ from arch2vec.surrogates.base import Array, Learned, Seed, Surrogate
 from arch2vec.surrogates.bayesian_linear import BayesianLinear
 from arch2vec.surrogates.linear_belief import LinearBelief
 from arch2vec.threads import thread_count
+
+_BATCH = 512  # graphs encoded at a time: their activations stay in the cache
 
 
 @dataclass(frozen=True)
@@ -54,23 +58,38 @@ class GraphNetwork(Surrogate):
 
 
 def _regression(encoder: SupervisedEncoder, graphs: GraphBatch, values: NDArray[np.float64]) -> Learned:
+    basis = _Basis(basis_of(encoder.regressor), encoder.space.num_operations)
     y = torch.from_numpy((values - encoder.centre) / encoder.spread)
     with thread_count(1):
-        basis = _basis(encoder, graphs).double()
-        linear = BayesianLinear.fit(basis.unsqueeze(0), y.unsqueeze(0))
-    return LearnedGraphNetwork(encoder, float(linear.alpha / linear.beta))
+        linear = BayesianLinear.fit(basis(graphs).double().unsqueeze(0), y.unsqueeze(0))
+    return LearnedGraphNetwork(basis, float(linear.alpha / linear.beta))
+
+
+@dataclass(frozen=True, eq=False)
+class _Basis:
+    """A trained network's basis functions, and a constant."""
+
+    network: Callable[[GraphTensors], torch.Tensor]
+    operations: int
+
+    def __call__(self, graphs: GraphBatch) -> torch.Tensor:
+        """(N, latent + 1)."""
+        store = GraphStore(graphs, self.operations, torch.device("cpu"))
+        with thread_count(1):
+            found = torch.cat([self.network(batch) for batch in store.batches(_BATCH)])
+            return torch.cat([found, torch.ones(len(graphs), 1)], 1)
 
 
 @dataclass(frozen=True, eq=False)
 class LearnedGraphNetwork(Learned):
     """A trained network, and the ratio of its noise's to its weights' variance."""
 
-    encoder: SupervisedEncoder
+    basis: _Basis
     ratio: float
 
     @override
     def belief(self, points: Array, observed: Array) -> LinearBelief:
-        return LinearBelief(lambda rows: _basis(self.encoder, from_rows(rows)), self.ratio, points, observed)
+        return LinearBelief(lambda rows: self.basis(from_rows(rows)), self.ratio, points, observed)
 
 
 def as_rows(graphs: GraphBatch) -> NDArray[np.float32]:
@@ -84,8 +103,3 @@ def from_rows(rows: Array) -> GraphBatch:
     v = int(np.sqrt(rows.shape[1]))  # v^2 <= v + v^2 < (v + 1)^2
     ops = np.ascontiguousarray(rows[:, :v]).astype(np.uint8)
     return GraphBatch(ops, np.ascontiguousarray(rows[:, v:]).astype(np.bool_).reshape(-1, v, v))
-
-
-def _basis(encoder: SupervisedEncoder, graphs: GraphBatch) -> torch.Tensor:
-    with thread_count(1):
-        return torch.cat([torch.from_numpy(encoder.basis(graphs)), torch.ones(len(graphs), 1)], 1)
