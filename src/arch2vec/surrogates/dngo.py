@@ -28,6 +28,7 @@ from arch2vec.surrogates.bayesian_linear import BayesianLinear
 from arch2vec.surrogates.linear_belief import LinearBelief
 from arch2vec.threads import thread_count
 
+_TOGETHER = 16  # networks trained in one product: more, and their activations leave the cache
 _ROWS = 1024  # points predicted at a time: their activations stay in the cache
 
 
@@ -39,8 +40,13 @@ class DNGO(Surrogate):
 
     @override
     def learn(self, features: Array, targets: Array, seeds: Sequence[Seed]) -> list[Learned]:
-        posterior = self.fit(features, targets, seeds)
-        return [LearnedBasis(posterior, run) for run in range(len(seeds))]
+        features, targets = checked(features, targets, seeds)
+        learned: list[Learned] = []
+        for start in range(0, len(seeds), _TOGETHER):
+            part = slice(start, start + _TOGETHER)
+            posterior = self.fit(features[part], targets[part], seeds[part])
+            learned += [LearnedBasis(posterior, run) for run in range(len(posterior.linear.mean))]
+        return learned
 
     def fit(self, features: Array, targets: Array, seeds: Sequence[Seed]) -> DNGOPosterior:
         """Learn from the data of R runs, each on its own.
