@@ -25,8 +25,12 @@ from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.objectives.table import TableObjective
 from arch2vec.searching.base import Candidate
 from arch2vec.searching.evaluation import evaluate
+from arch2vec.searching.gp_bo import GPBayesianOptimization
+from arch2vec.searching.pool import Sampled
 from arch2vec.searching.random_search import RandomSearch
+from arch2vec.searching.released_bo import ReleasedBayesianOptimization
 from arch2vec.searching.study import search
+from arch2vec.searching.supervised_bo import ReleasedSupervisedBayesianOptimization
 from arch2vec.searching.trials import Trial
 from arch2vec.spaces import get_space
 from arch2vec.studies import Horizon, Trajectories, run_many, run_study, summarise
@@ -96,6 +100,21 @@ def plain(found: Trajectories) -> pd.DataFrame:
 
 
 class TestRuns:
+    def test_models_look_at_the_pool_that_a_study_names(self, embedding: Embedding) -> None:
+        methods, pool = ["random", "gp-bo", "bo-release", "supervised-bo-release"], Sampled(15, 2, 0)
+        found = run_study(embedding, Worth(), methods, 1, Horizon(24), pool=pool)
+        searches = {
+            "random": RandomSearch(embedding, seed=0),
+            "gp-bo": GPBayesianOptimization(embedding, seed=0, pool=pool),
+            "bo-release": ReleasedBayesianOptimization(embedding, seed=0, pool=pool),
+            "supervised-bo-release": ReleasedSupervisedBayesianOptimization(embedding, seed=0, pool=pool),
+        }
+        for method, alone in searches.items():
+            for _ in range(24):
+                (candidate,) = alone.ask()
+                alone.tell([candidate], [Worth().evaluate(candidate.architecture).validation])
+            assert found.runs(method, "worth").rows[0].tolist() == [row for row, _ in alone._told], method
+
     @pytest.mark.parametrize("batch", [1, 4])
     def test_each_run_is_the_search_it_would_be_alone(self, embedding: Embedding, batch: int) -> None:
         found = run_study(
@@ -289,6 +308,7 @@ class TestResume:
         assert "holds runs of 'worth' with budget 10, not 11" in refusal(Worth(), Horizon(11))
         assert "with both limits False, not True" in refusal(Worth(), Horizon(10, None, True))
         assert "holds runs of 'random' with batch 1, not 2" in refusal(Worth(), Horizon(10), batches={"random": 2})
+        assert "holds runs with pool None" in refusal(Worth(), Horizon(10), pool=Sampled(20))
         changed = Worth()
         changed.description = "another"
         assert "measured 'a made-up accuracy', not 'another'" in refusal(changed, Horizon(10))

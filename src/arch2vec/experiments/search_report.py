@@ -68,6 +68,9 @@ def to_markdown(results: Sequence[Result], name: str) -> str:
     for result in results:
         description = result.description.removesuffix(f"; {result.note}") if result.note else result.description
         parts.append(f"## {result.setting.title}\n\n{description}.\n")
+        if pool := result.setting.pool:
+            sampled = f"{pool.size:,} architectures drawn at random and the surroundings of the best"
+            parts.append(f"Model-based methods look at {sampled} in a round, not at all there are.\n")
         if result.note:
             parts.append(f"**Note: {result.note}.**\n")
         rows = result.rows()

@@ -158,6 +158,7 @@ def run_setting(
         seed0=seed0,
         fidelities={} if setting.fidelities is None else {objective.name: setting.fidelities},
         batches={name: batch for name, batch in setting.batches.items() if name in methods},
+        pool=setting.pool,
         out=out / objective.name,
         workers=workers,
         executor=executor,

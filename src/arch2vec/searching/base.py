@@ -21,7 +21,7 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -29,6 +29,9 @@ from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
+
+if TYPE_CHECKING:
+    from arch2vec.searching.pool import Sampled
 
 _TRIES = 32  # random rows looked at for one that is not covered, before those are listed
 
@@ -82,12 +85,19 @@ class SearchMethod(ABC):
         self._told_at: list[int | None] = []
 
     @classmethod
-    def for_fidelities(cls, embedding: Embedding, *, seed: int, fidelities: Sequence[int]) -> Self:
-        """The method with its default settings, for an objective that offers ``fidelities`` (none: no choice).
+    def for_study(
+        cls, embedding: Embedding, *, seed: int, fidelities: Sequence[int] = (), pool: Sampled | None = None
+    ) -> Self:
+        """The method with its default settings but for what concerns it of the following.
 
-        Methods that don't use fidelities evaluate at the objective's default.
+        Args:
+            embedding: the architectures to choose from.
+            seed: of all its random choices.
+            fidelities: that the objective offers (none: no choice). Methods that don't use
+                them evaluate at the objective's default.
+            pool: which architectures a model looks at in a round, None for the method's own choice.
         """
-        del fidelities
+        del fidelities, pool
         return cls(embedding, seed=seed)
 
     @property

@@ -122,6 +122,14 @@ class BayesianOptimization(SearchMethod):
         self._forget()
 
     @classmethod
+    @override
+    def for_study(
+        cls, embedding: Embedding, *, seed: int, fidelities: Sequence[int] = (), pool: Sampled | None = None
+    ) -> Self:
+        del fidelities
+        return cls(embedding, seed=seed) if pool is None else cls(embedding, seed=seed, pool=pool)
+
+    @classmethod
     def _default_surrogate(cls) -> Surrogate:
         from arch2vec.surrogates.dngo import DNGO
 

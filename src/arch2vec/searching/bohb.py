@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,6 +42,9 @@ from arch2vec.searching.brackets import Bracket, Fidelity, choose_levels
 from arch2vec.searching.decisions import UNMADE, decisions_of
 from arch2vec.searching.kernel_densities import KernelDensity, Rule, check_rule
 from arch2vec.searching.moves import NONE
+
+if TYPE_CHECKING:
+    from arch2vec.searching.pool import Sampled
 
 _GOOD, _ROUNDS = 0.15, 4
 
@@ -99,7 +102,10 @@ class BOHB(SearchMethod):
 
     @classmethod
     @override
-    def for_fidelities(cls, embedding: Embedding, *, seed: int, fidelities: Sequence[int]) -> Self:
+    def for_study(
+        cls, embedding: Embedding, *, seed: int, fidelities: Sequence[int] = (), pool: Sampled | None = None
+    ) -> Self:
+        del pool
         return cls(embedding, seed=seed, fidelities=fidelities)
 
     @override

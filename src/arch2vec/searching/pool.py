@@ -22,7 +22,7 @@ from arch2vec.searching.moves import moves_of
 Rows = NDArray[np.int64]
 Scores = NDArray[np.floating]
 
-WHOLE = 20_000
+WHOLE = 50_000
 """Embeddings of up to so many architectures are scored as a whole unless told otherwise."""
 
 

@@ -57,7 +57,7 @@ def search(
     if batch < 1:
         raise InputError(f"a batch holds at least 1 architecture, got {batch}")
     target = as_objective(objective, embedding)
-    searcher = get_method(method).for_fidelities(embedding, seed=seed, fidelities=target.fidelities)
+    searcher = get_method(method).for_study(embedding, seed=seed, fidelities=target.fidelities)
     check_budget(limits, searcher)
     trials: list[Trial] = []
     file: StudyFile | None = None

@@ -120,14 +120,15 @@ class ReleasedSupervisedBayesianOptimization(SupervisedBayesianOptimization):
     Args:
         embedding: the architectures to choose from; its vectors are not used.
         seed: of all random choices.
+        pool: as for :class:`SupervisedBayesianOptimization`.
     """
 
     name: ClassVar[str] = "supervised-bo-release"
 
-    def __init__(self, embedding: Embedding, *, seed: int) -> None:
+    def __init__(self, embedding: Embedding, *, seed: int, pool: int | Sampled | None = None) -> None:
         incumbent = 100.0 if embedding.space.name == "nasbench201" else 95.0
         acquisition = MisplacedExpectedImprovement(incumbent)
-        super().__init__(embedding, seed=seed, targets="values", acquisition=acquisition)
+        super().__init__(embedding, seed=seed, targets="values", acquisition=acquisition, pool=pool)
 
 
 _ROWS: WeakKeyDictionary[Embedding, NDArray[np.float32]] = WeakKeyDictionary()

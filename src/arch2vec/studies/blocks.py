@@ -17,6 +17,7 @@ import numpy as np
 from arch2vec.embedding import Embedding
 from arch2vec.graphs import GraphBatch
 from arch2vec.searching.base import SearchMethod
+from arch2vec.searching.pool import Sampled
 from arch2vec.spaces import get_space
 from arch2vec.storage import read_arrays, write_arrays
 from arch2vec.studies.horizon import Horizon
@@ -40,6 +41,7 @@ class Block:
         horizon: where runs end.
         batch: architectures that a run proposes at a time.
         fidelities: that the objective offers.
+        pool: which architectures models look at in a round, None for the method's own choice.
     """
 
     method: str
@@ -50,6 +52,7 @@ class Block:
     horizon: Horizon
     batch: int = 1
     fidelities: tuple[int, ...] = ()
+    pool: Sampled | None = None
 
     def run(self, embedding: Embedding, progress: Callable[[int], None] | None = None) -> Runs:
         """The runs, made here, with one thread: results then don't depend on how many cores there are."""
@@ -66,6 +69,7 @@ class Block:
                 self.horizon,
                 batch=self.batch,
                 fidelities=self.fidelities,
+                pool=self.pool,
                 names=(self.method, self.objective),
                 progress=progress,
             )

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
 from arch2vec.searching.base import Candidate, SearchMethod
+from arch2vec.searching.pool import Sampled
 from arch2vec.studies.horizon import Horizon
 from arch2vec.studies.runs import Runs
 from arch2vec.studies.values import Outcomes, Values
@@ -42,6 +43,7 @@ def simulate(
     *,
     batch: int = 1,
     fidelities: Sequence[int] = (),
+    pool: Sampled | None = None,
     names: tuple[str, str] = ("", ""),
     progress: Callable[[int], None] | None = None,
 ) -> Runs:
@@ -55,13 +57,14 @@ def simulate(
         horizon: where runs end. A run ends before that when nothing is left to propose.
         batch: how many architectures a run proposes at a time.
         fidelities: that the objective offers.
+        pool: which architectures models look at in a round, None for the method's own choice.
         names: of the method and of the objective, as the result carries them.
         progress: called with how many evaluations were just made.
 
     Raises:
         InputError: an architecture is unknown to the objective.
     """
-    searches = [kind.for_fidelities(embedding, seed=seed, fidelities=fidelities) for seed in seeds]
+    searches = [kind.for_study(embedding, seed=seed, fidelities=fidelities, pool=pool) for seed in seeds]
     _ = embedding.architectures  # written out once, at nobody's expense
     record = _Record(len(searches), horizon.least or 128)
     going = np.arange(len(searches))

@@ -6,6 +6,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import contextmanager
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -18,7 +19,7 @@ from arch2vec.objectives.base import Objective
 from arch2vec.searching import get_method
 from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget
-from arch2vec.searching.pool import WHOLE
+from arch2vec.searching.pool import WHOLE, Sampled
 from arch2vec.searching.store import embedding_digest
 from arch2vec.searching.trials import Limits
 from arch2vec.studies.blocks import Block, run_stored, share
@@ -48,6 +49,7 @@ def run_study(
     seed0: int = 0,
     batches: Mapping[str, int] | None = None,
     fidelities: Mapping[str, Sequence[int]] | None = None,
+    pool: Sampled | None = None,
     block: int | None = None,
     out: Path | None = None,
     workers: int = 1,
@@ -74,6 +76,8 @@ def run_study(
         batches: how many architectures a method proposes at a time where it is not one.
         fidelities: that methods may choose from, by the objective's name, where it
             is not all that the objective offers.
+        pool: which architectures model-based methods look at in a round, None for their own choice:
+            a study of hundreds of runs may want less of each than a single search.
         block: runs that advance together, by default as many as keep memory small.
         out: a folder, created where missing; with an executor on other machines,
             one that these can read.
@@ -97,10 +101,10 @@ def run_study(
     sizes = {name: (batches or {}).get(name, 1) for name in kinds}
     _check(embedding, kinds, counts, horizons, sizes, seed0, block, workers)
     levels = {name: tuple((fidelities or {}).get(name, target.fidelities)) for name, target in targets.items()}
-    scored = len(embedding) if len(embedding) <= WHOLE else 0
+    scored = len(embedding) if pool is None and len(embedding) <= WHOLE else 0
     together = block or max(_SMALLEST, min(_LARGEST, _VALUES // max(1, scored)))
 
-    store = None if out is None else StudyFolder(out, *_claims(embedding, targets, horizons, sizes, levels))
+    store = None if out is None else StudyFolder(out, *_claims(embedding, targets, horizons, sizes, levels, pool))
     finished = {} if store is None else store.finished
     if out is not None:
         note_start(out, done=len(finished), runs=counts)
@@ -113,7 +117,7 @@ def run_study(
             if progress is not None:
                 progress(method, objective, sum(finished.get((method, objective, seed), 0) for seed in seeds))
             for some in _blocks([seed for seed in seeds if (method, objective, seed) not in finished], together):
-                shared = values, some, horizons[objective], sizes[method], levels[objective]
+                shared = values, some, horizons[objective], sizes[method], levels[objective], pool
                 tasks.append(Block(method, objective, kind, *shared))
 
     def keep(result: Runs) -> None:
@@ -181,6 +185,7 @@ def _claims(
     horizons: Mapping[str, Horizon],
     batches: Mapping[str, int],
     fidelities: Mapping[str, Sequence[int]],
+    pool: Sampled | None,
 ) -> tuple[dict[str, Any], dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
     """What the runs of a folder have in common: all of them, those of each objective, those of each method."""
     objectives: dict[str, dict[str, Any]] = {}
@@ -188,7 +193,8 @@ def _claims(
         end = horizons[name]
         limits = {"budget": end.budget, "max_cost_s": end.max_cost_s, "both limits": end.both}
         objectives[name] = {"measured": target.description, **limits, "fidelities": list(fidelities[name])}
-    subject = {"space": embedding.space.reference, "embedding": embedding_digest(embedding)}
+    sample = None if pool is None else asdict(pool)
+    subject = {"space": embedding.space.reference, "embedding": embedding_digest(embedding), "pool": sample}
     return subject, objectives, {name: {"batch": batch} for name, batch in batches.items()}
 
 
