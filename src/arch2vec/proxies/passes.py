@@ -59,6 +59,11 @@ class Passes:
         return scores, trace, images
 
     @property
+    def scores(self) -> Tensor:
+        """(B, classes) of the batch."""
+        return self._forward[0].detach()
+
+    @property
     def trace(self) -> Trace:
         """What the forward pass went through."""
         return self._forward[1]
