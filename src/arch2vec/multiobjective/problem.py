@@ -149,6 +149,11 @@ def problem_of(
         raise InputError(
             f"the signal of objective {objective.name} is {objective.signal_split.upper()} data: {objective.note}"
         )
+    if objective.redrawn:
+        raise InputError(
+            f"each search of objective {objective.name} draws runs of its own, so that there is no one front: "
+            "give noise_seed a number, or leave it out"
+        )
     found = [measurement(objective, spec) for spec in against]
     names = [entry.criterion.column for entry in found]
     if known is None:

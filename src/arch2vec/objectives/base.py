@@ -41,6 +41,11 @@ class Objective(ABC):
     fidelities: tuple[int, ...] = ()
     """The training epochs to choose from, ascending; empty where there is no choice or any number will do."""
 
+    def for_search(self, seed: int) -> Objective:
+        """The objective as the search with this seed meets it: this one, but where the noise of trainings is drawn."""
+        del seed
+        return self
+
     @property
     def signal(self) -> str:
         """What :attr:`Outcome.validation` is, with its unit, for headings."""

@@ -12,7 +12,7 @@ import copy
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal, Self
+from typing import TYPE_CHECKING, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,11 +22,16 @@ from arch2vec.benchmarks.schema import Split
 from arch2vec.benchmarks.table import BenchmarkTable
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
+from arch2vec.objectives.base import Outcome
 from arch2vec.objectives.costs import Costs, costs_of
+from arch2vec.objectives.drawn import DrawnView
 from arch2vec.objectives.lookup import LookupObjective, parse_rows
 from arch2vec.objectives.runs import Runs, draws
 from arch2vec.objectives.view import TableView
 from arch2vec.spaces import SearchSpace, get_space
+
+if TYPE_CHECKING:
+    from arch2vec.embedding import Embedding
 
 CompleteCosts = Callable[[GraphBatch, NDArray[np.float64]], tuple[NDArray[np.float64], str]]
 """From n architectures and their seconds, NaN where unknown, to all (n,) seconds and how far off the new ones are."""
@@ -64,7 +69,8 @@ class BenchmarkObjective(LookupObjective):
         seed: which run the signal and its cost are of: ``mean`` for the average over the
             runs, 0 for an architecture's first run and so on, ``random`` for one that
             is drawn for each architecture.
-        noise_seed: of the draw; it and the architecture's graph determine the run.
+        noise_seed: of the draw; it and the architecture's graph determine the run. With ``search``
+            it is the seed of each search (:meth:`for_search`), so that no two meet the same noise.
         note: that has to stand by all results.
         complete: estimates the costs that the table has not.
         space: the architectures' space, by default the one that the table names.
@@ -85,7 +91,7 @@ class BenchmarkObjective(LookupObjective):
         *,
         name: str | None = None,
         seed: int | Literal["mean", "random"] = "mean",
-        noise_seed: int = 0,
+        noise_seed: int | Literal["search"] = 0,
         note: str = "",
         complete: CompleteCosts | None = None,
         space: SearchSpace | None = None,
@@ -122,6 +128,38 @@ class BenchmarkObjective(LookupObjective):
             self._views[epochs] = self._view(epochs)
         return self._views[epochs]
 
+    @property
+    @override
+    def redrawn(self) -> bool:
+        return self._noise_seed == "search"
+
+    @override
+    def for_search(self, seed: int) -> Self:
+        return self.with_noise_seed(seed) if self.redrawn else self
+
+    @override
+    def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:
+        if self.redrawn:
+            raise InputError(f"objective {self.name}: runs are drawn by search; ask for_search(seed) to evaluate")
+        return super().evaluate(architecture, fidelity)
+
+    @override
+    def drawn(self, embedding: Embedding, fidelity: int | None = None) -> DrawnView:
+        if not self.redrawn:
+            return super().drawn(embedding, fidelity)
+        expected = self.columns(fidelity)
+        epochs, kept = self._reading.epochs if fidelity is None else fidelity, self._kept
+        signal, costs = self._signals[epochs], self._costs[epochs]
+        alone = [np.full(len(signal.mean), place) for place in range(len(signal.seeds))]
+        shape = len(alone), len(kept)
+        return DrawnView(
+            self._fingerprints,
+            signal.there[:, kept],
+            np.array([signal.of(places, signal.seeds)[kept] for places in alone]).reshape(shape),
+            np.array([costs.of(places, signal.seeds)[kept] for places in alone]).reshape(shape),
+            expected,
+        ).take(self._rows_in(embedding))
+
     def with_noise_seed(self, noise_seed: int) -> Self:
         """The same objective with other runs drawn. It shares the table with this one, and costs little.
 
@@ -153,7 +191,7 @@ class BenchmarkObjective(LookupObjective):
 
     def _places(self, signal: Runs) -> NDArray[np.int64] | None:
         """(all rows of the table,) the run that each architecture's signal is of; None for their mean."""
-        if self._seed == "mean":
+        if self._seed == "mean" or self._noise_seed == "search":
             return None
         numbers = np.zeros(len(signal.mean), dtype=np.uint64)
         random = self._seed == "random"
@@ -174,7 +212,8 @@ class BenchmarkObjective(LookupObjective):
     def _refuse_seed(self, signal: Runs) -> None:
         if self._noise_seed and self._seed != "random":
             raise InputError(f"objective {self.name}: noise_seed needs seed=random, got seed={self._seed}")
-        _check_noise_seed(self.name, self._noise_seed)
+        if self._noise_seed != "search":
+            _check_noise_seed(self.name, self._noise_seed)
         if self._seed == "mean":
             return
         if not signal.seeds:
@@ -241,10 +280,10 @@ def _after(epochs: int | None) -> str:
     return "" if epochs is None else f" after {epochs} epochs"
 
 
-def _drawn(noise_seed: int) -> str:
-    return f"drawn with noise seed {noise_seed}"
+def _drawn(noise_seed: int | Literal["search"]) -> str:
+    return "drawn anew by each search" if noise_seed == "search" else f"drawn with noise seed {noise_seed}"
 
 
 def _check_noise_seed(name: str, noise_seed: int) -> None:
     if not 0 <= noise_seed < 2**32:
-        raise InputError(f"objective {name}: a noise_seed is a number from 0 to 2^32 - 1, got {noise_seed}")
+        raise InputError(f"objective {name}: a noise_seed is search or a number from 0 to 2^32 - 1, got {noise_seed}")

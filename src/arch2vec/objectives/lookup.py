@@ -16,6 +16,7 @@ from arch2vec.errors import InputError
 from arch2vec.fingerprints import fingerprint
 from arch2vec.graphs import GraphBatch
 from arch2vec.objectives.base import Objective, Outcome
+from arch2vec.objectives.drawn import DrawnView
 from arch2vec.objectives.view import TableView
 from arch2vec.spaces import SearchSpace
 
@@ -60,6 +61,20 @@ class LookupObjective(Objective):
 
     def __len__(self) -> int:
         return len(self._graphs)
+
+    @property
+    def redrawn(self) -> bool:
+        """Whether every search draws training runs of its own: :meth:`columns` are then means over the runs."""
+        return False
+
+    def drawn(self, embedding: Embedding, fidelity: int | None = None) -> DrawnView:
+        """What searches meet at an embedding's N architectures, where they draw runs of their own.
+
+        Raises:
+            InputError: they do not, the embedding is of another space, or the fidelity is not offered.
+        """
+        del embedding, fidelity
+        raise InputError(f"the searches of objective {self.name} draw no runs of their own")
 
     @abstractmethod
     def columns(self, fidelity: int | None = None) -> TableView:

@@ -22,6 +22,7 @@ from arch2vec.objectives.cost_regression import complete_costs
 from arch2vec.objectives.runs import Runs
 
 SeedChoice = int | Literal["mean", "random"]
+NoiseSeed = int | Literal["search"]
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def nasbench201(
     dataset: str = "cifar10",
     signal: int | None = None,
     seed: SeedChoice = "mean",
-    noise_seed: int = 0,
+    noise_seed: NoiseSeed = 0,
     data: str | Path | None = None,
 ) -> BenchmarkObjective:
     """NAS-Bench-201 as the paper searches it (Table 3).
@@ -79,7 +80,7 @@ def nasbench201(
 def nasbench101(
     subset: str = "all",
     seed: SeedChoice = "mean",
-    noise_seed: int = 0,
+    noise_seed: NoiseSeed = 0,
     data: str | Path | None = None,
 ) -> BenchmarkObjective:
     """NAS-Bench-101: all cells, or those with validation accuracies.
@@ -130,7 +131,7 @@ def nasbench301_surrogate(data: str | Path | None = None) -> BenchmarkObjective:
     return BenchmarkObjective(loaded, Reading("cifar10", None, None), name="nasbench301-surrogate", note=note)
 
 
-def digits_201(signal: int = _DIGITS, seed: SeedChoice = 0, noise_seed: int = 0) -> BenchmarkObjective:
+def digits_201(signal: int = _DIGITS, seed: SeedChoice = 0, noise_seed: NoiseSeed = 0) -> BenchmarkObjective:
     """What :class:`~arch2vec.objectives.digits.DigitsObjective` measures, looked up instead of trained.
 
     Every architecture has the accuracies of the first training of one of those that

@@ -53,18 +53,14 @@ class Runs:
             return f"{only.column}: {only.description or 'one run'}"
         return f"mean of runs {', '.join(map(str, self.seeds))}"
 
-    def draw(self, numbers: NDArray[np.uint64]) -> NDArray[np.int64]:
-        """(n,) the place in :attr:`seeds` of one run for each architecture, -1 where it has none.
+    @property
+    def there(self) -> NDArray[np.bool_]:
+        """(R, n) which runs of :attr:`seeds` each architecture has."""
+        return ~np.isnan(self._runs)
 
-        Args:
-            numbers: (n,); number k chooses the k-th of the runs that an architecture
-                has, counted on from the first after the last.
-        """
-        there = ~np.isnan(self._runs)
-        count = there.sum(axis=0)
-        wanted = (numbers % np.maximum(count, 1).astype(np.uint64)).astype(np.int64)
-        place = np.argmax(np.cumsum(there, axis=0) == wanted + 1, axis=0) if len(self.seeds) else wanted
-        return np.where(count > 0, place, -1)
+    def draw(self, numbers: NDArray[np.uint64]) -> NDArray[np.int64]:
+        """(n,) the place in :attr:`seeds` of one run for each architecture, as :func:`place_of` says."""
+        return place_of(self.there, numbers)
 
     def of(self, places: NDArray[np.int64], seeds: Sequence[int]) -> NDArray[np.float64]:
         """(n,) the value in the run ``seeds[places[i]]`` of each architecture i, its mean where there is none."""
@@ -76,9 +72,28 @@ class Runs:
         return values
 
 
-def draws(fingerprints: NDArray[np.uint64], seed: int) -> NDArray[np.uint64]:
-    """(n,) a random 64-bit number for each architecture, that follows from its graph and the seed alone."""
-    return mix(fingerprints ^ mix(np.full(1, seed, dtype=np.uint64)))
+def draws(fingerprints: NDArray[np.uint64], seed: int | NDArray[np.uint64]) -> NDArray[np.uint64]:
+    """(n,) a random 64-bit number for each architecture, that follows from its graph and the seed alone.
+
+    Args:
+        fingerprints: (n,) of the architectures.
+        seed: of all of them, or (n,) of each.
+    """
+    return mix(fingerprints ^ mix(np.atleast_1d(np.asarray(seed, dtype=np.uint64))))
+
+
+def place_of(there: NDArray[np.bool_], numbers: NDArray[np.uint64]) -> NDArray[np.int64]:
+    """(n,) which of R runs is chosen for each architecture, -1 where it has none.
+
+    Args:
+        there: (R, n) the runs that they have.
+        numbers: (n,); number k chooses the k-th of the runs that an architecture
+            has, counted on from the first after the last.
+    """
+    count = there.sum(axis=0)
+    wanted = (numbers % np.maximum(count, 1).astype(np.uint64)).astype(np.int64)
+    place = np.argmax(np.cumsum(there, axis=0) == wanted + 1, axis=0) if len(there) else wanted
+    return np.where(count > 0, place, -1)
 
 
 def _mean_of(runs: NDArray[np.float64]) -> NDArray[np.float64]:

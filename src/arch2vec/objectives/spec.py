@@ -5,7 +5,7 @@ Benchmarks by their names, and five other kinds: ``digits``, ``train:DATA``, ``p
 joined by ``&``::
 
     nasbench201?dataset=cifar100
-    nasbench201?seed=random&noise_seed=1
+    nasbench201?seed=random&noise_seed=search
     nasbench101?subset=measured&data=nasbench_full.tfrecord
     nasbench301-surrogate
     digits-201
@@ -147,6 +147,15 @@ def _run(value: str) -> int | str:
         raise ValueError("mean, random or the number of a run") from None
 
 
+def _noise(value: str) -> int | str:
+    if value == "search":
+        return value
+    try:
+        return int(value)
+    except ValueError:
+        raise ValueError("search or a whole number") from None
+
+
 def _options(kind: str, query: str, known: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
     """The options of ``query`` by name, each read by its reader in ``known``."""
     options: dict[str, Any] = {}
@@ -191,12 +200,12 @@ def _path(text: str) -> Path:
     return Path.home() / text[2:] if text.startswith("~/") else Path(text)
 
 
-_RUNS: Mapping[str, Callable[[str], Any]] = {"seed": _run, "noise_seed": _whole, "data": str}
+_RUNS: Mapping[str, Callable[[str], Any]] = {"seed": _run, "noise_seed": _noise, "data": str}
 _KINDS: Mapping[str, Callable[[str, str], Objective]] = {
     "nasbench101": _benchmark("nasbench101", {"subset": str, **_RUNS}),
     "nasbench201": _benchmark("nasbench201", {"dataset": str, "signal": _whole, **_RUNS}),
     "nasbench301-surrogate": _benchmark("nasbench301-surrogate", {"data": str}),
-    "digits-201": _benchmark("digits-201", {"signal": _whole, "seed": _run, "noise_seed": _whole}),
+    "digits-201": _benchmark("digits-201", {"signal": _whole, "seed": _run, "noise_seed": _noise}),
     "digits": _digits,
     "train": _train,
     "proxy": _proxy,

@@ -56,7 +56,7 @@ def search(
     limits = Limits(budget, max_cost_s)
     if batch < 1:
         raise InputError(f"a batch holds at least 1 architecture, got {batch}")
-    target = as_objective(objective, embedding)
+    target = as_objective(objective, embedding).for_search(seed)
     searcher = get_method(method).for_study(embedding, seed=seed, fidelities=target.fidelities)
     check_budget(limits, searcher)
     trials: list[Trial] = []

@@ -66,6 +66,7 @@ def simulate(
     """
     searches = [kind.for_study(embedding, seed=seed, fidelities=fidelities, pool=pool) for seed in seeds]
     _ = embedding.architectures  # written out once, at nobody's expense
+    numbers = np.array(seeds, dtype=np.uint64)
     record = _Record(len(searches), horizon.least or 128)
     going = np.arange(len(searches))
     while True:
@@ -85,7 +86,7 @@ def simulate(
             if not len(active):
                 break
             candidates = [waiting[number][place] for number in active.tolist()]
-            outcomes = values.of(candidates)
+            outcomes = values.of(candidates, numbers[active])
             start = time.perf_counter()
             for number, candidate, value in zip(active.tolist(), candidates, outcomes.validation.tolist(), strict=True):
                 searches[number].tell([candidate], [value])

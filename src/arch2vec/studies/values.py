@@ -13,10 +13,13 @@ from numpy.typing import NDArray
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
+from arch2vec.objectives.drawn import DrawnView
 from arch2vec.objectives.lookup import LookupObjective
 from arch2vec.objectives.view import TableView
 from arch2vec.searching.base import Candidate
 from arch2vec.searching.evaluation import evaluate
+
+Seeds = NDArray[np.uint64]
 
 REPORTED = "reported_validation"
 """The entry of an outcome's ``extra`` that tables show for validation, where it is not the signal."""
@@ -42,8 +45,12 @@ class Outcomes:
 class Values(Protocol):
     """Evaluates candidates; can be sent to another process."""
 
-    def of(self, candidates: Sequence[Candidate]) -> Outcomes:
+    def of(self, candidates: Sequence[Candidate], seeds: Seeds) -> Outcomes:
         """The candidates' outcomes, in their order.
+
+        Args:
+            candidates: n of them.
+            seeds: (n,) of the searches that propose them.
 
         Raises:
             InputError: a candidate is unknown, or was given an outcome that cannot be.
@@ -60,34 +67,38 @@ class TableValues:
     """
 
     name: str
-    views: dict[int | None, TableView]
+    views: dict[int | None, TableView | DrawnView]
 
-    def of(self, candidates: Sequence[Candidate]) -> Outcomes:
+    def of(self, candidates: Sequence[Candidate], seeds: Seeds) -> Outcomes:
         """As :class:`Values` says."""
         levels = [candidate.fidelity for candidate in candidates]
         rows = np.array([candidate.index for candidate in candidates], dtype=np.int64)
         if len(kinds := set(levels)) == 1:
-            found = _columns(self._view(levels[0]), rows)
+            found = _columns(self._view(levels[0]), rows, seeds)
         else:
             found = np.empty((4, len(rows)))
             for level in kinds:
                 chosen = np.array([other == level for other in levels])
-                found[:, chosen] = _columns(self._view(level), rows[chosen])
+                found[:, chosen] = _columns(self._view(level), rows[chosen], seeds[chosen])
         if np.isnan(found[3]).any():
             unknown = candidates[int(np.isnan(found[3]).argmax())].architecture
             raise InputError(f"{unknown!r} is not among the architectures of objective {self.name}")
         return Outcomes(*found)
 
-    def _view(self, fidelity: int | None) -> TableView:
+    def _view(self, fidelity: int | None) -> TableView | DrawnView:
         if fidelity not in self.views:
             known = ", ".join(str(level) for level in self.views if level is not None) or "one only"
             raise InputError(f"objective {self.name} does not offer a fidelity of {fidelity} epochs; it has {known}")
         return self.views[fidelity]
 
 
-def _columns(view: TableView, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-    reported = view.extra.get(REPORTED, view.validation)
-    return np.stack([view.validation[rows], view.test[rows], reported[rows], view.cost_s[rows]])
+def _columns(view: TableView | DrawnView, rows: NDArray[np.int64], seeds: Seeds) -> NDArray[np.float64]:
+    if isinstance(view, DrawnView):
+        (validation, cost_s), view = view.of(rows, seeds), view.expected
+    else:
+        validation, cost_s = view.validation[rows], view.cost_s[rows]
+    reported = view.extra[REPORTED][rows] if REPORTED in view.extra else validation
+    return np.stack([validation, view.test[rows], reported, cost_s])
 
 
 @dataclass(frozen=True, eq=False)
@@ -96,9 +107,10 @@ class ObjectiveValues:
 
     objective: Objective
 
-    def of(self, candidates: Sequence[Candidate]) -> Outcomes:
+    def of(self, candidates: Sequence[Candidate], seeds: Seeds) -> Outcomes:
         """As :class:`Values` says."""
-        trials = [evaluate(self.objective, candidate, []) for candidate in candidates]
+        met = {seed: self.objective.for_search(seed) for seed in set(seeds.tolist())}
+        trials = [evaluate(met[seed], each, []) for each, seed in zip(candidates, seeds.tolist(), strict=True)]
         return Outcomes(
             validation=np.array([trial.validation for trial in trials], dtype=np.float64),
             test=np.array([math.nan if trial.test is None else trial.test for trial in trials], dtype=np.float64),
@@ -116,4 +128,5 @@ def values_of(objective: Objective, embedding: Embedding) -> Values:
     if not isinstance(objective, LookupObjective):
         return ObjectiveValues(objective)
     levels: list[int | None] = [None, *objective.fidelities]
-    return TableValues(objective.name, {level: objective.view(embedding, level) for level in levels})
+    view = objective.drawn if objective.redrawn else objective.view
+    return TableValues(objective.name, {level: view(embedding, level) for level in levels})
