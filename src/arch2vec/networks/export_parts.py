@@ -72,13 +72,13 @@ class FactorisedReduction(nn.Module):
     def __init__(self, before: int, after: int) -> None:
         super().__init__()
         self.relu = nn.ReLU()
-        self.even = nn.Conv2d(before, after // 2, kernel_size=1, stride=2, bias=False)
-        self.odd = nn.Conv2d(before, after - after // 2, kernel_size=1, stride=2, bias=False)
+        self.even = nn.Conv2d(before, after // 2, kernel_size=1, bias=False)
+        self.odd = nn.Conv2d(before, after - after // 2, kernel_size=1, bias=False)
         self.norm = nn.BatchNorm2d(after)
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.relu(x)
-        return self.norm(torch.cat([self.even(x), self.odd(x[:, :, 1:, 1:])], dim=1))
+        return self.norm(torch.cat([self.even(x[:, :, ::2, ::2]), self.odd(x[:, :, 1::2, 1::2])], dim=1))
 ''',
 }
 """Layers by name, in an order in which each uses earlier ones only."""
