@@ -171,7 +171,7 @@ def _interval(row: Row, name: str) -> str:
     mean = row[f"{name}_mean"]
     if mean != mean:
         return "-"
-    return f"{mean:.2f} ± {row[f'{name}_std']:.2f} [{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
+    return f"{mean:.2f} ± {row[f'{name}_std']:.2f}\n[{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
 
 
 def _draw(objective: Objective, runs: list[Runs], path: Path) -> None:

@@ -14,6 +14,11 @@ if TYPE_CHECKING:
     from arch2vec.pretraining import Progress
 
 
+_NAME = 30  # characters of a first column's cell that are kept on one line
+_PIECE = 8  # of one that is folded, at least
+_ANY = 10_000
+
+
 def add_common(parser: argparse.ArgumentParser) -> None:
     """The flags that every command has."""
     parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default 0)")
@@ -50,7 +55,10 @@ def _finite(value: Any) -> Any:
 
 
 def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], footer: str | None = None) -> None:
-    """Print a table; the first column is text, the others are numbers."""
+    """Print a table; the first column is text, the others are numbers.
+
+    On a terminal it is as wide as that, in a file or a pipe as wide as it has to be.
+    """
     from rich.console import Console
     from rich.table import Table
 
@@ -59,7 +67,23 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]
         table.add_column(column, justify="left" if index == 0 else "right", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    console = Console()
+    if not console.is_terminal:
+        widest = console.measure(table, options=console.options.update(width=_ANY)).maximum
+        console.width = max(console.width, widest)
+    # Cells of several lines keep their lines, and names stay whole, as far as there is room.
+    cells = [[line for row in rows for line in row[index].split("\n")] for index in range(len(columns))]
+    whole = [index for index, lines in enumerate(cells) if len(lines) > len(rows)]
+    if max(map(len, cells[0]), default=0) <= _NAME:
+        whole.append(0)
+    # Of other columns the longest word, but names can be folded anywhere.
+    least = [max(map(len, " ".join([column, *lines]).split())) for column, lines in zip(columns, cells, strict=True)]
+    least[0] = min(least[0], _PIECE)
+    for index in whole:
+        least[index] = max(map(len, (*columns[index].split(), *cells[index])))
+        if sum(least) + 3 * len(least) + 1 <= console.width:
+            table.columns[index].no_wrap = True
+    console.print(table)
 
 
 def say(text: str) -> None:
