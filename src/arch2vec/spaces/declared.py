@@ -24,7 +24,7 @@ from arch2vec.spaces.declared_fields import INPUT, OUTPUT, SpaceDeclaration
 from arch2vec.spaces.declared_fixed import FixedCells
 from arch2vec.spaces.declared_free import FreeCells
 from arch2vec.spaces.declared_functions import function_labels
-from arch2vec.spaces.declared_text import to_reference
+from arch2vec.spaces.declared_text import read_yaml, to_reference
 
 _MOST_ATTEMPTS = 200_000  # cells drawn at a time
 _IDLE_DRAWS = 2_000_000  # draws without anything new after which a sample is given up
@@ -54,9 +54,9 @@ class DeclaredSpace(SearchSpace):
         """The space that a YAML file declares.
 
         Raises:
-            InputError: see :meth:`SpaceDeclaration.from_yaml`.
+            InputError: see :func:`arch2vec.spaces.declared_text.read_yaml`.
         """
-        return cls(SpaceDeclaration.from_yaml(path))
+        return cls(read_yaml(Path(path)))
 
     @property
     @override

@@ -15,7 +15,6 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Literal, cast
 
 from arch2vec.errors import InputError
@@ -79,18 +78,6 @@ class SpaceDeclaration:
         if self.edges is not None:
             self._check_edges(self.edges)
             self._check_allowed()
-
-    @classmethod
-    def from_yaml(cls, path: Path | str) -> SpaceDeclaration:
-        """Read a YAML file whose keys are the fields.
-
-        Raises:
-            InputError: the file is missing or no YAML, or a field is wrong; the line
-                names the file, the field and what is right.
-        """
-        from arch2vec.spaces.declared_text import read_yaml
-
-        return read_yaml(Path(path))
 
     @property
     def count(self) -> int:
