@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import multiprocessing
 import os
 import signal
-import subprocess
-import sys
-import textwrap
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +23,10 @@ from arch2vec.spaces import get_space
 
 EVALUATIONS = 21  # five rounds of the model
 BOTH = pytest.mark.parametrize("method", sorted(METHODS))
+# Processes of one that has loaded what they need and computed nothing: PyTorch cannot be forked once it has.
+CLEAN = multiprocessing.get_context("forkserver")
+LOADED = ("torch", "torch._dynamo", "sklearn.ensemble", "arch2vec.searching.study", "arch2vec.surrogates.graph_network")
+CLEAN.set_forkserver_preload(list(LOADED))
 BATCHES = pytest.mark.parametrize("batch", [1, 3])
 
 
@@ -52,6 +54,21 @@ class Worth(Objective):
         if architecture.count("avg_pool_3x3") == 3:
             validation = math.nan
         return Outcome(validation, validation + architecture.count("skip") / 7, 0.1 * len(architecture), {"macs": 2.0})
+
+
+class Deadly(Worth):
+    """Ends the process instead of the 19th evaluation."""
+
+    @override
+    def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:
+        if len(self.evaluated) == 18:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return super().evaluate(architecture, fidelity)
+
+
+def search_until_killed(folder: Path, method: str, budget: int, batch: int) -> None:
+    embedding = Embedding.load(folder / "embedding.safetensors")
+    search(embedding, Deadly(), method, budget, batch=batch, out=folder / "study")
 
 
 @pytest.fixture(scope="module")
@@ -179,29 +196,10 @@ class TestResume:
     ) -> None:
         """The process is ended by SIGKILL within the 19th evaluation, when the 18th has been stored."""
         embedding.save(tmp_path / "embedding.safetensors")
-        script = textwrap.dedent(
-            """
-            import os, signal, sys
-            from pathlib import Path
-            from arch2vec.embedding import Embedding
-            from arch2vec.searching.study import search
-            from test_study import Worth
-
-            class Deadly(Worth):
-                def evaluate(self, architecture, fidelity=None):
-                    if len(self.evaluated) == 18:
-                        os.kill(os.getpid(), signal.SIGKILL)
-                    return super().evaluate(architecture, fidelity)
-
-            folder, method, budget, batch = Path(sys.argv[1]), *sys.argv[2:]
-            embedding = Embedding.load(folder / "embedding.safetensors")
-            search(embedding, Deadly(), method, int(budget), batch=int(batch), out=folder / "study")
-            """
-        )
-        command = [sys.executable, "-c", script, str(tmp_path), method, str(EVALUATIONS), str(batch)]
-        environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
-        ended = subprocess.run(command, env=environment, check=False)
-        assert ended.returncode == -signal.SIGKILL
+        child = CLEAN.Process(target=search_until_killed, args=(tmp_path, method, EVALUATIONS, batch))
+        child.start()
+        child.join()
+        assert child.exitcode == -signal.SIGKILL
         assert len(json.loads((tmp_path / "study/study.json").read_text())["trials"]) == 18
         resumed = search(embedding, Worth(), method, EVALUATIONS, batch=batch, out=tmp_path / "study")
         assert resumed.trials == search(embedding, Worth(), method, EVALUATIONS, batch=batch).trials
