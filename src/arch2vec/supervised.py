@@ -20,6 +20,7 @@ from torch import Tensor
 
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
+from arch2vec.models.adam import FlatAdam
 from arch2vec.models.flat import clip_gradient, flatten_parameters
 from arch2vec.models.inputs import GraphStore, GraphTensors
 from arch2vec.models.regressor import Regressor, RegressorConfig
@@ -199,7 +200,7 @@ def _fit(
     bounds = [n * batch // batches for batch in range(batches + 1)]  # of sizes that differ by one at most
     flat = flatten_parameters(regressor)
     assert flat.grad is not None
-    adam = torch.optim.AdamW([flat], lr=config.learning_rate, weight_decay=config.weight_decay, fused=True)
+    adam = FlatAdam(flat, weight_decay=config.weight_decay)
     steps = config.epochs * batches
     regressor.train()
     graphs = store.expand(slice(None))
@@ -211,6 +212,5 @@ def _fit(
         flat.grad.zero_()
         torch.nn.functional.mse_loss(regressor(batch), targets[rows]).backward()  # type: ignore[no-untyped-call]
         clip_gradient(flat, config.gradient_clip)
-        adam.param_groups[0]["lr"] = config.learning_rate * (0.5 + 0.5 * math.cos(math.pi * step / steps))
-        adam.step()
+        adam.step(flat.grad, config.learning_rate * (0.5 + 0.5 * math.cos(math.pi * step / steps)))
     regressor.eval()

@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from arch2vec.graphs import GraphBatch
+from arch2vec.models.adam import FlatAdam
 from arch2vec.models.flat import flatten_parameters
 from arch2vec.models.inputs import GraphStore, GraphTensors
 from arch2vec.models.regressor import Regressor
@@ -116,9 +117,7 @@ class _Regressors:
         runs, n = targets.shape
         batches = 1 if config.batch_size is None else -(-n // config.batch_size)
         bounds = [n * batch // batches for batch in range(batches + 1)]
-        adam = torch.optim.AdamW(
-            [self.parameters], lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
-        )
+        adam = FlatAdam(self.parameters, weight_decay=config.weight_decay)
         X, S, present = _aligned(store.expand(slice(None)))
         offsets = n * torch.arange(runs).unsqueeze(1)
         gradient = cast("Tensor", self.parameters.grad)
@@ -133,8 +132,7 @@ class _Regressors:
             torch._foreach_copy_(self._gradients, found)
             norm = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
             gradient.mul_((config.gradient_clip / (norm + 1e-6)).clamp_(max=1.0))
-            adam.param_groups[0]["lr"] = config.learning_rate * (0.5 + 0.5 * math.cos(math.pi * step / steps))
-            adam.step()
+            adam.step(gradient, config.learning_rate * (0.5 + 0.5 * math.cos(math.pi * step / steps)))
 
     def _predict(self, X: Tensor, S: Tensor, mask: Tensor | None) -> Tensor:
         """(R, b) predictions of X (R, b, V, K), S (R, b, V, V) and mask (R, b, V), in training mode."""

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from arch2vec.embedding import Embedding
 from arch2vec.graphs import PADDING
+from arch2vec.models.adam import FlatAdam
 from arch2vec.models.flat import flatten_parameters
 from arch2vec.models.inputs import GraphTensors
 from arch2vec.models.regressor import Regressor, RegressorConfig
@@ -41,7 +42,7 @@ class JointEncoder:
             if isinstance(module, nn.BatchNorm1d):
                 module.momentum = None  # statistics are those of one pass
         self._flat = flatten_parameters(self._model)
-        self._adam = torch.optim.Adam([self._flat], lr=settings.encoder_rate, fused=True)
+        self._adam, self._rate = FlatAdam(self._flat), settings.encoder_rate
 
     @torch.no_grad()
     def calibrate(self, rng: np.random.Generator) -> None:
@@ -66,7 +67,7 @@ class JointEncoder:
         self._flat.grad.zero_()
         with torch.enable_grad():
             self._model.vectors(self._expand(rows)).backward(gradient)  # type: ignore[no-untyped-call]
-        self._adam.step()
+        self._adam.step(self._flat.grad, self._rate)
 
     def _expand(self, rows: NDArray[np.int64]) -> GraphTensors:
         ops = torch.from_numpy(self._graphs.ops[rows])

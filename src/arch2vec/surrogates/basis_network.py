@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from arch2vec.models.adam import FlatAdam
 from arch2vec.surrogates.base import Seed
 
 _ALIGN = 64  # floats; a run's parameters are padded to a multiple of this
@@ -95,9 +96,8 @@ class BasisNetwork:
         n = features.shape[1]
         batches = 1 if self.training.batch_size is None else max(1, round(n / self.training.batch_size))
         bounds = [n * batch // batches for batch in range(batches + 1)]
-        parameter = torch.nn.Parameter(self.parameters)
-        parameter.grad = torch.zeros_like(self.parameters)
-        adam = torch.optim.Adam([parameter], lr=self.training.learning_rate, fused=True)
+        gradient = torch.zeros_like(self.parameters)
+        adam = FlatAdam(self.parameters)
         steps = self.training.epochs * batches
         for step in range(steps):
             if batches > 1 and step % batches == 0:
@@ -105,9 +105,8 @@ class BasisNetwork:
                 features = features.take_along_dim(order.unsqueeze(2), 1)
                 targets = targets.take_along_dim(order, 1)
             start, stop = bounds[step % batches], bounds[step % batches + 1]
-            self.gradient(features[:, start:stop], targets[:, start:stop], parameter.grad)
-            adam.param_groups[0]["lr"] = self.training.learning_rate * (0.5 + 0.5 * math.cos(math.pi * step / steps))
-            adam.step()
+            self.gradient(features[:, start:stop], targets[:, start:stop], gradient)
+            adam.step(gradient, self.training.learning_rate * (0.5 + 0.5 * math.cos(math.pi * step / steps)))
 
     def gradient(self, features: Tensor, targets: Tensor, out: Tensor) -> None:
         """Write the loss's gradient with respect to :attr:`parameters` to ``out``, of the same shape.
