@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -125,17 +127,15 @@ def test_killed_it_goes_on_with_the_parts_that_are_missing(tmp_path: Path) -> No
         run = [sys.executable, "-m", "arch2vec", "experiment", "digits-201", "--out", str(out)]
         return [*run, "--functions", "120", "--epochs", "1"]
 
-    kills = 0
-    for _ in range(20):
+    parts = tmp_path / "cut" / "parts"
+    for kill in range(1, 3):
         running = subprocess.Popen(command(tmp_path / "cut"), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        try:
-            running.wait(timeout=15)
-            break
-        except subprocess.TimeoutExpired:
-            running.kill()
-            running.wait()
-            kills += 1
-    assert kills > 1
+        while running.poll() is None and len(list(parts.glob("*.safetensors"))) < kill:
+            time.sleep(0.01)
+        running.kill()
+        assert running.wait() == -signal.SIGKILL
+    assert not (tmp_path / "cut" / digits201.TABLE).exists()
+    subprocess.run(command(tmp_path / "cut"), check=True, capture_output=True)
     subprocess.run(command(tmp_path / "whole"), check=True, capture_output=True)
     one, two = (load(tmp_path / name / digits201.TABLE) for name in ("whole", "cut"))
     assert one.architectures == two.architectures
