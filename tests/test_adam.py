@@ -27,6 +27,26 @@ def test_it_is_pytorchs_to_the_bit(shape: tuple[int, ...], weight_decay: float) 
     assert torch.equal(ours, theirs.detach())
 
 
+def test_it_goes_on_from_its_state() -> None:
+    generator = torch.Generator().manual_seed(1)
+    start, gradients = torch.randn(9, generator=generator), torch.randn(8, 9, generator=generator)
+    whole, resumed = start.clone(), start.clone()
+    adam, first = FlatAdam(whole), FlatAdam(resumed)
+    for gradient in gradients:
+        adam.step(gradient, 0.1)
+    for gradient in gradients[:5]:
+        first.step(gradient, 0.1)
+    second = FlatAdam(resumed)
+    second.load_state_dict({name: tensor.clone() for name, tensor in first.state_dict().items()})
+    for gradient in gradients[5:]:
+        second.step(gradient, 0.1)
+    assert torch.equal(whole, resumed)
+    with pytest.raises(ValueError, match="exp_avg of the optimiser has 2 numbers, not 9"):
+        second.load_state_dict(second.state_dict() | {"exp_avg": torch.zeros(2)})
+    with pytest.raises(KeyError, match="exp_avg_sq"):
+        second.load_state_dict({"step": torch.zeros(()), "exp_avg": torch.zeros(9)})
+
+
 def test_first_step_is_the_sign_of_the_gradient() -> None:
     parameters = torch.nn.Parameter(torch.zeros(3))
     FlatAdam(parameters).step(torch.tensor([2.0, -0.5, 0.0]), 0.1)

@@ -17,6 +17,7 @@ from arch2vec.errors import InputError
 from arch2vec.fingerprints import fingerprint
 from arch2vec.graphs import GraphBatch
 from arch2vec.metrics import generation, reconstruction
+from arch2vec.models.adam import FlatAdam
 from arch2vec.models.autoencoder import ModelConfig
 from arch2vec.pretraining import PretrainConfig, Progress, config_of, pretrain, prior_of, split
 from arch2vec.pretraining_config import default_activation
@@ -100,13 +101,13 @@ def test_loss_falls_and_training_mode_follows_the_protocol() -> None:
 
 def test_the_cosine_schedule_goes_from_the_learning_rate_to_zero(monkeypatch: pytest.MonkeyPatch) -> None:
     used: list[float] = []
-    original = torch.optim.Adam.step
+    original = FlatAdam.step
 
-    def step(self: torch.optim.Adam, closure: None = None) -> Any:
-        used.append(self.param_groups[0]["lr"])
-        return original(self, closure)
+    def step(self: FlatAdam, gradient: torch.Tensor, learning_rate: float) -> None:
+        used.append(learning_rate)
+        original(self, gradient, learning_rate)
 
-    monkeypatch.setattr(torch.optim.Adam, "step", step)
+    monkeypatch.setattr(FlatAdam, "step", step)
     train(None, replace(CONFIG, epochs=2, schedule="cosine", learning_rate=3e-3))
     steps = len(used)
     assert steps == 2 * -(-540 // 32)

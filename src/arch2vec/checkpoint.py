@@ -9,10 +9,12 @@ from typing import Any, Protocol
 import torch
 
 from arch2vec.errors import InputError
+from arch2vec.models.adam import FlatAdam
 from arch2vec.spaces import SearchSpace, stored_space
 from arch2vec.storage import read_arrays, write_arrays
 
 _KIND = "arch2vec checkpoint"
+_OPTIMIZER = "optimizer.0."  # of the first of all parameters, which is the only one
 
 
 class Checkpointable(Protocol):
@@ -20,7 +22,7 @@ class Checkpointable(Protocol):
 
     space: SearchSpace
     model: Any
-    optimizer: torch.optim.Optimizer
+    optimizer: FlatAdam
     noise: torch.Generator
     history: list[dict[str, Any]]
 
@@ -28,8 +30,7 @@ class Checkpointable(Protocol):
 def save_checkpoint(path: Path, run: Checkpointable) -> None:
     """Write the state of ``run``, replacing an older checkpoint atomically."""
     arrays = {f"model.{name}": tensor.cpu().numpy() for name, tensor in run.model.state_dict().items()}
-    for index, state in run.optimizer.state_dict()["state"].items():
-        arrays |= {f"optimizer.{index}.{name}": tensor.cpu().numpy() for name, tensor in state.items()}
+    arrays |= {f"{_OPTIMIZER}{name}": tensor.cpu().numpy() for name, tensor in run.optimizer.state_dict().items()}
     arrays["noise"] = run.noise.get_state().numpy()
     metadata = {"kind": _KIND, "space": run.space.reference, "history": json.dumps(run.history)}
     write_arrays(path, arrays, metadata)
@@ -53,12 +54,7 @@ def load_checkpoint(path: Path, run: Checkpointable) -> list[dict[str, Any]]:
     try:
         tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
         run.model.load_state_dict(_under("model.", tensors))
-        state: dict[int, dict[str, torch.Tensor]] = {}
-        for name, tensor in _under("optimizer.", tensors).items():
-            index, entry = name.split(".", 1)
-            state.setdefault(int(index), {})[entry] = tensor
-        groups = run.optimizer.state_dict()["param_groups"]
-        run.optimizer.load_state_dict({"state": state, "param_groups": groups})
+        run.optimizer.load_state_dict(_under(_OPTIMIZER, tensors))
         run.noise.set_state(tensors["noise"])
         run.history[:] = json.loads(metadata["history"])
     except (KeyError, ValueError, RuntimeError, TypeError) as error:

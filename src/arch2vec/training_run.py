@@ -19,6 +19,7 @@ from arch2vec.encoder import Encoder
 from arch2vec.graphs import GraphBatch
 from arch2vec.metrics import quality
 from arch2vec.metrics_stream import MetricsStream
+from arch2vec.models.adam import FlatAdam
 from arch2vec.models.autoencoder import GraphAutoencoder, Losses
 from arch2vec.models.flat import clip_gradient, flatten_parameters
 from arch2vec.models.inputs import GraphTensors, divided
@@ -60,7 +61,7 @@ class Run:
             synchronise(self.model)
         self._compiled = torch.compile(self.model.encoder, dynamic=False) if config.compile else None
         self.parameters = flatten_parameters(self.model)
-        self.optimizer: torch.optim.Optimizer = torch.optim.Adam([self.parameters], lr=config.learning_rate, fused=True)
+        self.optimizer = FlatAdam(self.parameters)
         self.noise = torch.Generator(device).manual_seed(config.seed)
         self.history: list[dict[str, Any]] = []
 
@@ -101,13 +102,12 @@ class Run:
         steps = -(-len(self.data) // config.batch_size)
         totals = torch.zeros(4, device=self.device)
         for step, batch in enumerate(self.data.batches(epoch), start=1):
-            self._set_learning_rate(epoch + (step - 1) / steps)
             losses = self._losses(batch)
             parameters.grad.zero_()
             losses.total.backward()  # type: ignore[no-untyped-call]
             self.processes.sum(parameters.grad)
             clip_gradient(parameters, config.gradient_clip)
-            self.optimizer.step()
+            self.optimizer.step(parameters.grad, self._learning_rate(epoch + (step - 1) / steps))
             totals += torch.stack([term.detach() for term in losses])
             if progress is not None and (step % 20 == 0 or step == steps):
                 # A process has its part of the loss, which is about as large as those of the others.
@@ -140,11 +140,10 @@ class Run:
             encoder=encoder,
         )
 
-    def _set_learning_rate(self, epochs_done: float) -> None:
-        if self.config.schedule == "cosine":
-            progress = epochs_done / self.config.epochs
-            for group in self.optimizer.param_groups:
-                group["lr"] = self.config.learning_rate * (1 + math.cos(math.pi * progress)) / 2
+    def _learning_rate(self, epochs_done: float) -> float:
+        if self.config.schedule == "constant":
+            return self.config.learning_rate
+        return self.config.learning_rate * (1 + math.cos(math.pi * epochs_done / self.config.epochs)) / 2
 
     def encoder(self) -> Encoder:
         """The model as it is now, with the prior that its training embedding gives."""

@@ -6,6 +6,8 @@ search by Bayesian optimisation. The update is the same fused kernel, and the sa
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import torch
 from torch import Tensor
 from torch.optim.adamw import adamw
@@ -25,6 +27,23 @@ class FlatAdam:
         self._parameters, self._weight_decay = parameters, weight_decay
         self._mean, self._square = torch.zeros_like(parameters), torch.zeros_like(parameters)
         self._steps = torch.zeros((), device=parameters.device)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """What a later run needs to go on, by PyTorch's names; not copied."""
+        return {"step": self._steps, "exp_avg": self._mean, "exp_avg_sq": self._square}
+
+    @torch.no_grad()
+    def load_state_dict(self, state: Mapping[str, Tensor]) -> None:
+        """Go on from a state.
+
+        Raises:
+            KeyError: a part of it is missing.
+            ValueError: a part is of another size.
+        """
+        for name, own in self.state_dict().items():
+            if state[name].numel() != own.numel():
+                raise ValueError(f"{name} of the optimiser has {state[name].numel():,} numbers, not {own.numel():,}")
+            own.copy_(state[name].view_as(own))  # files hold single numbers as vectors of one
 
     @torch.no_grad()
     def step(self, gradient: Tensor, learning_rate: float) -> None:
