@@ -8,7 +8,7 @@ import sys
 import pytest
 import torch
 
-from arch2vec.models.adam import FlatAdam
+from arch2vec.models.adam import FlatAdam, cosine
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
@@ -45,6 +45,12 @@ def test_it_goes_on_from_its_state() -> None:
         second.load_state_dict(second.state_dict() | {"exp_avg": torch.zeros(2)})
     with pytest.raises(KeyError, match="exp_avg_sq"):
         second.load_state_dict({"step": torch.zeros(()), "exp_avg": torch.zeros(9)})
+
+
+def test_the_rate_falls_along_half_a_cosine() -> None:
+    rates = [cosine(0.2, step, 10) for step in range(11)]
+    assert rates[0] == 0.2 and rates[5] == pytest.approx(0.1) and rates[10] == pytest.approx(0, abs=1e-17)
+    assert rates == sorted(rates, reverse=True)
 
 
 def test_first_step_is_the_sign_of_the_gradient() -> None:

@@ -8,7 +8,6 @@ architectures. What comes out embeds any graph of the space, as a pre-trained
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -20,7 +19,7 @@ from torch import Tensor
 
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
-from arch2vec.models.adam import FlatAdam
+from arch2vec.models.adam import FlatAdam, cosine
 from arch2vec.models.flat import clip_gradient, flatten_parameters
 from arch2vec.models.inputs import GraphStore, GraphTensors
 from arch2vec.models.regressor import Regressor, RegressorConfig
@@ -212,5 +211,5 @@ def _fit(
         flat.grad.zero_()
         torch.nn.functional.mse_loss(regressor(batch), targets[rows]).backward()  # type: ignore[no-untyped-call]
         clip_gradient(flat, config.gradient_clip)
-        adam.step(flat.grad, config.learning_rate * (0.5 + 0.5 * math.cos(math.pi * step / steps)))
+        adam.step(flat.grad, cosine(config.learning_rate, step, steps))
     regressor.eval()

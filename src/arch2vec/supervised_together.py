@@ -9,7 +9,6 @@ it would end alone, up to the order in which sums are rounded.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Sequence
 from typing import Any, cast
 
@@ -19,7 +18,7 @@ from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
 from arch2vec.graphs import GraphBatch
-from arch2vec.models.adam import FlatAdam
+from arch2vec.models.adam import FlatAdam, cosine
 from arch2vec.models.flat import flatten_parameters
 from arch2vec.models.inputs import GraphStore, GraphTensors
 from arch2vec.models.regressor import Regressor
@@ -132,7 +131,7 @@ class _Regressors:
             torch._foreach_copy_(self._gradients, found)
             norm = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
             gradient.mul_((config.gradient_clip / (norm + 1e-6)).clamp_(max=1.0))
-            adam.step(gradient, config.learning_rate * (0.5 + 0.5 * math.cos(math.pi * step / steps)))
+            adam.step(gradient, cosine(config.learning_rate, step, steps))
 
     def _predict(self, X: Tensor, S: Tensor, mask: Tensor | None) -> Tensor:
         """(R, b) predictions of X (R, b, V, K), S (R, b, V, V) and mask (R, b, V), in training mode."""

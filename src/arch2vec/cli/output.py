@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _NAME = 30  # characters of a first column's cell that are kept on one line
 _PIECE = 8  # of one that is folded, at least
-_ANY = 10_000
+_ANY = 10_000  # columns, more than any table has
 
 
 def add_common(parser: argparse.ArgumentParser) -> None:

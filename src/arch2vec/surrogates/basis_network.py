@@ -22,7 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from arch2vec.models.adam import FlatAdam
+from arch2vec.models.adam import FlatAdam, cosine
 from arch2vec.surrogates.base import Seed
 
 _ALIGN = 64  # floats; a run's parameters are padded to a multiple of this
@@ -106,7 +106,7 @@ class BasisNetwork:
                 targets = targets.take_along_dim(order, 1)
             start, stop = bounds[step % batches], bounds[step % batches + 1]
             self.gradient(features[:, start:stop], targets[:, start:stop], gradient)
-            adam.step(gradient, self.training.learning_rate * (0.5 + 0.5 * math.cos(math.pi * step / steps)))
+            adam.step(gradient, cosine(self.training.learning_rate, step, steps))
 
     def gradient(self, features: Tensor, targets: Tensor, out: Tensor) -> None:
         """Write the loss's gradient with respect to :attr:`parameters` to ``out``, of the same shape.
