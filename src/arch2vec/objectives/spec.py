@@ -138,22 +138,18 @@ def _benchmark(name: str, known: Mapping[str, Callable[[str], Any]]) -> Callable
     return resolve
 
 
-def _run(value: str) -> int | str:
-    if value in ("mean", "random"):
-        return value
-    try:
-        return int(value)
-    except ValueError:
-        raise ValueError("mean, random or the number of a run") from None
+def _word_or_number(words: tuple[str, ...], otherwise: str) -> Callable[[str], int | str]:
+    """A reader of an option that is one of some words or a whole number, which messages call ``otherwise``."""
 
+    def read(value: str) -> int | str:
+        if value in words:
+            return value
+        try:
+            return int(value)
+        except ValueError:
+            raise ValueError(f"{', '.join(words)} or {otherwise}") from None
 
-def _noise(value: str) -> int | str:
-    if value == "search":
-        return value
-    try:
-        return int(value)
-    except ValueError:
-        raise ValueError("search or a whole number") from None
+    return read
 
 
 def _options(kind: str, query: str, known: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
@@ -200,6 +196,8 @@ def _path(text: str) -> Path:
     return Path.home() / text[2:] if text.startswith("~/") else Path(text)
 
 
+_run = _word_or_number(("mean", "random"), "the number of a run")
+_noise = _word_or_number(("search",), "a whole number")
 _RUNS: Mapping[str, Callable[[str], Any]] = {"seed": _run, "noise_seed": _noise, "data": str}
 _KINDS: Mapping[str, Callable[[str, str], Objective]] = {
     "nasbench101": _benchmark("nasbench101", {"subset": str, **_RUNS}),
