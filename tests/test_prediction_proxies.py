@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from arch2vec.encodings import adjacency_one_hot
+from arch2vec.representations.discrete import adjacency_one_hot
 from arch2vec.experiments.prediction import Settings, run_prediction
 from arch2vec.experiments.prediction_inputs import TARGETS, sources_of
 from arch2vec.experiments.prediction_proxies import joined

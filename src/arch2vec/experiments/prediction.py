@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arch2vec.encodings import ENCODINGS
+from arch2vec.representations.discrete import ENCODINGS
 from arch2vec.errors import InputError, unknown
 from arch2vec.experiments.prediction_inputs import (
     DISCRETE,

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec import benchmarks
-from arch2vec.encodings import ENCODINGS
+from arch2vec.representations.discrete import ENCODINGS
 from arch2vec.errors import InputError, unknown
 from arch2vec.experiments.prediction_proxies import PROXIES, SUFFIX
 from arch2vec.graphs import GraphBatch

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from arch2vec.encodings import ENCODINGS
+from arch2vec.representations.discrete import ENCODINGS
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.spaces import SearchSpace

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,9 @@ from numpy.typing import NDArray
 from arch2vec.errors import InputError
 from arch2vec.fingerprints import fingerprint
 from arch2vec.graphs import GraphBatch
+from arch2vec.spaces.roles import Roles, ends_of, roles_by_name
+
+_LOOKED_AT = 1_000  # architectures that tell where a space's inputs and outputs are
 
 
 class SearchSpace(ABC):
@@ -114,6 +118,23 @@ class SearchSpace(ABC):
         this; by default only isomorphic graphs do.
         """
         return fingerprint(graphs)
+
+    @cached_property
+    def roles(self) -> Roles:
+        """What the operations do to the data, for :mod:`arch2vec.representations`.
+
+        By default nothing is skipped or zero, inputs and outputs are what stands there in
+        a thousand architectures, and names tell which operations have weights.
+        """
+        some = self.sample(min(self.size or _LOOKED_AT, _LOOKED_AT), np.random.default_rng(0))
+        return roles_by_name(self.operations, *ends_of(some))
+
+    def costs(self, graphs: GraphBatch) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+        """What N architectures cost where the space knows: (N, C) numbers on a logarithmic scale, and their C names.
+
+        A space that knows nothing gives (N, 0), as does this default.
+        """
+        return np.empty((len(graphs), 0), dtype=np.float32), ()
 
     def check_sample_size(self, n: int) -> None:
         """Raise :class:`InputError` if the space has fewer than ``n`` architectures."""

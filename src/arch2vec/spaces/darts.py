@@ -15,6 +15,7 @@ does not.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +24,11 @@ from typing_extensions import override
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.spaces.base import SearchSpace
-from arch2vec.spaces.darts_cells import SLOTS, VERTICES, VOCABULARY, Cells, is_cell, is_cell_as_released
-from arch2vec.spaces.darts_cost import IMAGENET, cost_of_cells
+from arch2vec.spaces.darts_cells import NONE, OUTPUT, SLOTS, VERTICES, VOCABULARY, Cells, is_cell, is_cell_as_released
+from arch2vec.spaces.darts_cost import CIFAR10, IMAGENET, cost_of_cells
 from arch2vec.spaces.darts_moves import draw_cells, functions_of, mutate_cells, neighbor_cells, sample_distinct
 from arch2vec.spaces.darts_notation import format_cells, format_genotype, is_genotype, parse_cells, split_genotype
+from arch2vec.spaces.roles import Roles, roles_by_name
 
 
 class DARTS(SearchSpace):
@@ -100,6 +102,16 @@ class DARTS(SearchSpace):
         """
         return [format_genotype(text, text) for text in self.format(graphs)]
 
+    @cached_property
+    @override
+    def roles(self) -> Roles:
+        return darts_roles(VOCABULARY, [OUTPUT])
+
+    @override
+    def costs(self, graphs: GraphBatch) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+        cells = Cells.of(graphs)
+        return cost_of_cells(cells, cells, CIFAR10).logarithms()
+
     @override
     def is_valid(self, graphs: GraphBatch) -> NDArray[np.bool_]:
         return is_cell(graphs)
@@ -148,3 +160,8 @@ def _one_cell(genotype: str) -> str:
             f"use the space darts_pair for {genotype!r}"
         )
     return normal
+
+
+def darts_roles(operations: Sequence[str], outputs: Sequence[int]) -> Roles:
+    """What DARTS' operations do; ``none`` stays in the vocabulary and in no finished cell."""
+    return roles_by_name(operations, [0, 1], outputs, ["skip_connect"], [VOCABULARY[NONE]])

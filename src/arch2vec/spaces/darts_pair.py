@@ -9,6 +9,7 @@ the two cells joined by ``+``, or as a published ``Genotype(...)``.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +18,9 @@ from typing_extensions import override
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.spaces.base import SearchSpace
-from arch2vec.spaces.darts import DARTS
+from arch2vec.spaces.darts import DARTS, darts_roles
 from arch2vec.spaces.darts_cells import OUTPUT, VERTICES, VOCABULARY, Cells, is_cell, is_cell_as_released
-from arch2vec.spaces.darts_cost import IMAGENET, cost_of_cells
+from arch2vec.spaces.darts_cost import CIFAR10, IMAGENET, cost_of_cells
 from arch2vec.spaces.darts_moves import (
     FUNCTIONS,
     GRAPHS,
@@ -37,6 +38,7 @@ from arch2vec.spaces.darts_notation import (
     parse_cells,
     split_genotype,
 )
+from arch2vec.spaces.roles import Roles
 
 REDUCE_OUTPUT = len(VOCABULARY)
 """The operation of the reduction cell's output vertex."""
@@ -135,6 +137,16 @@ class DARTSPair(SearchSpace):
     def _texts(self, graphs: GraphBatch) -> list[tuple[str, str]]:
         normal, reduce = self.split(graphs)
         return list(zip(format_cells(Cells.of(normal)), format_cells(Cells.of(reduce)), strict=True))
+
+    @cached_property
+    @override
+    def roles(self) -> Roles:
+        return darts_roles(self.operations, [OUTPUT, REDUCE_OUTPUT])
+
+    @override
+    def costs(self, graphs: GraphBatch) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+        normal, reduce = (Cells.of(half) for half in _halves(graphs))
+        return cost_of_cells(normal, reduce, CIFAR10).logarithms()
 
     @override
     def is_valid(self, graphs: GraphBatch) -> NDArray[np.bool_]:

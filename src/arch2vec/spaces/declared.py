@@ -25,6 +25,7 @@ from arch2vec.spaces.declared_fixed import FixedCells
 from arch2vec.spaces.declared_free import FreeCells
 from arch2vec.spaces.declared_functions import function_labels
 from arch2vec.spaces.declared_text import read_yaml, to_reference
+from arch2vec.spaces.roles import Roles, roles_by_name
 
 _MOST_ATTEMPTS = 200_000  # cells drawn at a time
 _IDLE_DRAWS = 2_000_000  # draws without anything new after which a sample is given up
@@ -196,6 +197,12 @@ class DeclaredSpace(SearchSpace):
             {self.operations.index(name) for name in names} for names in (self.declaration.skip, self.declaration.zero)
         )
         return function_labels(graphs, skip, zero) if skip or zero else super().function_classes(graphs)
+
+    @cached_property
+    @override
+    def roles(self) -> Roles:
+        declared, last = self.declaration, len(self.operations) - 1
+        return roles_by_name(self.operations, [0], [last], declared.skip, declared.zero, declared.weights)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DeclaredSpace) and type(self) is type(other) and self.declaration == other.declaration

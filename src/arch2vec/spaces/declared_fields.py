@@ -53,6 +53,9 @@ class SpaceDeclaration:
             others allowing all: keys are vertex numbers (``2``) or edges (``0-2``).
         skip: operations that pass on what they read unchanged.
         zero: operations whose result is zero.
+        weights: operations with trainable weights, which the structure of an architecture is counted by; where
+            it is left out, those whose names sound like it
+            (:func:`arch2vec.spaces.roles.guess_weighted`).
 
     Raises:
         InputError: a field is missing, of the wrong type, or makes no sense; the line
@@ -70,6 +73,7 @@ class SpaceDeclaration:
     allowed: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     skip: tuple[str, ...] = ()
     zero: tuple[str, ...] = ()
+    weights: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         self._check_name()
@@ -131,6 +135,13 @@ class SpaceDeclaration:
         for key in ("skip", "zero"):
             self._set(key, _names(getattr(self, key), key))
             _require_known(getattr(self, key), self.operations, key)
+        if self.weights is not None:
+            self._set("weights", _names(self.weights, "weights"))
+            _require_known(self.weights, self.operations, "weights")
+            for name in self.weights:
+                _require(
+                    name not in (*self.skip, *self.zero), "weights", f"{name!r} is declared to do nothing to its input"
+                )
         for name in self.skip:
             _require(name not in self.zero, "zero", f"{name!r} is in 'skip' too; an operation is one or the other")
 

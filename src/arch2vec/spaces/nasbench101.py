@@ -9,7 +9,7 @@ so the output is a cell's last vertex that is there, not vertex six.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -22,8 +22,10 @@ from arch2vec.spaces import nasbench101_edits as edits
 from arch2vec.spaces import nasbench101_notation as notation
 from arch2vec.spaces.base import SearchSpace
 from arch2vec.spaces.nasbench101_cells import MAX_VERTICES, OPERATIONS, is_cell, is_well_formed, prune
+from arch2vec.spaces.nasbench101_cost import count_cost, operation_widths
 from arch2vec.spaces.nasbench101_enumeration import NUM_CELLS, published_cells
 from arch2vec.spaces.nasbench101_hashes import module_hashes
+from arch2vec.spaces.roles import Roles, roles_by_name
 
 
 class NASBench101(SearchSpace):
@@ -119,6 +121,18 @@ class NASBench101(SearchSpace):
         """
         pruned, connected = prune(graphs)
         return is_well_formed(graphs) & connected & is_cell(pruned)
+
+    @cached_property
+    @override
+    def roles(self) -> Roles:
+        return roles_by_name(self.operations, [0], [len(self.operations) - 1])
+
+    @override
+    def costs(self, graphs: GraphBatch) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+        """Parameters and multiply-adds, and how wide the last stack's operations of each kind are."""
+        values, names = count_cost(graphs).logarithms()
+        widths, width_names = operation_widths(graphs)
+        return np.concatenate([values, widths], axis=1), (*names, *width_names)
 
     @override
     def mutate(self, graphs: GraphBatch, rng: np.random.Generator) -> GraphBatch:

@@ -13,7 +13,7 @@ import itertools
 import random
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from typing_extensions import override
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.spaces.base import SearchSpace
+from arch2vec.spaces.roles import Roles, roles_by_name
 
 OPERATIONS = ("input", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3", "skip_connect", "none", "output")
 SKIP, NONE = OPERATIONS.index("skip_connect"), OPERATIONS.index("none")
@@ -141,6 +142,17 @@ class NASBench201(SearchSpace):
             others = [code for code in range(1, 6) if code != base[edge]]
             rows[4 * edge : 4 * edge + 4, edge] = others
         return self.from_edge_operations(rows)
+
+    @cached_property
+    @override
+    def roles(self) -> Roles:
+        return roles_by_name(OPERATIONS, [0], [len(OPERATIONS) - 1], [OPERATIONS[SKIP]], [OPERATIONS[NONE]])
+
+    @override
+    def costs(self, graphs: GraphBatch) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+        from arch2vec.spaces.nasbench201_cost import count_cost  # which knows this space
+
+        return count_cost(graphs).logarithms()
 
     @override
     def function_classes(self, graphs: GraphBatch) -> NDArray[np.uint64]:
