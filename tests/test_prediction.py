@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 from arch2vec.cli import main
 from arch2vec.encoder import Encoder
-from arch2vec.representations.discrete import adjacency_one_hot
 from arch2vec.experiments.prediction import KEY, Settings, run_prediction
 from arch2vec.experiments.prediction_inputs import TARGETS, Source, choose_targets, columns_of, sources_of
 from arch2vec.experiments.prediction_table import PUBLISHED, tabulate, to_markdown, to_rows
 from arch2vec.gp_regression import GaussianProcess
 from arch2vec.models.autoencoder import GraphAutoencoder, ModelConfig
 from arch2vec.prediction import PREDICTORS, score
+from arch2vec.representations.discrete import adjacency_one_hot
 from arch2vec.spaces import DARTS, DARTSPair, NASBench201, SearchSpace
 from one_line import error_of
 
