@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -22,6 +22,7 @@ from arch2vec.storage import read_arrays, write_arrays
 
 _KIND = "arch2vec encoder"
 _BATCH = 512  # graphs encoded at a time: their activations stay in the cache
+_DECODED = 4096  # points decoded at a time
 
 Pooling = Literal["sum", "mean"]
 
@@ -93,13 +94,35 @@ class Encoder:
         return Embedding(self.space, graphs, self.vectors(graphs))
 
     @torch.no_grad()
-    def decode(self, Z: NDArray[np.float32]) -> GraphBatch:
-        """The most probable graph of each latent point (N, V, latent); it need not be an architecture."""
+    def decode(self, Z: NDArray[np.float32], *, rules: bool = False) -> GraphBatch:
+        """The most probable graph of each latent point (N, V, latent).
+
+        Args:
+            Z: the points.
+            rules: whether only architectures of the space are looked at. Without, as in the
+                paper, each operation and each edge is the most probable on its own, and the graph
+                need not be an architecture.
+
+        Raises:
+            InputError: with ``rules``, a point is not finite.
+        """
+        if rules:
+            return GraphBatch.concatenate([self.space.most_likely(*beliefs) for beliefs in self._beliefs(Z)])
         parts = []
-        for start in range(0, len(Z), 4096):
-            ops, adjacency = self.model.decode(torch.from_numpy(Z[start : start + 4096]).to(self.device))
+        for start in range(0, len(Z), _DECODED):
+            ops, adjacency = self.model.decode(torch.from_numpy(Z[start : start + _DECODED]).to(self.device))
             parts.append(GraphBatch(ops.cpu().numpy(), adjacency.cpu().numpy()))
         return GraphBatch.concatenate(parts)
+
+    @torch.no_grad()
+    def _beliefs(self, Z: NDArray[np.float32]) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """What the decoder believes of points, some at a time: see :meth:`arch2vec.SearchSpace.most_likely`."""
+        if not np.isfinite(Z).all():
+            raise InputError("points of the latent space must be finite numbers")
+        for start in range(0, max(1, len(Z)), _DECODED):
+            points = torch.from_numpy(Z[start : start + _DECODED]).to(self.device)
+            operation_logits, edge_logits = self.model.decoder(points)
+            yield operation_logits.log_softmax(-1).cpu().numpy(), edge_logits.cpu().numpy()
 
     def sample_prior(self, n: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """(n, V, latent) standard normal draws, scaled and shifted to the training embedding."""

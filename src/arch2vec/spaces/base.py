@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,17 @@ from numpy.typing import NDArray
 from arch2vec.errors import InputError
 from arch2vec.fingerprints import fingerprint
 from arch2vec.graphs import GraphBatch
+from arch2vec.spaces.likelihood import (
+    checked_beliefs,
+    free_decoding,
+    improved,
+    log_likelihood,
+    more_likely,
+    most_likely_of,
+)
+
+_CANDIDATES = 20_000  # architectures that the most likely is looked for among, where a space knows no better way
+_EDITS = 32  # random edits that these are then improved by
 
 
 class SearchSpace(ABC):
@@ -114,6 +126,61 @@ class SearchSpace(ABC):
         this; by default only isomorphic graphs do.
         """
         return fingerprint(graphs)
+
+    def most_likely(self, op_log_probs: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        """For each of N beliefs of a decoder, the architecture that is most likely under them.
+
+        What likely means is said in :mod:`arch2vec.spaces.likelihood`. The built-in and the declared spaces find the
+        most likely architecture of all. See :meth:`_most_likely` for others.
+
+        Args:
+            op_log_probs: (N, V, K) logarithms of the operations' probabilities at each vertex.
+            edge_logits: (N, V, V) log-odds of the edges, of which the strict upper triangle counts.
+
+        Returns:
+            N architectures of this space.
+
+        Raises:
+            InputError: shapes do not fit this space, or numbers are missing.
+        """
+        checked = checked_beliefs(op_log_probs, edge_logits, self.num_vertices, self.num_operations)
+        return self._most_likely(*checked)
+
+    def _most_likely(self, op_log_probs: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        """What :meth:`most_likely` returns, of beliefs that have been checked.
+
+        By default the most likely of the graph that decoding without rules gives, where that is an
+        architecture, and of the architectures that are listed, if they are 20,000 at most. Of
+        a larger space it is the most likely of 20,000 random architectures (always the same), improved by 32 random
+        edits (:meth:`mutate`) that are each kept if they make it more likely. Spaces that know how to
+        find the most likely architecture override this.
+        """
+        free = free_decoding(op_log_probs, edge_logits)
+        valid = self.is_valid(free)
+        candidates, listed = self._candidates
+        found = most_likely_of(candidates, op_log_probs, edge_logits)
+        if not listed:
+            rng = np.random.default_rng(0)
+            found = improved(found, op_log_probs, edge_logits, lambda graphs: self.mutate(graphs, rng), _EDITS)
+        likelihood = log_likelihood(found, op_log_probs, edge_logits)
+        better = valid & (log_likelihood(free, op_log_probs, edge_logits) > likelihood)
+        return more_likely(better, free, found)
+
+    @cached_property
+    def _candidates(self) -> tuple[GraphBatch, bool]:
+        """Architectures to find the most likely one among, and whether they are all there are."""
+        if self.enumerable and (self.size is None or self.size <= _CANDIDATES):
+            listed = self.enumerate()
+            if len(listed) <= _CANDIDATES:
+                return listed, True
+        number = _CANDIDATES if self.size is None else min(_CANDIDATES, self.size)
+        while True:
+            try:
+                return self.sample(number, np.random.default_rng(0)), False
+            except InputError:  # a space that does not say how few it has
+                if number == 1:
+                    raise
+                number //= 2
 
     def check_sample_size(self, n: int) -> None:
         """Raise :class:`InputError` if the space has fewer than ``n`` architectures."""

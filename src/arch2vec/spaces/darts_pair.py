@@ -18,7 +18,15 @@ from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.spaces.base import SearchSpace
 from arch2vec.spaces.darts import DARTS
-from arch2vec.spaces.darts_cells import OUTPUT, VERTICES, VOCABULARY, Cells, is_cell, is_cell_as_released
+from arch2vec.spaces.darts_cells import (
+    OUTPUT,
+    VERTICES,
+    VOCABULARY,
+    Cells,
+    is_cell,
+    is_cell_as_released,
+    most_likely_cells,
+)
 from arch2vec.spaces.darts_cost import IMAGENET, cost_of_cells
 from arch2vec.spaces.darts_moves import (
     FUNCTIONS,
@@ -176,6 +184,14 @@ class DARTSPair(SearchSpace):
                 _join(edited_normal, reduce[np.zeros(len(edited_normal), dtype=np.intp)]),
                 _join(normal[np.zeros(len(edited_reduce), dtype=np.intp)], edited_reduce),
             ]
+        )
+
+    @override
+    def _most_likely(self, op_log_probs: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        normal, reduce = slice(VERTICES), slice(VERTICES, None)
+        return _join(
+            most_likely_cells(op_log_probs[:, normal], edge_logits[:, normal, normal]),
+            most_likely_cells(op_log_probs[:, reduce], edge_logits[:, reduce, reduce]),
         )
 
     @override

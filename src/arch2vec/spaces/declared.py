@@ -166,6 +166,10 @@ class DeclaredSpace(SearchSpace):
         return self._cells.is_cell(graphs)
 
     @override
+    def _most_likely(self, op_log_probs: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        return self._cells.most_likely(op_log_probs, edge_logits)
+
+    @override
     def mutate(self, graphs: GraphBatch, rng: np.random.Generator) -> GraphBatch:
         """One random edit of each graph.
 

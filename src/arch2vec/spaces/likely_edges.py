@@ -1,0 +1,150 @@
+"""The best edges of cells of a free topology: every vertex on a path, within limits, exactly.
+
+A cell of n vertices needs an edge into every vertex but the first and one out of every vertex but the
+last (its edges go upwards, so each vertex is then on a path from the first to the last), at most so many
+into one vertex and at most so many in all. The set of edges of the greatest total log-odds is a flow of
+maximum profit: from a source through each vertex as a sender, along the edge, through its target as a
+receiver, into a sink. A sender must pass on one unit at least, a receiver one at least and ``in_degree`` at
+most, the source ``edges`` at most. So shortest augmenting paths solve it (Ahuja, Magnanti and Orlin,
+"Network Flows", 1993, chapter 9):
+
+1. Each receiver takes its best edge, and what room there is goes to the best other edges of positive log-odds. This is
+   optimal as long as senders are ignored.
+2. Each sender without an edge gets one, by the cheapest chain of exchanges: it takes an edge, the edge's
+   target gives another of its edges up, that one's sender takes another, and so on; or, where the target keeps all
+   it has and there are enough edges already, another receiver gives one up.
+
+After each chain the edges are optimal for the constraints taken up so far. All cells go through this
+together, a row of the arrays for each pair of vertices.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from arch2vec.spaces.declared_limits import Limits
+
+_UNIT = 2.0**-24  # log-odds are rounded to multiples of this, so that sums of them are exact
+_ARC = 2.0**-30  # added for each step of a chain: of equally good ones the shortest is made, and none goes in circles
+_CHUNK = 1024  # cells at a time: their arrays stay in the cache
+
+
+def best_edges(logits: NDArray[np.floating], counts: NDArray[np.integer], limits: Limits) -> NDArray[np.bool_]:
+    """(N, V, V) the edges of the greatest total log-odds with which each graph's vertices are a cell.
+
+    Args:
+        logits: (N, V, V) log-odds of edges, of which the strict upper triangle counts, of
+            magnitude 1e5 at most.
+        counts: (N,) how many vertices each cell has, from 2 to ``limits.edges + 1``.
+        limits: of cells.
+    """
+    n, v = logits.shape[:2]
+    edges = np.zeros((n, v, v), dtype=np.bool_)
+    upper = np.triu(np.ones((v - 1, v - 1), dtype=np.bool_))[:, :, None]
+    for start in range(0, n, _CHUNK):
+        part = slice(start, start + _CHUNK)
+        # Sender i is vertex i, receiver j vertex j + 1. Cells come last: what is done for a pair is done for all at once.
+        worth = np.round(logits[part, :-1, 1:].transpose(1, 2, 0).astype(np.float64) / _UNIT) * _UNIT
+        receivers = np.arange(1, v)[:, None] < counts[part]
+        worth = np.where(upper & receivers, worth, -np.inf)
+        exchanges = _Exchanges(worth, _best_of_receivers(worth, receivers, limits), limits)
+        senders = np.arange(v - 1)[:, None] < counts[part] - 1
+        while len(rows := np.flatnonzero((senders & (exchanges.sent == 0)).any(axis=0))):
+            exchanges.employ(rows, (senders[:, rows] & (exchanges.sent[:, rows] == 0)).argmax(axis=0))
+        edges[part, :-1, 1:] = exchanges.taken.transpose(2, 0, 1)
+    return edges
+
+
+def _best_of_receivers(worth: NDArray[np.float64], receivers: NDArray[np.bool_], limits: Limits) -> NDArray[np.bool_]:
+    """(V - 1, V - 1, N) the edges of the greatest worth with which every receiver has one, senders ignored."""
+    size, _, n = worth.shape
+    taken = np.zeros(worth.shape, dtype=np.bool_)
+    receiver, cell = np.nonzero(receivers)
+    taken[worth[:, receiver, cell].argmax(axis=0), receiver, cell] = True
+    others = (worth > 0) & ~taken
+    if limits.in_degree < size:
+        order = np.argsort(-worth, axis=0, kind="stable")
+        others &= order.argsort(axis=0, kind="stable") < limits.in_degree
+    room = limits.edges - receivers.sum(axis=0)
+    full = np.flatnonzero(others.sum(axis=(0, 1)) > room)
+    keys = np.where(others[:, :, full], -worth[:, :, full], np.inf).reshape(size * size, -1)
+    order = keys.argsort(axis=0, kind="stable")
+    kept = np.zeros(keys.shape, dtype=np.bool_)
+    np.put_along_axis(kept, order, np.arange(size * size)[:, None] < room[full], axis=0)
+    others[:, :, full] &= kept.reshape(size, size, -1)
+    return taken | others
+
+
+class _Exchanges:
+    """The edges taken so far.
+
+    Attributes:
+        worth: (V - 1, V - 1, N) log-odds of the edge from a sender to a receiver, minus infinity where there can be none.
+        taken: (V - 1, V - 1, N) whether it is taken.
+        sent: (V - 1, N) the number of each sender's edges.
+        received: (V - 1, N) that of each receiver's.
+        number: (N,) that of all.
+    """
+
+    def __init__(self, worth: NDArray[np.float64], taken: NDArray[np.bool_], limits: Limits) -> None:
+        self.worth, self.taken, self._limits = worth, taken, limits
+        self.sent, self.received = taken.sum(axis=1), taken.sum(axis=0)
+        self.number = self.sent.sum(axis=0)
+
+    def employ(self, rows: NDArray[np.intp], senders: NDArray[np.intp]) -> None:
+        """Give one sender without an edge, in each of some cells, an edge, by the cheapest chain of exchanges."""
+        from_sender, from_receiver, from_sink = self._distances(rows)
+        column = np.arange(len(rows))
+        self.sent[senders, rows] += 1
+        while len(rows):
+            # The sender takes another edge,
+            take = np.where(self.taken[senders, :, rows], np.inf, _ARC - self.worth[senders, :, rows])
+            receivers = (take + from_receiver[:, column].T).argmin(axis=1)
+            self.taken[senders, receivers, rows] = True
+            # which its receiver gets besides its others,
+            spare = self.received[receivers, rows] < self._limits.in_degree
+            beside = spare & (from_receiver[receivers, column] == _ARC + from_sink[column])
+            self.received[receivers[beside], rows[beside]] += 1
+            ended = beside & (from_sink[column] == 0)
+            self.number[rows[ended]] += 1
+            # if need be with another receiver giving one up,
+            givers = np.where(self.received[:, rows] > 1, from_receiver[:, column], np.inf).argmin(axis=0)
+            moved = beside & ~ended
+            self.received[givers[moved], rows[moved]] -= 1
+            took = np.where(moved, -1, senders)
+            receivers = np.where(moved, givers, receivers)
+            rows, column, receivers, took = (part[~ended] for part in (rows, column, receivers, took))
+            # or instead of one of them.
+            drop = np.where(self.taken[:, receivers, rows], _ARC + self.worth[:, receivers, rows], np.inf)
+            kept = np.flatnonzero(took >= 0)
+            drop[took[kept], kept] = np.inf
+            senders = (drop + from_sender[:, column]).argmin(axis=0)
+            self.taken[senders, receivers, rows] = False
+            ended = from_sender[senders, column] == 0
+            self.sent[senders[ended], rows[ended]] -= 1
+            rows, column, senders = rows[~ended], column[~ended], senders[~ended]
+
+    def _distances(
+        self, rows: NDArray[np.intp]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+        """What the cheapest chain of exchanges costs that goes on from each sender, each receiver and the sink.
+
+        A chain ends at a sender that has more than one edge, or at the sink while there is room for more edges.
+        """
+        taken, worth = self.taken[:, :, rows], self.worth[:, :, rows]
+        take = np.where(taken, np.inf, _ARC - worth)
+        drop = np.where(taken, _ARC + worth, np.inf)
+        spare = np.where(self.received[:, rows] < self._limits.in_degree, _ARC, np.inf)
+        give = np.where(self.received[:, rows] > 1, _ARC, np.inf)
+        sender = from_sender = np.where(self.sent[:, rows] > 1, 0.0, np.inf)
+        sink = from_sink = np.where(self.number[rows] < self._limits.edges, 0.0, np.inf)
+        while True:
+            receiver = np.minimum(spare + sink, (drop + sender[:, None]).min(axis=0))
+            sink = np.minimum(from_sink, (give + receiver).min(axis=0))
+            before, sender = sender, np.minimum(from_sender, (take + receiver[None]).min(axis=1))
+            if (sender == before).all():
+                # What the sink can do has changed with the receivers, and may matter to them once more.
+                last = np.minimum(spare + sink, (drop + sender[:, None]).min(axis=0))
+                if (last == receiver).all():
+                    return sender, receiver, sink
