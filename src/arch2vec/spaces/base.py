@@ -21,7 +21,7 @@ from arch2vec.spaces.likelihood import (
     checked_beliefs,
     free_decoding,
     improved,
-    log_likelihood,
+    log_ratio,
     more_likely,
     most_likely_of,
 )
@@ -131,7 +131,8 @@ class SearchSpace(ABC):
         """For each of N beliefs of a decoder, the architecture that is most likely under them.
 
         What likely means is said in :mod:`arch2vec.spaces.likelihood`. The built-in and the declared spaces find the
-        most likely architecture of all. See :meth:`_most_likely` for others.
+        most likely architecture of all, given its number of vertices (:mod:`arch2vec.spaces.likely_cells`); for
+        others see :meth:`_most_likely`.
 
         Args:
             op_log_probs: (N, V, K) logarithms of the operations' probabilities at each vertex.
@@ -141,30 +142,44 @@ class SearchSpace(ABC):
             N architectures of this space.
 
         Raises:
-            InputError: shapes do not fit this space, or numbers are missing.
+            InputError: shapes do not fit this space, numbers are missing, or the space has no
+                architecture that it takes for one itself.
         """
-        checked = checked_beliefs(op_log_probs, edge_logits, self.num_vertices, self.num_operations)
-        return self._most_likely(*checked)
+        op_log_probs, edge_logits = checked_beliefs(op_log_probs, edge_logits, self.num_vertices, self.num_operations)
+        graphs = self._most_likely(op_log_probs, edge_logits)
+        # A subclass may take less for an architecture than the class whose method it inherits.
+        rows = np.flatnonzero(~self.is_valid(graphs))
+        if len(rows):
+            nearest = self._nearest(op_log_probs[rows], edge_logits[rows])
+            graphs.ops[rows], graphs.adjacency[rows] = nearest.ops, nearest.adjacency
+        return graphs
 
     def _most_likely(self, op_log_probs: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
         """What :meth:`most_likely` returns, of beliefs that have been checked.
 
-        By default the most likely of the graph that decoding without rules gives, where that is an
-        architecture, and of the architectures that are listed, if they are 20,000 at most. Of
-        a larger space it is the most likely of 20,000 random architectures (always the same), improved by 32 random
-        edits (:meth:`mutate`) that are each kept if they make it more likely. Spaces that know how to
-        find the most likely architecture override this.
+        Spaces that know how to find the most likely architecture override this. By default free decoding
+        is kept where it gives an architecture that is as likely as the best one of these: all architectures, if they
+        are 20,000 at most; of a larger space the most likely of 20,000 random ones (always the
+        same), improved by 32 random edits (:meth:`mutate`), each of which is kept if it makes it more likely.
         """
+        return self._nearest(op_log_probs, edge_logits)
+
+    def _nearest(self, op_log_probs: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
         free = free_decoding(op_log_probs, edge_logits)
-        valid = self.is_valid(free)
         candidates, listed = self._candidates
         found = most_likely_of(candidates, op_log_probs, edge_logits)
         if not listed:
             rng = np.random.default_rng(0)
             found = improved(found, op_log_probs, edge_logits, lambda graphs: self.mutate(graphs, rng), _EDITS)
-        likelihood = log_likelihood(found, op_log_probs, edge_logits)
-        better = valid & (log_likelihood(free, op_log_probs, edge_logits) > likelihood)
-        return more_likely(better, free, found)
+        better = self.is_valid(free) & (
+            log_ratio(free, op_log_probs, edge_logits) > log_ratio(found, op_log_probs, edge_logits)
+        )
+        graphs = more_likely(better, free, found)
+        if not self.is_valid(graphs).all():
+            raise InputError(
+                f"{self.name}: its own architectures (of enumerate, sample or mutate) are none by its is_valid"
+            )
+        return graphs
 
     @cached_property
     def _candidates(self) -> tuple[GraphBatch, bool]:

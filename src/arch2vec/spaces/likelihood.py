@@ -1,15 +1,16 @@
 """How likely a graph is under a decoder's beliefs, and the most likely of a list.
 
 A decoder believes, independently for each vertex, in operations, and for each pair of
-vertices in an edge. With vertices generated one after the other until the
-output is drawn, a graph of n vertices has the log-likelihood
+vertices in an edge. What freely decoding does, taking the best of each on its own, gives the most
+probable of all graphs. How far another graph is from that is the logarithm of the ratio of their
+probabilities,
 
-    sum over its vertices v of log p_v(op_v)
-      + sum over its pairs i < j of log sigmoid(w_ij) with an edge, log sigmoid(-w_ij) without one,
+    sum over its vertices v of log p_v(op_v) - max log p_v
+      - sum over its pairs i < j of |w_ij|, where it has an edge that free decoding has not, or lacks one,
 
-and graphs of different vertex counts can be compared: what comes after the output is not part
-of the graph. A vertex's independent sigmoids, given that exactly one operation is on, are
-the softmax of the same logits, so that one formula serves both kinds of decoder.
+which is 0 at most. Vertices that a graph does not have are left out on both sides, so that graphs of different
+numbers of vertices can be compared. A vertex's independent sigmoids, given that exactly one operation is on, are
+the softmax of the same logits: the formula serves both kinds of decoder.
 """
 
 from __future__ import annotations
@@ -50,21 +51,21 @@ def checked_beliefs(
     return np.clip(op_log_probs, -_LARGEST, _LARGEST), np.clip(edge_logits, -_LARGEST, _LARGEST)
 
 
-def log_sigmoid(logits: NDArray[np.floating]) -> NDArray[np.floating]:
-    """log(1 / (1 + exp(-x))), without overflow."""
-    return np.minimum(logits, 0) - np.log1p(np.exp(-np.abs(logits)))
-
-
-def log_likelihood(
+def log_ratio(
     graphs: GraphBatch, op_log_probs: NDArray[np.floating], edge_logits: NDArray[np.floating]
 ) -> NDArray[np.float64]:
-    """(N,) the log-likelihood of each graph under its own beliefs (N, V, K) and (N, V, V); see the module's text."""
+    """(N,) each graph's log-likelihood, less that of the most probable graph on the same vertices.
+
+    Args:
+        graphs: N graphs.
+        op_log_probs: (N, V, K).
+        edge_logits: (N, V, V).
+    """
     mask = graphs.mask
     chosen = np.take_along_axis(op_log_probs, np.where(mask, graphs.ops, 0)[:, :, None].astype(np.intp), axis=2)
-    operations = (chosen[:, :, 0] * mask).sum(axis=1, dtype=np.float64)
-    pairs = np.triu(mask[:, :, None] & mask[:, None, :], 1)
-    edges = log_sigmoid(np.where(graphs.adjacency, edge_logits, -edge_logits))
-    return np.add(operations, (edges * pairs).sum(axis=(1, 2), dtype=np.float64))
+    operations = ((chosen[:, :, 0] - op_log_probs.max(axis=2)) * mask).sum(axis=1, dtype=np.float64)
+    differ = np.triu(mask[:, :, None] & mask[:, None, :] & (graphs.adjacency != (edge_logits > 0)), 1)
+    return np.subtract(operations, (np.abs(edge_logits) * differ).sum(axis=(1, 2), dtype=np.float64))
 
 
 def free_decoding(op_log_probs: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
@@ -78,7 +79,7 @@ def most_likely_of(
     """For each of N beliefs, the most likely of C candidates (the first of them, where several are)."""
     n, v, k = op_log_probs.shape
     first, second = np.triu_indices(v, 1)
-    # The log-likelihood is linear in these: an operation at a vertex, an edge at a pair, a pair at all.
+    # The logarithm of the ratio is linear in these: an operation at a vertex, an edge at a pair, a pair at all.
     mask = candidates.mask
     features = np.concatenate(
         [
@@ -93,7 +94,8 @@ def most_likely_of(
     for start in range(0, n, step):
         rows = slice(start, start + step)
         logits = edge_logits[rows][:, first, second]
-        weights = np.concatenate([op_log_probs[rows].reshape(-1, v * k), logits, log_sigmoid(-logits)], axis=1)
+        lost = op_log_probs[rows] - op_log_probs[rows].max(axis=2, keepdims=True)
+        weights = np.concatenate([lost.reshape(-1, v * k), logits, -np.maximum(logits, 0)], axis=1)
         best[rows] = (weights.astype(np.float32) @ features.T).argmax(axis=1)
     return candidates[best]
 
@@ -106,12 +108,12 @@ def improved(
     rounds: int,
 ) -> GraphBatch:
     """Graphs after ``rounds`` random edits of each, those that make it less likely undone."""
-    likelihood = log_likelihood(graphs, op_log_probs, edge_logits)
+    ratio = log_ratio(graphs, op_log_probs, edge_logits)
     for _ in range(rounds):
         edited = edit(graphs)
-        after = log_likelihood(edited, op_log_probs, edge_logits)
-        better = after > likelihood
-        likelihood = np.where(better, after, likelihood)
+        after = log_ratio(edited, op_log_probs, edge_logits)
+        better = after > ratio
+        ratio = np.where(better, after, ratio)
         graphs = more_likely(better, edited, graphs)
     return graphs
 

@@ -40,7 +40,9 @@ def most_likely_cells(
 def most_likely_counts(op_log_probs: NDArray[np.floating], limits: Limits) -> NDArray[np.intp]:
     """(N,) the most probable number of vertices."""
     most = min(limits.vertices, limits.edges + 1)  # a path through all of them has one edge fewer
-    inner = np.logaddexp.reduce(op_log_probs[:, 1 : most - 1, 1 : limits.output], axis=2, dtype=np.float64)
+    inner = op_log_probs[:, 1 : most - 1, 1 : limits.output].astype(np.float64)
+    largest = inner.max(axis=2, keepdims=True)
+    log_inner = largest[:, :, 0] + np.log(np.exp(inner - largest).sum(axis=2))
     scores = op_log_probs[:, 1:most, limits.output].astype(np.float64)
-    scores[:, 1:] += inner.cumsum(axis=1)
+    scores[:, 1:] += log_inner.cumsum(axis=1)
     return scores.argmax(axis=1) + 2
