@@ -141,7 +141,7 @@ class Encoder:
         for start in range(0, max(1, len(Z)), _DECODED):
             points = torch.from_numpy(Z[start : start + _DECODED]).to(self.device)
             operation_logits, edge_logits = self.model.decoder(points)
-            yield operation_logits.log_softmax(-1).cpu().numpy(), edge_logits.cpu().numpy()
+            yield operation_logits.cpu().numpy(), edge_logits.cpu().numpy()
 
     def sample_prior(self, n: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """(n, V, latent) standard normal draws, scaled and shifted to the training embedding."""

@@ -69,7 +69,7 @@ class JointPrior:
         for index, group in enumerate(self._groups):
             rows = np.flatnonzero(chosen == index)
             drawn = group.mean + rng.standard_normal((len(rows), len(group.factor))) @ group.factor
-            points[rows, : group.vertices] = drawn.reshape(len(rows), group.vertices, -1)
+            points[rows, : group.vertices] = drawn.reshape(len(rows), group.vertices, points.shape[2])
         return points
 
 
@@ -96,7 +96,7 @@ def prior_named(name: str, encoder: Encoder, graphs: GraphBatch) -> Prior | None
 
 
 def perturbed(
-    op_log_probs: NDArray[np.float32], edge_logits: NDArray[np.float32], temperature: float, rng: np.random.Generator
+    op_logits: NDArray[np.float32], edge_logits: NDArray[np.float32], temperature: float, rng: np.random.Generator
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Beliefs with noise, so that what is most likely under them is a random architecture.
 
@@ -105,9 +105,9 @@ def perturbed(
     (Papandreou and Yuille, "Perturb-and-MAP random fields", ICCV 2011). On a fixed topology this is
     exact, elsewhere up to what rules then have to change.
     """
-    gumbel = rng.gumbel(size=op_log_probs.shape).astype(np.float32)
+    gumbel = rng.gumbel(size=op_logits.shape).astype(np.float32)
     logistic = rng.logistic(size=edge_logits.shape).astype(np.float32)
-    return op_log_probs + np.float32(temperature) * gumbel, edge_logits + np.float32(temperature) * logistic
+    return op_logits + np.float32(temperature) * gumbel, edge_logits + np.float32(temperature) * logistic
 
 
 def collected(

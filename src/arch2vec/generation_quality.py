@@ -93,7 +93,9 @@ def rule_generation(
 
 def distance(graphs: GraphBatch, others: GraphBatch, num_operations: int) -> Distance:
     """How far two batches of graphs are from having the same operations, numbers of vertices and of edges."""
-    pairs = [(batch.ops[batch.mask], batch.mask.sum(axis=1), batch.adjacency.sum(axis=(1, 2))) for batch in (graphs, others)]
+    pairs = [
+        (batch.ops[batch.mask], batch.mask.sum(axis=1), batch.adjacency.sum(axis=(1, 2))) for batch in (graphs, others)
+    ]
     sizes = (num_operations, graphs.num_vertices + 1, graphs.num_vertices**2 + 1)
     return Distance(*(_total_variation(one, other, size) for one, other, size in zip(*pairs, sizes, strict=True)))
 

@@ -127,7 +127,7 @@ class SearchSpace(ABC):
         """
         return fingerprint(graphs)
 
-    def most_likely(self, op_log_probs: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+    def most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
         """For each of N beliefs of a decoder, the architecture that is most likely under them.
 
         What likely means is said in :mod:`arch2vec.spaces.likelihood`. The built-in and the declared spaces find the
@@ -135,7 +135,7 @@ class SearchSpace(ABC):
         others see :meth:`_most_likely`.
 
         Args:
-            op_log_probs: (N, V, K) logarithms of the operations' probabilities at each vertex.
+            op_logits: (N, V, K) logits of the operations at each vertex: their probabilities are the softmax.
             edge_logits: (N, V, V) log-odds of the edges, of which the strict upper triangle counts.
 
         Returns:
@@ -145,16 +145,24 @@ class SearchSpace(ABC):
             InputError: shapes do not fit this space, numbers are missing, or the space has no
                 architecture that it takes for one itself.
         """
-        op_log_probs, edge_logits = checked_beliefs(op_log_probs, edge_logits, self.num_vertices, self.num_operations)
-        graphs = self._most_likely(op_log_probs, edge_logits)
-        # A subclass may take less for an architecture than the class whose method it inherits.
-        rows = np.flatnonzero(~self.is_valid(graphs))
-        if len(rows):
-            nearest = self._nearest(op_log_probs[rows], edge_logits[rows])
+        op_logits, edge_logits = checked_beliefs(op_logits, edge_logits, self.num_vertices, self.num_operations)
+        graphs = self._most_likely(op_logits, edge_logits)
+        if self._narrowed:
+            rows = np.flatnonzero(~self.is_valid(graphs))
+            nearest = self._nearest(op_logits[rows], edge_logits[rows]) if len(rows) else graphs[rows]
             graphs.ops[rows], graphs.adjacency[rows] = nearest.ops, nearest.adjacency
         return graphs
 
-    def _most_likely(self, op_log_probs: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+    @property
+    def _narrowed(self) -> bool:
+        """Whether a subclass may take less for an architecture than the class whose :meth:`_most_likely` it inherits."""
+        order = type(self).__mro__
+        is_valid, most_likely = (
+            next(place for place, cls in enumerate(order) if name in vars(cls)) for name in ("is_valid", "_most_likely")
+        )
+        return is_valid < most_likely and order[most_likely] is not SearchSpace
+
+    def _most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
         """What :meth:`most_likely` returns, of beliefs that have been checked.
 
         Spaces that know how to find the most likely architecture override this. By default free decoding
@@ -162,17 +170,17 @@ class SearchSpace(ABC):
         are 20,000 at most; of a larger space the most likely of 20,000 random ones (always the
         same), improved by 32 random edits (:meth:`mutate`), each of which is kept if it makes it more likely.
         """
-        return self._nearest(op_log_probs, edge_logits)
+        return self._nearest(op_logits, edge_logits)
 
-    def _nearest(self, op_log_probs: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
-        free = free_decoding(op_log_probs, edge_logits)
+    def _nearest(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        free = free_decoding(op_logits, edge_logits)
         candidates, listed = self._candidates
-        found = most_likely_of(candidates, op_log_probs, edge_logits)
+        found = most_likely_of(candidates, op_logits, edge_logits)
         if not listed:
             rng = np.random.default_rng(0)
-            found = improved(found, op_log_probs, edge_logits, lambda graphs: self.mutate(graphs, rng), _EDITS)
+            found = improved(found, op_logits, edge_logits, lambda graphs: self.mutate(graphs, rng), _EDITS)
         better = self.is_valid(free) & (
-            log_ratio(free, op_log_probs, edge_logits) > log_ratio(found, op_log_probs, edge_logits)
+            log_ratio(free, op_logits, edge_logits) > log_ratio(found, op_logits, edge_logits)
         )
         graphs = more_likely(better, free, found)
         if not self.is_valid(graphs).all():

@@ -132,8 +132,8 @@ class DARTS(SearchSpace):
         return neighbor_cells(Cells.of(graph[:1])).graphs()
 
     @override
-    def _most_likely(self, op_log_probs: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
-        return most_likely_cells(op_log_probs, edge_logits).graphs()
+    def _most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        return most_likely_cells(op_logits, edge_logits).graphs()
 
     @override
     def function_classes(self, graphs: GraphBatch) -> NDArray[np.uint64]:

@@ -123,14 +123,14 @@ class Cells:
         return self.reordered(np.arange(SLOTS) ^ swapped)
 
 
-def most_likely_cells(op_log_probs: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> Cells:
+def most_likely_cells(op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> Cells:
     """The most likely cell for each of N beliefs (N, 11, K) and (N, 11, 11).
 
     Which source a slot reads decides all edges into its vertex; edges into other vertices
     are in every cell the same. So each node's two slots read the two different sources of the
     greatest sum of log-odds, and each slot carries its most probable operation.
     """
-    operations = op_log_probs[:, 2:-1, FIRST : LAST + 1].argmax(axis=2) + FIRST
+    operations = op_logits[:, 2:-1, FIRST : LAST + 1].argmax(axis=2) + FIRST
     odds = np.einsum("sv,nvt->nts", _SOURCE_VERTICES.astype(edge_logits.dtype), edge_logits[:, :, 2:-1])
     sources = np.empty((len(operations), SLOTS), dtype=np.uint8)
     for node in range(NODES):

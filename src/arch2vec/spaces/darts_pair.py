@@ -187,11 +187,11 @@ class DARTSPair(SearchSpace):
         )
 
     @override
-    def _most_likely(self, op_log_probs: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+    def _most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
         normal, reduce = slice(VERTICES), slice(VERTICES, None)
         return _join(
-            most_likely_cells(op_log_probs[:, normal], edge_logits[:, normal, normal]),
-            most_likely_cells(op_log_probs[:, reduce], edge_logits[:, reduce, reduce]),
+            most_likely_cells(op_logits[:, normal], edge_logits[:, normal, normal]),
+            most_likely_cells(op_logits[:, reduce], edge_logits[:, reduce, reduce]),
         )
 
     @override

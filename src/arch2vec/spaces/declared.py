@@ -166,8 +166,8 @@ class DeclaredSpace(SearchSpace):
         return self._cells.is_cell(graphs)
 
     @override
-    def _most_likely(self, op_log_probs: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
-        return self._cells.most_likely(op_log_probs, edge_logits)
+    def _most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        return self._cells.most_likely(op_logits, edge_logits)
 
     @override
     def mutate(self, graphs: GraphBatch, rng: np.random.Generator) -> GraphBatch:

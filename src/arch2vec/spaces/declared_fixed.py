@@ -97,10 +97,10 @@ class FixedCells(Cells):
         return allowed & (graphs.adjacency == self.adjacency).all(axis=(1, 2))
 
     @override
-    def most_likely(self, op_log_probs: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
-        codes = np.empty((len(op_log_probs), len(self._choices)), dtype=np.uint8)
+    def most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        codes = np.empty((len(op_logits), len(self._choices)), dtype=np.uint8)
         for position, choice in enumerate(self._choices):
-            best = op_log_probs[:, position + 1, choice].argmax(axis=1)
+            best = op_logits[:, position + 1, choice].argmax(axis=1)
             codes[:, position] = np.array(choice, dtype=np.uint8)[best]
         return self._with(codes)
 

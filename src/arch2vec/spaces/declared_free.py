@@ -73,8 +73,8 @@ class FreeCells(Cells):
         return cells_within.is_cell(graphs, self.limits)
 
     @override
-    def most_likely(self, op_log_probs: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
-        return most_likely_cells(op_log_probs, edge_logits, self.limits)
+    def most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        return most_likely_cells(op_logits, edge_logits, self.limits)
 
     @override
     def random_edit(self, cells: GraphBatch, rng: np.random.Generator) -> GraphBatch:

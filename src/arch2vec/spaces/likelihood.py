@@ -24,22 +24,22 @@ from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 
 _LARGEST = 1e5
-"""Log-odds and log-probabilities beyond this are as good as certain."""
+"""Logits beyond this are as good as certain."""
 
 _SCORES = 20_000_000  # scores of pairs (draw, candidate) held at a time
 
 
 def checked_beliefs(
-    op_log_probs: NDArray[np.floating], edge_logits: NDArray[np.floating], num_vertices: int, num_operations: int
+    op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating], num_vertices: int, num_operations: int
 ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
     """The beliefs, finite.
 
     Raises:
         InputError: their shapes do not fit the space, or they hold what is no number.
     """
-    n = len(op_log_probs)
+    n = len(op_logits)
     for what, array, shape in (
-        ("operation log-probabilities", op_log_probs, (n, num_vertices, num_operations)),
+        ("operation logits", op_logits, (n, num_vertices, num_operations)),
         ("edge logits", edge_logits, (n, num_vertices, num_vertices)),
     ):
         if array.shape != shape:
@@ -48,36 +48,36 @@ def checked_beliefs(
         if not np.isfinite(array.sum(dtype=np.float64)) and np.isnan(array).any():
             row = int(np.flatnonzero(np.isnan(array).any(axis=(1, 2)))[0])
             raise InputError(f"{what} of graph {row} of {n} are not numbers")
-    return np.clip(op_log_probs, -_LARGEST, _LARGEST), np.clip(edge_logits, -_LARGEST, _LARGEST)
+    return np.clip(op_logits, -_LARGEST, _LARGEST), np.clip(edge_logits, -_LARGEST, _LARGEST)
 
 
 def log_ratio(
-    graphs: GraphBatch, op_log_probs: NDArray[np.floating], edge_logits: NDArray[np.floating]
+    graphs: GraphBatch, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]
 ) -> NDArray[np.float64]:
     """(N,) each graph's log-likelihood, less that of the most probable graph on the same vertices.
 
     Args:
         graphs: N graphs.
-        op_log_probs: (N, V, K).
+        op_logits: (N, V, K).
         edge_logits: (N, V, V).
     """
     mask = graphs.mask
-    chosen = np.take_along_axis(op_log_probs, np.where(mask, graphs.ops, 0)[:, :, None].astype(np.intp), axis=2)
-    operations = ((chosen[:, :, 0] - op_log_probs.max(axis=2)) * mask).sum(axis=1, dtype=np.float64)
+    chosen = np.take_along_axis(op_logits, np.where(mask, graphs.ops, 0)[:, :, None].astype(np.intp), axis=2)
+    operations = ((chosen[:, :, 0] - op_logits.max(axis=2)) * mask).sum(axis=1, dtype=np.float64)
     differ = np.triu(mask[:, :, None] & mask[:, None, :] & (graphs.adjacency != (edge_logits > 0)), 1)
     return np.subtract(operations, (np.abs(edge_logits) * differ).sum(axis=(1, 2), dtype=np.float64))
 
 
-def free_decoding(op_log_probs: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+def free_decoding(op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
     """The most probable operation of each vertex and edge of each pair, on their own: often no architecture."""
-    return GraphBatch(op_log_probs.argmax(axis=2).astype(np.uint8), np.triu(edge_logits > 0, 1))
+    return GraphBatch(op_logits.argmax(axis=2).astype(np.uint8), np.triu(edge_logits > 0, 1))
 
 
 def most_likely_of(
-    candidates: GraphBatch, op_log_probs: NDArray[np.floating], edge_logits: NDArray[np.floating]
+    candidates: GraphBatch, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]
 ) -> GraphBatch:
     """For each of N beliefs, the most likely of C candidates (the first of them, where several are)."""
-    n, v, k = op_log_probs.shape
+    n, v, k = op_logits.shape
     first, second = np.triu_indices(v, 1)
     # The logarithm of the ratio is linear in these: an operation at a vertex, an edge at a pair, a pair at all.
     mask = candidates.mask
@@ -94,7 +94,7 @@ def most_likely_of(
     for start in range(0, n, step):
         rows = slice(start, start + step)
         logits = edge_logits[rows][:, first, second]
-        lost = op_log_probs[rows] - op_log_probs[rows].max(axis=2, keepdims=True)
+        lost = op_logits[rows] - op_logits[rows].max(axis=2, keepdims=True)
         weights = np.concatenate([lost.reshape(-1, v * k), logits, -np.maximum(logits, 0)], axis=1)
         best[rows] = (weights.astype(np.float32) @ features.T).argmax(axis=1)
     return candidates[best]
@@ -102,16 +102,16 @@ def most_likely_of(
 
 def improved(
     graphs: GraphBatch,
-    op_log_probs: NDArray[np.floating],
+    op_logits: NDArray[np.floating],
     edge_logits: NDArray[np.floating],
     edit: Callable[[GraphBatch], GraphBatch],
     rounds: int,
 ) -> GraphBatch:
     """Graphs after ``rounds`` random edits of each, those that make it less likely undone."""
-    ratio = log_ratio(graphs, op_log_probs, edge_logits)
+    ratio = log_ratio(graphs, op_logits, edge_logits)
     for _ in range(rounds):
         edited = edit(graphs)
-        after = log_ratio(edited, op_log_probs, edge_logits)
+        after = log_ratio(edited, op_logits, edge_logits)
         better = after > ratio
         ratio = np.where(better, after, ratio)
         graphs = more_likely(better, edited, graphs)

@@ -16,6 +16,8 @@ NAS-Bench-101 decoder 44 % of cells would have two vertices, which 1 of 423,624 
 
 from __future__ import annotations
 
+from functools import reduce
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -24,25 +26,30 @@ from arch2vec.spaces.declared_limits import INPUT, Limits
 from arch2vec.spaces.likely_edges import best_edges
 
 
-def most_likely_cells(
-    op_log_probs: NDArray[np.floating], edge_logits: NDArray[np.floating], limits: Limits
-) -> GraphBatch:
+def most_likely_cells(op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating], limits: Limits) -> GraphBatch:
     """The most likely cell within ``limits`` for each of N beliefs (N, V, K) and (N, V, V)."""
-    n, v = op_log_probs.shape[:2]
-    counts = most_likely_counts(op_log_probs, limits)
-    operations = op_log_probs[:, :, 1 : limits.output].argmax(axis=2).astype(np.uint8) + np.uint8(1)
+    n, v = op_logits.shape[:2]
+    counts = most_likely_counts(op_logits, limits)
+    operations = op_logits[:, :, 1 : limits.output].argmax(axis=2).astype(np.uint8) + np.uint8(1)
     ops = np.where(np.arange(v) < counts[:, None] - 1, operations, np.uint8(PADDING))
     ops[:, 0] = INPUT
     ops[np.arange(n), counts - 1] = limits.output
     return GraphBatch(ops, best_edges(edge_logits, counts, limits))
 
 
-def most_likely_counts(op_log_probs: NDArray[np.floating], limits: Limits) -> NDArray[np.intp]:
+def most_likely_counts(op_logits: NDArray[np.floating], limits: Limits) -> NDArray[np.intp]:
     """(N,) the most probable number of vertices."""
     most = min(limits.vertices, limits.edges + 1)  # a path through all of them has one edge fewer
-    inner = op_log_probs[:, 1 : most - 1, 1 : limits.output].astype(np.float64)
-    largest = inner.max(axis=2, keepdims=True)
-    log_inner = largest[:, :, 0] + np.log(np.exp(inner - largest).sum(axis=2))
-    scores = op_log_probs[:, 1:most, limits.output].astype(np.float64)
-    scores[:, 1:] += log_inner.cumsum(axis=1)
+    logits = op_logits[:, 1:most]
+    log_inner, log_all = _log_sum(logits[:, :, 1 : limits.output]), _log_sum(logits)
+    scores = logits[:, :, limits.output] - log_all
+    scores[:, 1:] += (log_inner - log_all)[:, :-1].cumsum(axis=1)
     return scores.argmax(axis=1) + 2
+
+
+def _log_sum(logits: NDArray[np.floating]) -> NDArray[np.floating]:
+    """log of the sum of exp over the last axis, which is short."""
+    columns = [logits[..., column] for column in range(logits.shape[-1])]
+    largest = reduce(np.maximum, columns)
+    shares: NDArray[np.floating] = reduce(np.add, [np.exp(column - largest) for column in columns])
+    return np.add(largest, np.log(shares))

@@ -60,14 +60,16 @@ def _best_of_receivers(worth: NDArray[np.float64], receivers: NDArray[np.bool_],
     """(V - 1, V - 1, N) the edges of the greatest worth with which every receiver has one, senders ignored."""
     size, _, n = worth.shape
     taken = np.zeros(worth.shape, dtype=np.bool_)
-    receiver, cell = np.nonzero(receivers)
-    taken[worth[:, receiver, cell].argmax(axis=0), receiver, cell] = True
+    best, without = worth.max(axis=0), receivers
+    for sender in range(size):
+        taken[sender] = without & (worth[sender] == best)
+        without = without & ~taken[sender]
     others = (worth > 0) & ~taken
     if limits.in_degree < size:
         order = np.argsort(-worth, axis=0, kind="stable")
         others &= order.argsort(axis=0, kind="stable") < limits.in_degree
-    room = limits.edges - receivers.sum(axis=0)
-    full = np.flatnonzero(others.sum(axis=(0, 1)) > room)
+    room = limits.edges - receivers.sum(axis=0, dtype=np.int16)
+    full = np.flatnonzero(others.reshape(size * size, n).sum(axis=0, dtype=np.uint8) > room)
     keys = np.where(others[:, :, full], -worth[:, :, full], np.inf).reshape(size * size, -1)
     order = keys.argsort(axis=0, kind="stable")
     kept = np.zeros(keys.shape, dtype=np.bool_)
@@ -89,13 +91,15 @@ class _Exchanges:
 
     def __init__(self, worth: NDArray[np.float64], taken: NDArray[np.bool_], limits: Limits) -> None:
         self.worth, self.taken, self._limits = worth, taken, limits
-        self.sent, self.received = taken.sum(axis=1), taken.sum(axis=0)
+        self.sent, self.received = taken.sum(axis=1, dtype=np.int16), taken.sum(axis=0, dtype=np.int16)
         self.number = self.sent.sum(axis=0)
+        self._changed = np.zeros(len(self.number), dtype=np.bool_)
 
     def employ(self, rows: NDArray[np.intp], senders: NDArray[np.intp]) -> None:
         """Give one sender without an edge, in each of some cells, an edge, by the cheapest chain of exchanges."""
-        from_sender, from_receiver, from_sink = self._distances(rows)
+        from_sender, from_receiver, from_sink = self._distances(rows, senders)
         column = np.arange(len(rows))
+        self._changed[rows] = True
         self.sent[senders, rows] += 1
         while len(rows):
             # The sender takes another edge,
@@ -126,25 +130,42 @@ class _Exchanges:
             rows, column, senders = rows[~ended], column[~ended], senders[~ended]
 
     def _distances(
-        self, rows: NDArray[np.intp]
+        self, rows: NDArray[np.intp], starts: NDArray[np.intp]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
         """What the cheapest chain of exchanges costs that goes on from each sender, each receiver and the sink.
 
         A chain ends at a sender that has more than one edge, or at the sink while there is room for more edges.
+        They are found by the method of Bellman and Ford, in most cells without repeating its step: as
+        long as no sender has been given an edge, the edges are optimal even if every sender may give up its last one, so that
+        no chain gains by going on from a sender; where one costs as little as if they all might, it is the cheapest.
         """
         taken, worth = self.taken[:, :, rows], self.worth[:, :, rows]
-        take = np.where(taken, np.inf, _ARC - worth)
         drop = np.where(taken, _ARC + worth, np.inf)
         spare = np.where(self.received[:, rows] < self._limits.in_degree, _ARC, np.inf)
         give = np.where(self.received[:, rows] > 1, _ARC, np.inf)
-        sender = from_sender = np.where(self.sent[:, rows] > 1, 0.0, np.inf)
-        sink = from_sink = np.where(self.number[rows] < self._limits.edges, 0.0, np.inf)
-        while True:
-            receiver = np.minimum(spare + sink, (drop + sender[:, None]).min(axis=0))
-            sink = np.minimum(from_sink, (give + receiver).min(axis=0))
-            before, sender = sender, np.minimum(from_sender, (take + receiver[None]).min(axis=1))
-            if (sender == before).all():
-                # What the sink can do has changed with the receivers, and may matter to them once more.
-                last = np.minimum(spare + sink, (drop + sender[:, None]).min(axis=0))
-                if (last == receiver).all():
-                    return sender, receiver, sink
+        room = np.where(self.number[rows] < self._limits.edges, 0.0, np.inf)
+        ends = np.where(self.sent[:, rows] > 1, 0.0, np.inf)
+
+        def step(
+            drop: NDArray[np.float64], cells: slice | NDArray[np.intp]
+        ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+            """From receivers and the sink, given what each edge costs that is given up."""
+            receiver = drop.min(axis=0)
+            sink = np.minimum(room[cells], (give[:, cells] + receiver).min(axis=0))
+            return np.minimum(receiver, spare[:, cells] + sink), sink
+
+        sender = ends.copy()
+        receiver, sink = step(drop + ends[:, None], slice(None))
+        least, _ = step(drop, slice(None))
+        column = np.arange(len(rows))
+        take = np.where(taken[starts, :, column], np.inf, _ARC - worth[starts, :, column]).T
+        cells = np.flatnonzero(((take + receiver).min(axis=0) > (take + least).min(axis=0)) | self._changed[rows])
+        if len(cells):
+            take = np.where(taken[:, :, cells], np.inf, _ARC - worth[:, :, cells])
+            drop, ends = drop[:, :, cells], ends[:, cells]
+            now, before = np.minimum(ends, (take + receiver[:, cells]).min(axis=1)), ends
+            while not (now == before).all():
+                receiver[:, cells], sink[cells] = step(drop + now[:, None], cells)
+                now, before = np.minimum(ends, (take + receiver[:, cells]).min(axis=1)), now
+            sender[:, cells] = now
+        return sender, receiver, sink

@@ -148,8 +148,8 @@ class NASBench101(SearchSpace):
         return self.neighbors_of_each(graph)[0]
 
     @override
-    def _most_likely(self, op_log_probs: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
-        return most_likely_cells(op_log_probs, edge_logits, _LIMITS)
+    def _most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        return most_likely_cells(op_logits, edge_logits, _LIMITS)
 
     @override
     def neighbors_of_each(self, graphs: GraphBatch) -> tuple[GraphBatch, NDArray[np.intp]]:

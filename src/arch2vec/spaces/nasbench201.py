@@ -143,8 +143,8 @@ class NASBench201(SearchSpace):
         return self.from_edge_operations(rows)
 
     @override
-    def _most_likely(self, op_log_probs: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
-        return self.from_edge_operations(op_log_probs[:, 1:-1, 1:6].argmax(axis=2) + 1)
+    def _most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        return self.from_edge_operations(op_logits[:, 1:-1, 1:6].argmax(axis=2) + 1)
 
     @override
     def function_classes(self, graphs: GraphBatch) -> NDArray[np.uint64]:
