@@ -80,9 +80,8 @@ def print_quality(encoder: Encoder, seed: int) -> None:
     known = data.known(config.epochs - 1)
     priors: dict[str, Prior | None] = {"independent": None, "joint": JointPrior(encoder, data.prior_sample)}
     whole = {rules: reconstruction(encoder, data.held_out, rules=rules).graphs for rules in (False, True)}
-    print(
-        f"Trained on {len(known):,}. Whole graphs reconstructed: {whole[False]:.2%} freely, {whole[True]:.2%} under rules.\n"
-    )
+    print(f"Trained on {len(known):,}. Whole graphs reconstructed:", end=" ")
+    print(f"{whole[False]:.2%} freely, {whole[True]:.2%} under rules.\n")
     print("| draws | decoding | prior | temperature | valid | unique | new | operations | vertices | edges |")
     print("|" + "---|" * 10)
     for draws in DRAWS:

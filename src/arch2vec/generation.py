@@ -58,9 +58,11 @@ class JointPrior:
         for n in np.unique(counts).tolist():
             rows = points[counts == n, :n].reshape(int((counts == n).sum()), -1)
             mean = rows.mean(axis=0)
-            # The rows that are left make a square root of the covariance, of a size that does not grow with theirs.
-            triangle = np.linalg.qr((rows - mean) / np.sqrt(max(1, len(rows) - 1)), mode="r")
-            self._groups.append(_Group(len(rows) / len(points), n, mean, triangle))
+            # A square root of the covariance, with no more rows than it has columns.
+            root: NDArray[np.float64] = np.asarray(
+                np.linalg.qr((rows - mean) / np.sqrt(max(1, len(rows) - 1)), mode="r"), dtype=np.float64
+            )
+            self._groups.append(_Group(len(rows) / len(points), n, mean, root))
 
     def sample(self, n: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """(n, V, latent) points."""
@@ -151,7 +153,7 @@ def collected(
 
 
 def without_repeats(graphs: GraphBatch) -> GraphBatch:
-    """The graphs without those that are isomorphic to the one before them; the last one stays, those like it before it go."""
+    """The graphs without those isomorphic to the one before them; of those at the end the last one stays."""
     prints = fingerprint(graphs)
     # The end of a run of equal ones is kept if it is the last graph of all, otherwise its beginning.
     starts = np.flatnonzero(np.append(True, prints[1:] != prints[:-1]))

@@ -17,9 +17,10 @@ from arch2vec.metrics import PRIOR_DRAWS, Reconstruction, reconstruction
 
 @dataclass(frozen=True)
 class Distance:
-    """Total variation distances between draws and training architectures: 0 for equal distributions, 1 for disjoint ones.
+    """Total variation distances between draws and training architectures.
 
-    That of samples of some thousands is not 0 but up to about 0.02, even where the distributions are equal.
+    0 stands for equal distributions, 1 for disjoint ones. That of samples of some thousands
+    is not 0 but up to about 0.02, even where the distributions are equal.
 
     Attributes:
         operations: of the frequencies of operations.
@@ -93,11 +94,13 @@ def rule_generation(
 
 def distance(graphs: GraphBatch, others: GraphBatch, num_operations: int) -> Distance:
     """How far two batches of graphs are from having the same operations, numbers of vertices and of edges."""
-    pairs = [
+    first, second = (
         (batch.ops[batch.mask], batch.mask.sum(axis=1), batch.adjacency.sum(axis=(1, 2))) for batch in (graphs, others)
-    ]
+    )
     sizes = (num_operations, graphs.num_vertices + 1, graphs.num_vertices**2 + 1)
-    return Distance(*(_total_variation(one, other, size) for one, other, size in zip(*pairs, sizes, strict=True)))
+    return Distance(
+        *(_total_variation(one, other, size) for one, other, size in zip(first, second, sizes, strict=True))
+    )
 
 
 def _total_variation(values: NDArray[np.integer], others: NDArray[np.integer], size: int) -> float:

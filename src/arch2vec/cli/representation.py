@@ -61,7 +61,7 @@ def add_commands(commands: Any) -> None:
         run_evaluate,
         "reconstruction accuracy, validity and uniqueness of a representation",
         "Reconstruction accuracy of a representation, validity, uniqueness and novelty of what draws from the prior\n"
-        "decode to: freely, as in the paper, and under the space's rules. --temperature and --prior are for the latter.",
+        "decode to: freely, as in the paper, and under the space's rules. --temperature and --prior are for these.",
     )
     add_run(parser)
     parser.add_argument("--draws", type=int, default=10_000, help="draws from the prior (default 10000)")

@@ -155,7 +155,7 @@ class SearchSpace(ABC):
 
     @property
     def _narrowed(self) -> bool:
-        """Whether a subclass may take less for an architecture than the class whose :meth:`_most_likely` it inherits."""
+        """Whether a subclass has an :meth:`is_valid` of its own beside a :meth:`_most_likely` that it inherits."""
         order = type(self).__mro__
         is_valid, most_likely = (
             next(place for place, cls in enumerate(order) if name in vars(cls)) for name in ("is_valid", "_most_likely")

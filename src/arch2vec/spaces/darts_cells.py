@@ -137,7 +137,8 @@ def most_likely_cells(op_logits: NDArray[np.floating], edge_logits: NDArray[np.f
         choices = node + 2
         both = odds[:, 2 * node, :choices, None] + odds[:, 2 * node + 1, None, :choices]
         both[:, np.arange(choices), np.arange(choices)] = -np.inf
-        sources[:, 2 * node], sources[:, 2 * node + 1] = divmod(both.reshape(len(both), -1).argmax(axis=1), choices)
+        best = both.reshape(len(both), choices**2).argmax(axis=1)
+        sources[:, 2 * node], sources[:, 2 * node + 1] = divmod(best, choices)
     return Cells(operations.astype(np.uint8), sources)
 
 

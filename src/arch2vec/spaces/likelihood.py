@@ -44,8 +44,7 @@ def checked_beliefs(
     ):
         if array.shape != shape:
             raise InputError(f"{what} must be of shape {shape}, got {array.shape}")
-        # A sum is finite or infinite, or the array holds NaN (or both infinities, and is looked at).
-        if not np.isfinite(array.sum(dtype=np.float64)) and np.isnan(array).any():
+        if np.isnan(array).any():
             row = int(np.flatnonzero(np.isnan(array).any(axis=(1, 2)))[0])
             raise InputError(f"{what} of graph {row} of {n} are not numbers")
     return np.clip(op_logits, -_LARGEST, _LARGEST), np.clip(edge_logits, -_LARGEST, _LARGEST)

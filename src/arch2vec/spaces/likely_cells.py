@@ -48,7 +48,7 @@ def most_likely_counts(op_logits: NDArray[np.floating], limits: Limits) -> NDArr
 
 
 def _log_sum(logits: NDArray[np.floating]) -> NDArray[np.floating]:
-    """log of the sum of exp over the last axis, which is short."""
+    """The logarithm of the sum of exp over the last axis, which is short."""
     columns = [logits[..., column] for column in range(logits.shape[-1])]
     largest = reduce(np.maximum, columns)
     shares: NDArray[np.floating] = reduce(np.add, [np.exp(column - largest) for column in columns])

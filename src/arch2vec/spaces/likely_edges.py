@@ -44,7 +44,7 @@ def best_edges(logits: NDArray[np.floating], counts: NDArray[np.integer], limits
     upper = np.triu(np.ones((v - 1, v - 1), dtype=np.bool_))[:, :, None]
     for start in range(0, n, _CHUNK):
         part = slice(start, start + _CHUNK)
-        # Sender i is vertex i, receiver j vertex j + 1. Cells come last: what is done for a pair is done for all at once.
+        # Sender i is vertex i, receiver j vertex j + 1. Cells come last: a pair's numbers are side by side.
         worth = np.round(logits[part, :-1, 1:].transpose(1, 2, 0).astype(np.float64) / _UNIT) * _UNIT
         receivers = np.arange(1, v)[:, None] < counts[part]
         worth = np.where(upper & receivers, worth, -np.inf)
@@ -82,7 +82,7 @@ class _Exchanges:
     """The edges taken so far.
 
     Attributes:
-        worth: (V - 1, V - 1, N) log-odds of the edge from a sender to a receiver, minus infinity where there can be none.
+        worth: (V - 1, V - 1, N) log-odds of the edge from a sender to a receiver, minus infinity for none.
         taken: (V - 1, V - 1, N) whether it is taken.
         sent: (V - 1, N) the number of each sender's edges.
         received: (V - 1, N) that of each receiver's.
@@ -135,9 +135,10 @@ class _Exchanges:
         """What the cheapest chain of exchanges costs that goes on from each sender, each receiver and the sink.
 
         A chain ends at a sender that has more than one edge, or at the sink while there is room for more edges.
-        They are found by the method of Bellman and Ford, in most cells without repeating its step: as
-        long as no sender has been given an edge, the edges are optimal even if every sender may give up its last one, so that
-        no chain gains by going on from a sender; where one costs as little as if they all might, it is the cheapest.
+        They are found by the method of Bellman and Ford, in most cells without repeating its step: as long as
+        no sender has been given an edge, the edges are optimal even if every sender may give up its last one, so
+        that no chain gains by going on from a sender; where one costs as little as if they all might, it is the
+        cheapest.
         """
         taken, worth = self.taken[:, :, rows], self.worth[:, :, rows]
         drop = np.where(taken, _ARC + worth, np.inf)
