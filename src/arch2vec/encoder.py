@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
+from arch2vec.fingerprints import fingerprint
 from arch2vec.generation import Prior, check_temperature, collected, perturbed, without_repeats
 from arch2vec.graphs import GraphBatch
 from arch2vec.models.autoencoder import GraphAutoencoder, ModelConfig
@@ -172,10 +173,13 @@ class Encoder:
             known: fingerprints of graphs to leave out, of those that the encoder has learned from for example.
 
         Raises:
-            InputError: ``n`` is below 1; so many distinct (or unknown) ones are not found; see :meth:`decode`.
+            InputError: ``n`` is below 1; there are not so many distinct ones, or so many distinct (or
+                unknown) ones are not found; see :meth:`decode`.
         """
         if n < 1:
             raise InputError(f"at least 1 architecture has to be asked for, got {n}")
+        if distinct and rules:
+            self.space.check_sample_size(n)
         sample = self.sample_prior if prior is None else prior.sample
 
         def draw(number: int) -> GraphBatch:
@@ -207,6 +211,8 @@ class Encoder:
             if len(end) != 1:
                 raise InputError(f"interpolation is between two batches of one architecture, got one of {len(end)}")
             self.space.check(end)
+        if fingerprint(a) == fingerprint(b):
+            return a
         first, last = self.encode(a), self.encode(b)
         first, last = np.where(a.mask[:, :, None], first, last), np.where(b.mask[:, :, None], last, first)
         share = (np.arange(1, steps, dtype=np.float32) / np.float32(steps))[:, None, None]

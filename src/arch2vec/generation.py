@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 PriorName = Literal["independent", "joint"]
 PRIORS: tuple[PriorName, ...] = ("independent", "joint")
 
-_IDLE_DRAWS = 50_000  # draws without anything new after which no more are made
+_IDLE_DRAWS = 50_000  # draws of which fewer than one in a thousand was kept, after which no more are made
 
 
 class Prior(Protocol):
@@ -124,7 +124,7 @@ def collected(
         known: fingerprints of graphs that are not kept.
 
     Raises:
-        InputError: 50,000 draws in a row had nothing to keep.
+        InputError: of 50,000 draws in a row fewer than one in a thousand could be kept.
     """
     parts: list[GraphBatch] = []
     prints = np.empty(0, dtype=np.uint64)
@@ -142,8 +142,8 @@ def collected(
             prints = np.concatenate([prints, own[kept]])
         parts.append(graphs[kept])
         found, drawn = found + len(kept), drawn + len(graphs)
-        idle = 0 if len(kept) else idle + len(graphs)
-        if idle >= _IDLE_DRAWS:
+        idle = 0 if 1000 * len(kept) >= len(graphs) else idle + len(graphs)
+        if idle >= _IDLE_DRAWS and found < n:
             wanted = " and ".join((["different"] if distinct else []) + (["new"] if known is not None else []))
             raise InputError(
                 f"only {found:,} {wanted} architectures in {drawn:,} draws, {n:,} are asked for; "
