@@ -24,7 +24,7 @@ from arch2vec.training_data import training_data
 
 DRAWS = (1_000, 10_000)
 SETTINGS = (("independent", 0.0), ("independent", 1.0), ("joint", 0.0), ("joint", 0.5), ("joint", 1.0))
-ROUNDS = 9
+ROUNDS = 15
 
 
 def main() -> None:

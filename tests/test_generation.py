@@ -25,7 +25,16 @@ from test_most_likely import Own, free_space
 
 FAST = PretrainConfig(ModelConfig(hidden=32), epochs=3, batch_size=32, learning_rate=3e-3)
 SHARP = ModelConfig("arch2vec-no-kl", hidden=32, dropout=0)  # learns to reconstruct sooner
-KEYS = {"reconstruction", "validity", "strict_validity", "uniqueness", "strict_uniqueness", "novelty", "rules", "seconds"}
+KEYS = {
+    "reconstruction",
+    "validity",
+    "strict_validity",
+    "uniqueness",
+    "strict_uniqueness",
+    "novelty",
+    "rules",
+    "seconds",
+}
 
 
 @pytest.fixture(scope="module")
@@ -129,7 +138,9 @@ def test_the_joint_prior_has_the_embeddings_moments(free: Encoder) -> None:
     points = JointPrior(free, graphs).sample(60_000, np.random.default_rng(0))
     # Vertices that only cells of five have tell draws of these, up to their own spread.
     whole = free.encode(graphs[np.flatnonzero(graphs.mask.sum(axis=1) == 5)]).reshape(-1, 5 * 16).astype(np.float64)
-    only = JointPrior(free, graphs[np.flatnonzero(graphs.mask.sum(axis=1) == 5)]).sample(60_000, np.random.default_rng(1))
+    only = JointPrior(free, graphs[np.flatnonzero(graphs.mask.sum(axis=1) == 5)]).sample(
+        60_000, np.random.default_rng(1)
+    )
     flat = only.reshape(-1, 5 * 16).astype(np.float64)
     spread = whole.std(axis=0)
     assert np.abs(flat.mean(axis=0) - whole.mean(axis=0)) == pytest.approx(0, abs=0.03 * float(spread.max()))

@@ -19,7 +19,7 @@ from arch2vec.spaces import DeclaredSpace, SearchSpace, SpaceDeclaration, get_sp
 from arch2vec.spaces.darts_cells import Cells
 from arch2vec.spaces.declared_limits import Limits
 from arch2vec.spaces.likelihood import free_decoding, log_ratio, most_likely_of
-from arch2vec.spaces.likely_cells import most_likely_cells, most_likely_counts
+from arch2vec.spaces.likely_cells import most_likely_cells
 from arch2vec.spaces.likely_edges import best_edges
 from declared_reference import numbered_cells
 from one_line import error_of
@@ -248,7 +248,8 @@ def test_the_number_of_vertices_follows_the_output() -> None:
         op_logits[row, n - 1, 4], op_logits[row, 1 : n - 1, 1:4] = 8, 2
     counts = space.most_likely(op_logits, edge_logits).mask.sum(axis=1)
     assert counts.tolist() == [2, 3, 4, 5, 6, 7]
-    assert most_likely_counts(op_logits, Limits(7, 3, 6, 3)).max() == 4  # no path of four edges
+    short = most_likely_cells(op_logits, edge_logits, Limits(7, 3, 6, 3))
+    assert short.mask.sum(axis=1).max() == 4  # no path of four edges
 
 
 def test_darts_against_every_choice_of_sources() -> None:

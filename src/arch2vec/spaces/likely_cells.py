@@ -16,8 +16,6 @@ NAS-Bench-101 decoder 44 % of cells would have two vertices, which 1 of 423,624 
 
 from __future__ import annotations
 
-from functools import reduce
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -29,27 +27,29 @@ from arch2vec.spaces.likely_edges import best_edges
 def most_likely_cells(op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating], limits: Limits) -> GraphBatch:
     """The most likely cell within ``limits`` for each of N beliefs (N, V, K) and (N, V, V)."""
     n, v = op_logits.shape[:2]
-    counts = most_likely_counts(op_logits, limits)
-    operations = op_logits[:, :, 1 : limits.output].argmax(axis=2).astype(np.uint8) + np.uint8(1)
-    ops = np.where(np.arange(v) < counts[:, None] - 1, operations, np.uint8(PADDING))
+    by_operation = np.ascontiguousarray(op_logits.transpose(2, 1, 0))
+    counts = _most_likely_counts(by_operation, limits)
+    best, operations = by_operation[1], np.ones((v, n), dtype=np.uint8)
+    for code in range(2, limits.output):
+        operations[by_operation[code] > best] = code
+        best = np.maximum(best, by_operation[code])
+    ops = np.where(np.arange(v) < counts[:, None] - 1, operations.T, np.uint8(PADDING))
     ops[:, 0] = INPUT
     ops[np.arange(n), counts - 1] = limits.output
     return GraphBatch(ops, best_edges(edge_logits, counts, limits))
 
 
-def most_likely_counts(op_logits: NDArray[np.floating], limits: Limits) -> NDArray[np.intp]:
-    """(N,) the most probable number of vertices."""
+def _most_likely_counts(by_operation: NDArray[np.floating], limits: Limits) -> NDArray[np.intp]:
+    """(N,) the most probable number of vertices under beliefs (K, V, N)."""
     most = min(limits.vertices, limits.edges + 1)  # a path through all of them has one edge fewer
-    logits = op_logits[:, 1:most]
-    log_inner, log_all = _log_sum(logits[:, :, 1 : limits.output]), _log_sum(logits)
-    scores = logits[:, :, limits.output] - log_all
-    scores[:, 1:] += (log_inner - log_all)[:, :-1].cumsum(axis=1)
-    return scores.argmax(axis=1) + 2
+    logits = by_operation[:, 1:most]
+    log_inner, log_all = _log_sum(logits[1 : limits.output]), _log_sum(logits)
+    scores = logits[limits.output] - log_all
+    scores[1:] += (log_inner - log_all)[:-1].cumsum(axis=0)
+    return scores.argmax(axis=0) + 2
 
 
 def _log_sum(logits: NDArray[np.floating]) -> NDArray[np.floating]:
-    """The logarithm of the sum of exp over the last axis, which is short."""
-    columns = [logits[..., column] for column in range(logits.shape[-1])]
-    largest = reduce(np.maximum, columns)
-    shares: NDArray[np.floating] = reduce(np.add, [np.exp(column - largest) for column in columns])
-    return np.add(largest, np.log(shares))
+    """The logarithm of the sum of exp over the first axis."""
+    largest = logits.max(axis=0)
+    return np.add(largest, np.log(np.exp(logits - largest).sum(axis=0)))

@@ -112,17 +112,18 @@ class _Exchanges:
             self.received[receivers[beside], rows[beside]] += 1
             ended = beside & (from_sink[column] == 0)
             self.number[rows[ended]] += 1
+            rows, column, receivers, senders, beside = (
+                part[~ended] for part in (rows, column, receivers, senders, beside)
+            )
             # if need be with another receiver giving one up,
-            givers = np.where(self.received[:, rows] > 1, from_receiver[:, column], np.inf).argmin(axis=0)
-            moved = beside & ~ended
-            self.received[givers[moved], rows[moved]] -= 1
-            took = np.where(moved, -1, senders)
-            receivers = np.where(moved, givers, receivers)
-            rows, column, receivers, took = (part[~ended] for part in (rows, column, receivers, took))
+            moved = np.flatnonzero(beside)
+            can_give = self.received[:, rows[moved]] > 1
+            receivers[moved] = np.where(can_give, from_receiver[:, column[moved]], np.inf).argmin(axis=0)
+            self.received[receivers[moved], rows[moved]] -= 1
             # or instead of one of them.
             drop = np.where(self.taken[:, receivers, rows], _ARC + self.worth[:, receivers, rows], np.inf)
-            kept = np.flatnonzero(took >= 0)
-            drop[took[kept], kept] = np.inf
+            instead = np.flatnonzero(~beside)
+            drop[senders[instead], instead] = np.inf
             senders = (drop + from_sender[:, column]).argmin(axis=0)
             self.taken[senders, receivers, rows] = False
             ended = from_sender[senders, column] == 0
