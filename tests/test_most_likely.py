@@ -222,6 +222,7 @@ def test_edges_against_linear_programming(seed: int) -> None:
                 b_ub=[-1] * (2 * n - 2) + [limits.in_degree] * (n - 1) + [limits.edges],
                 bounds=(0, 1),
             )
+            assert solved.fun is not None
             assert worth[row] == pytest.approx(-solved.fun, abs=1e-5)
 
 

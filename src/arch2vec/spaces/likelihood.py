@@ -38,16 +38,21 @@ def checked_beliefs(
         InputError: their shapes do not fit the space, or they hold what is no number.
     """
     n = len(op_logits)
-    for what, array, shape in (
-        ("operation logits", op_logits, (n, num_vertices, num_operations)),
-        ("edge logits", edge_logits, (n, num_vertices, num_vertices)),
-    ):
-        if array.shape != shape:
-            raise InputError(f"{what} must be of shape {shape}, got {array.shape}")
-        if np.isnan(array).any():
-            row = int(np.flatnonzero(np.isnan(array).any(axis=(1, 2)))[0])
-            raise InputError(f"{what} of graph {row} of {n} are not numbers")
-    return np.clip(op_logits, -_LARGEST, _LARGEST), np.clip(edge_logits, -_LARGEST, _LARGEST)
+    return (
+        _checked("operation logits", op_logits, (n, num_vertices, num_operations)),
+        _checked("edge logits", edge_logits, (n, num_vertices, num_vertices)),
+    )
+
+
+def _checked(what: str, logits: NDArray[np.floating], shape: tuple[int, ...]) -> NDArray[np.floating]:
+    if logits.shape != shape:
+        raise InputError(f"{what} must be of shape {shape}, got {logits.shape}")
+    if not logits.size or (logits.min() >= -_LARGEST and logits.max() <= _LARGEST):
+        return logits
+    missing = np.flatnonzero(np.isnan(logits).any(axis=(1, 2)))
+    if len(missing):
+        raise InputError(f"{what} of graph {int(missing[0])} of {len(logits)} are not numbers")
+    return np.clip(logits, -_LARGEST, _LARGEST)
 
 
 def log_ratio(
