@@ -1,7 +1,8 @@
 """Architectures drawn from the prior of trained runs, decoded freely and under rules: seconds, and how good they are.
 
 Run with runs' folders (of built-in or declared spaces), ``python bench/generation.py RUN [RUN ...]``. Times are
-the least of several rounds in which free decoding and decoding under rules take turns.
+of the processor, on one thread, the least of several rounds in which free decoding and decoding under rules
+take turns.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ def main() -> None:
     torch.set_num_threads(1)
     for run in arguments.runs:
         encoder = Encoder.load(run / "encoder.safetensors")
-        print(f"\n## {encoder.space.name} ({run})\n")
+        print(f"\n## {encoder.space.name} ({run.name})\n")
         print_times(encoder, max(DRAWS), arguments.seed)
         print_quality(encoder, arguments.seed)
 
@@ -55,22 +56,22 @@ def print_times(encoder: Encoder, draws: int, seed: int) -> None:
     least = dict.fromkeys(steps, np.inf)
     for _ in range(ROUNDS):
         for name, step in steps.items():
-            started = time.perf_counter()
+            started = time.process_time()
             step()
-            least[name] = min(least[name], 1e3 * (time.perf_counter() - started))
+            least[name] = min(least[name], 1e3 * (time.process_time() - started))
     print(f"| {draws:,} draws | ms |\n|---|---|")
     for name, milliseconds in least.items():
         print(f"| {name} | {milliseconds:.1f} |")
     points, free, rules, check, prints = least.values()
-    valid = {which: max(1, int(encoder.space.is_valid(graphs).sum())) for which, graphs in decoded.items()}
     print(f"| under rules / freely, with drawing | {(points + rules) / (points + free):.2f} |")
     print(
         "| under rules / freely, with drawing, checking and fingerprints | "
         f"{(points + rules + prints) / (points + free + check + prints):.2f} |"
     )
-    each = {False: 1e3 * (points + free + check) / valid[False], True: 1e3 * (points + rules) / valid[True]}
-    print(f"| microseconds a valid architecture, freely | {each[False]:.1f} ({valid[False]:,} valid) |")
-    print(f"| microseconds a valid architecture, under rules | {each[True]:.1f} |\n")
+    valid = {which: int(encoder.space.is_valid(graphs).sum()) for which, graphs in decoded.items()}
+    each = f"{1e3 * (points + free + check) / valid[False]:.1f}" if valid[False] else "none"
+    print(f"| microseconds a valid architecture, freely | {each} ({valid[False]:,} valid) |")
+    print(f"| microseconds a valid architecture, under rules | {1e3 * (points + rules) / valid[True]:.1f} |\n")
 
 
 def print_quality(encoder: Encoder, seed: int) -> None:
