@@ -86,8 +86,8 @@ def test_predictors_learn_and_repeat(name: str) -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(500, 3))
     y = 90 + 2 * np.sin(X[:, 0]) + X[:, 1]
-    first = PREDICTORS[name](X[:200], y[:200], X[200:], 1)
-    np.testing.assert_array_equal(first, PREDICTORS[name](X[:200], y[:200], X[200:], 1))
+    first = PREDICTORS[name](X[:200], y[:200], X[200:], 1, (("one", 3),))
+    np.testing.assert_array_equal(first, PREDICTORS[name](X[:200], y[:200], X[200:], 1, (("one", 3),)))
     assert score(first, y[200:])["tau"] > 0.75
 
 

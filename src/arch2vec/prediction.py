@@ -58,7 +58,7 @@ def random_forest(vectors: Vectors, values: Values, others: Vectors, seed: int, 
 
 
 def extra_trees(vectors: Vectors, values: Values, others: Vectors, seed: int, groups: Groups) -> Values:  # noqa: ARG001
-    """The mean of 200 extremely randomised trees (Geurts, Ernst and Wehenkel, 2006), a third of the dimensions a split."""
+    """The mean of 200 extremely randomised trees (Geurts, Ernst and Wehenkel, 2006), a third of dimensions a split."""
     from sklearn.ensemble import ExtraTreesRegressor
 
     forest = ExtraTreesRegressor(_TREES, max_features=1 / 3, random_state=seed, n_jobs=1)
