@@ -7,13 +7,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arch2vec.cli.architectures import read_architectures
 from arch2vec.cli.output import command, print_json
-from arch2vec.errors import InputError, unknown
+from arch2vec.errors import InputError
 
 if TYPE_CHECKING:
     from arch2vec.networks.build import NetworkPlan
     from arch2vec.spaces import SearchSpace
 
+_PATH = 4096  # characters that a folder's name can have
 _PICTURES = (".svg", ".png", ".pdf")
 _DESCRIPTION = """\
 Write an architecture to files, each of a kind that its name ends in:
@@ -31,8 +33,11 @@ def add_commands(commands: Any) -> None:
     parser.add_argument(
         "architecture",
         metavar="ARCH",
-        help="in its space's notation, or the name of a published DARTS genotype: DARTS_V2, ARCH2VEC_BO, ...",
+        help="in its space's notation or another that is known, or the name of a published DARTS genotype: DARTS_V2, ARCH2VEC_BO, ...; "
+        "or the folder of a search or comparison, for the best that it has found",
     )
+    parser.add_argument("--rank", type=int, metavar="N", help="of a folder: the N-th best, as 'arch2vec top' lists them")
+    parser.add_argument("--by", metavar="NUMBER", help="of a folder: best by another number, as in 'arch2vec top --by'")
     parser.add_argument("--space", help="the search space (published genotypes: darts_pair unless you say otherwise)")
     parser.add_argument("--to", type=Path, nargs="+", required=True, metavar="FILE", help="what to write")
     network = parser.add_argument_group("the network")
@@ -102,18 +107,38 @@ def _writer(path: Path) -> _Writer:
 def _architecture(arguments: argparse.Namespace) -> tuple[SearchSpace, str]:
     """The search space, and the architecture as the space writes it."""
     from arch2vec.spaces import get_space
-    from arch2vec.spaces.darts_published import PUBLISHED_GENOTYPES
+    from arch2vec.spaces.darts_reading import cells_of
+    from arch2vec.spaces.reading import unwrapped
 
-    given = arguments.architecture.strip()
-    published = PUBLISHED_GENOTYPES.get(given)
-    if published is None and given.isidentifier() and arguments.space in (None, "darts", "darts_pair"):
-        raise unknown("published genotype", given, PUBLISHED_GENOTYPES)
-    if arguments.space is None and published is None and not given.startswith("Genotype("):
+    given, named = arguments.architecture.strip(), arguments.space
+    if len(given) < _PATH and Path(given).is_dir():
+        from arch2vec.inspection.top import ranked
+
+        architecture, found = ranked(given, arguments.rank or 1, arguments.by)
+        space = _space_of_study(named, found, given)
+        return space, space.format(space.parse([architecture]))[0]
+    if arguments.rank is not None or arguments.by is not None:
+        raise InputError(f"--rank and --by choose from a study's folder, and {given[:60]!r} is none")
+    if named is None and "~" not in given and cells_of(unwrapped(given)) is not None:
+        named = "darts_pair"  # published genotypes are of this space unless somebody says otherwise
+    if named is None:
         raise InputError(
             "name the architecture's search space: --space nasbench101, nasbench201, darts, darts_pair or FILE.yaml"
         )
-    space = get_space(arguments.space or "darts_pair")
-    return space, space.format(space.parse([published or given]))[0]
+    space = get_space(named)
+    return space, space.format(read_architectures(space, [given]))[0]
+
+
+def _space_of_study(named: str | None, found: str | None, folder: str) -> SearchSpace:
+    """The space that a study's architectures are of: the one that the user names, else what the folder says."""
+    from arch2vec.spaces import get_space
+
+    if named is not None:
+        return get_space(named)
+    try:
+        return get_space(found or "")
+    except InputError as error:
+        raise InputError(f"the study in {folder} is of the search space {found!r}: say where it is, --space FILE.yaml") from error
 
 
 def _plan(arguments: argparse.Namespace) -> NetworkPlan:

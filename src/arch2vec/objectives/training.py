@@ -22,6 +22,7 @@ from arch2vec.networks.recipe import Recipe
 from arch2vec.networks.recipes import default_recipe, get_recipe
 from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.spaces import SearchSpace, get_space
+from arch2vec.storage import AnyPath
 
 
 class TrainingObjective(Objective):
@@ -60,7 +61,7 @@ class TrainingObjective(Objective):
         plan: NetworkPlan | None = None,
         *,
         seeds: Sequence[int] = (0,),
-        out: Path | None = None,
+        out: AnyPath | None = None,
         device: str | None = None,
         threads: int = 1,
         keep_weights: bool = False,
@@ -115,11 +116,11 @@ def training_objective(
     cells: int | None = None,
     channels: int | None = None,
     seed: int = 0,
-    data_dir: Path | None = None,
+    data_dir: AnyPath | None = None,
     validation: float | None = None,
     split_seed: int = 0,
     limit: int | None = None,
-    out: Path | None = None,
+    out: AnyPath | None = None,
     device: str | None = None,
     threads: int = 1,
 ) -> TrainingObjective:

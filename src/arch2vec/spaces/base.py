@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from arch2vec.errors import InputError
 from arch2vec.fingerprints import fingerprint
 from arch2vec.graphs import GraphBatch
+from arch2vec.spaces.reading import Reading, texts_of
 
 
 class SearchSpace(ABC):
@@ -65,11 +66,24 @@ class SearchSpace(ABC):
 
     @abstractmethod
     def parse(self, architectures: Sequence[str]) -> GraphBatch:
-        """Read architectures in the space's own notation.
+        """Read architectures in the space's own notation, or in another that :meth:`read` knows.
+
+        One text is one architecture.
 
         Raises:
             InputError: one is malformed; the line names it and shows a right one.
         """
+
+    def read(self, architectures: Sequence[str]) -> Reading:
+        """What :meth:`parse` reads, and which notation each architecture was in.
+
+        The built-in and declared spaces read the notations of other programs too.
+
+        Raises:
+            InputError: one is malformed, or could mean two architectures.
+        """
+        texts = texts_of(architectures)
+        return Reading(self.parse(texts), (None,) * len(texts))
 
     @abstractmethod
     def format(self, graphs: GraphBatch) -> list[str]:
