@@ -42,7 +42,9 @@ def listed_architectures(where: str) -> list[str]:
     found = [line.strip() for line in text.splitlines()]
     found = [line for line in found if line and not line.startswith("#")]
     if not found:
-        raise InputError(f"there are no architectures in {'standard input' if where == '-' else where}; one a line is right")
+        raise InputError(
+            f"there are no architectures in {'standard input' if where == '-' else where}; one a line is right"
+        )
     return found
 
 

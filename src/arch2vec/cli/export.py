@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from arch2vec.networks.build import NetworkPlan
     from arch2vec.spaces import SearchSpace
 
-_PATH = 4096  # characters that a folder's name can have
 _PICTURES = (".svg", ".png", ".pdf")
 _DESCRIPTION = """\
 Write an architecture to files, each of a kind that its name ends in:
@@ -36,7 +36,9 @@ def add_commands(commands: Any) -> None:
         help="in its space's notation or another that is known, or the name of a published DARTS genotype: DARTS_V2, ARCH2VEC_BO, ...; "
         "or the folder of a search or comparison, for the best that it has found",
     )
-    parser.add_argument("--rank", type=int, metavar="N", help="of a folder: the N-th best, as 'arch2vec top' lists them")
+    parser.add_argument(
+        "--rank", type=int, metavar="N", help="of a folder: the N-th best, as 'arch2vec top' lists them"
+    )
     parser.add_argument("--by", metavar="NUMBER", help="of a folder: best by another number, as in 'arch2vec top --by'")
     parser.add_argument("--space", help="the search space (published genotypes: darts_pair unless you say otherwise)")
     parser.add_argument("--to", type=Path, nargs="+", required=True, metavar="FILE", help="what to write")
@@ -111,7 +113,7 @@ def _architecture(arguments: argparse.Namespace) -> tuple[SearchSpace, str]:
     from arch2vec.spaces.reading import unwrapped
 
     given, named = arguments.architecture.strip(), arguments.space
-    if len(given) < _PATH and Path(given).is_dir():
+    if os.path.isdir(given):  # a pasted genotype is too long for a path, at which Path complains
         from arch2vec.inspection.top import ranked
 
         architecture, found = ranked(given, arguments.rank or 1, arguments.by)
@@ -138,7 +140,9 @@ def _space_of_study(named: str | None, found: str | None, folder: str) -> Search
     try:
         return get_space(found or "")
     except InputError as error:
-        raise InputError(f"the study in {folder} is of the search space {found!r}: say where it is, --space FILE.yaml") from error
+        raise InputError(
+            f"the study in {folder} is of the search space {found!r}: say where it is, --space FILE.yaml"
+        ) from error
 
 
 def _plan(arguments: argparse.Namespace) -> NetworkPlan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,9 @@ from arch2vec.errors import InputError
 
 if TYPE_CHECKING:
     from arch2vec.embedding import Embedding
+    from arch2vec.encoder import Encoder
     from arch2vec.objectives.base import Objective
+    from arch2vec.spaces import SearchSpace
 
 OBJECTIVE = (
     "what an architecture is worth: a benchmark by its name, 'nasbench201?dataset=cifar10', 'nasbench101', "
@@ -36,8 +39,42 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-cost", type=float, metavar="S", help="stop once evaluations have cost S seconds")
 
 
-def load_embedding(source: Path, space: str | None) -> Embedding:
-    """The embedding in a file of ``arch2vec embed``, or of the encoder in a run's folder.
+@dataclass(frozen=True)
+class Source:
+    """Where a command's vectors come from: a file of them, or the encoder of a run."""
+
+    vectors: Embedding | None
+    encoder: Encoder | None
+
+    @property
+    def space(self) -> SearchSpace:
+        """The search space."""
+        return (self.vectors or self.encoder).space  # type: ignore[union-attr]  # one of them is there
+
+    def embedding(self, objectives: Sequence[Objective] = ()) -> Embedding:
+        """The architectures to search: those that all tables among the objectives hold.
+
+        Of a space too large to list an encoder embeds the tables' own architectures.
+
+        Raises:
+            InputError: an objective is for another space, or nothing is left.
+        """
+        from arch2vec.objectives.lookup import LookupObjective
+
+        if self.vectors is not None or self.encoder is None:
+            assert self.vectors is not None
+            return restricted(self.vectors, objectives)
+        tables = [objective for objective in objectives if isinstance(objective, LookupObjective)]
+        if tables and not self.space.enumerable and all(table.space == self.space.name for table in tables):
+            say(
+                f"{self.space.name} is too large to list: the {len(tables[0]):,} architectures of the table are embedded"
+            )
+            return restricted(self.encoder.embed(tables[0].graphs), tables[1:])
+        return restricted(embed_some(self.encoder), objectives)
+
+
+def open_source(source: Path, space: str | None) -> Source:
+    """A file of ``arch2vec embed``, or a run's folder.
 
     Raises:
         InputError: there is none, or it is of another space than ``space``.
@@ -46,8 +83,8 @@ def load_embedding(source: Path, space: str | None) -> Embedding:
     from arch2vec.spaces import get_space
 
     if source.is_file():
-        return Embedding.load(source, get_space(space) if space else None)
-    return embed_some(load_encoder(source, space))
+        return Source(Embedding.load(source, get_space(space) if space else None), None)
+    return Source(None, load_encoder(source, space))
 
 
 def restricted(embedding: Embedding, objectives: Sequence[Objective]) -> Embedding:
@@ -65,6 +102,19 @@ def restricted(embedding: Embedding, objectives: Sequence[Objective]) -> Embeddi
     if len(embedding) < whole:
         say(f"{whole - len(embedding):,} of {whole:,} architectures are left out: they are not in the tables")
     return embedding
+
+
+def note_fidelities(methods: Sequence[str], objectives: Sequence[Objective]) -> None:
+    """Say so where a method that chooses fidelities has none to choose from."""
+    if not any(method.partition("?")[0] == "bohb" for method in methods):
+        return
+    from arch2vec.objectives.function import FunctionObjective
+
+    for objective in objectives:
+        if not objective.fidelities:
+            own = isinstance(objective, FunctionObjective) and objective.takes_fidelity
+            hint = "; say which its function may be asked for, as in fidelities=3,9,27" if own else ""
+            say(f"bohb evaluates everything at one fidelity: objective {objective.name} offers no others{hint}")
 
 
 def budget_of(arguments: argparse.Namespace) -> int | None:

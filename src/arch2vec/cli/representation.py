@@ -62,7 +62,9 @@ def add_commands(commands: Any) -> None:
     _add_run(parser)
     parser.add_argument("--draws", type=int, default=10_000, help="draws from the prior (default 10000)")
 
-    parser = command(commands, "embed", run_embed, "vectors of all, N sampled or given architectures, as Parquet or safetensors")
+    parser = command(
+        commands, "embed", run_embed, "vectors of all, N sampled or given architectures, as Parquet or safetensors"
+    )
     _add_run(parser)
     parser.add_argument("--sample", type=int, metavar="N", help="N architectures of the space instead of all")
     add_architectures(parser)

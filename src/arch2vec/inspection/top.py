@@ -101,7 +101,9 @@ def ranked(folder: AnyPath, rank: int = 1, by: str | None = None) -> tuple[str, 
     found = top(folder, rank, by)
     objectives = list(dict.fromkeys(entry.objective for entry in found))
     if len(objectives) > 1:
-        raise InputError(f"{folder} holds searches for {', '.join(objectives)}; name the folder of one, or its architecture")
+        raise InputError(
+            f"{folder} holds searches for {', '.join(objectives)}; name the folder of one, or its architecture"
+        )
     if len(found) < rank:
         raise InputError(f"{folder} has {len(found)} architectures to choose from, there is no number {rank}")
     return found[rank - 1].architecture, _space(Path(folder), _DEEP)

@@ -40,7 +40,7 @@ def search(
     Args:
         embedding: the architectures and their vectors.
         objective: what is maximised; a function from an architecture to an
-            outcome or to an accuracy will do.
+            outcome, a mapping or an accuracy will do, and a text as on the command line.
         method: the name of a search method.
         budget: evaluations at most, None for no limit but the cost.
         max_cost_s: no evaluation starts once those before it cost this many seconds.

@@ -99,7 +99,9 @@ def split_genotype(text: str) -> tuple[str, str]:
     fields = dict(zip(_FIELDS, call.args, strict=False)) if not call.keywords else {}
     fields |= {str(keyword.arg): keyword.value for keyword in call.keywords}
     if len(call.args) + len(call.keywords) != len(_FIELDS) or set(fields) != set(_FIELDS):
-        raise InputError(f"a genotype needs exactly the fields {', '.join(_FIELDS)}, each once, named or in order: {text!r}")
+        raise InputError(
+            f"a genotype needs exactly the fields {', '.join(_FIELDS)}, each once, named or in order: {text!r}"
+        )
     for field in ("normal_concat", "reduce_concat"):
         _check_concat(_integers(fields[field], field), field)
     return _compact(_literal(fields["normal"], "normal"), "normal"), _compact(

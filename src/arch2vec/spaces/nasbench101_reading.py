@@ -28,7 +28,7 @@ import numpy as np
 
 from arch2vec.errors import InputError
 from arch2vec.spaces.nasbench101_cells import MAX_VERTICES, OPERATIONS
-from arch2vec.spaces.reading import called, literal, names, value_of, whole_numbers
+from arch2vec.spaces.reading import called, literal, name_list, value_of, whole_numbers
 
 LARGEST = 30
 """Vertices of a matrix that is read before it is pruned."""
@@ -97,7 +97,9 @@ def own_text(matrix: Sequence[Sequence[int]], operations: Sequence[str], shown: 
     full = [OPERATIONS[_SHORT[name]] if name in _SHORT else name for name in operations]
     n = len(matrix)
     if any(len(row) != n for row in matrix):
-        raise InputError(f"the matrix of {shown[:120]!r} is not square: {n} rows of {sorted({len(row) for row in matrix})}")
+        raise InputError(
+            f"the matrix of {shown[:120]!r} is not square: {n} rows of {sorted({len(row) for row in matrix})}"
+        )
     if len(full) != n:
         raise InputError(f"{shown[:120]!r} has {n} rows and {len(full)} operations")
     if any(entry not in (0, 1) for row in matrix for entry in row):

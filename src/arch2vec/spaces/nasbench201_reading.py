@@ -38,7 +38,9 @@ def imported(text: str) -> tuple[str, str | None] | None:
     if head.strip().lower() + ":" == _NASLIB_PREFIX:
         numbers = whole_numbers(literal(unwrapped(rest)), 6)
         if numbers is None or not all(0 <= number < len(_NASLIB) for number in numbers):
-            raise InputError(f"naslib: is followed by six numbers 0 to 4, as in naslib:(4, 0, 3, 1, 4, 3); got {text!r}")
+            raise InputError(
+                f"naslib: is followed by six numbers 0 to 4, as in naslib:(4, 0, 3, 1, 4, 3); got {text!r}"
+            )
         operations = [_NASLIB[numbers[place]] for place in _TO_TEXT]
         return written(operations), "NASLib's op_indices (skip_connect 0, none 1, ...; edges by source)"
     bare = re.sub(r"\s+", "", text)

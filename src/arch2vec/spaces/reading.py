@@ -45,7 +45,9 @@ class Reading:
             return None
         if len(self.notations) == 1:
             return f"read as {next(iter(counts))}"
-        return "read as " + "; ".join(f"{name} ({count:,} of {len(self.notations):,})" for name, count in counts.items())
+        return "read as " + "; ".join(
+            f"{name} ({count:,} of {len(self.notations):,})" for name, count in counts.items()
+        )
 
 
 Import = Callable[[str], tuple[str, str | None] | None]
@@ -77,9 +79,7 @@ def _written(value: object) -> str:
     )
 
 
-def read_texts(
-    own: Callable[[Sequence[str]], GraphBatch], imported: Import, architectures: Sequence[str]
-) -> Reading:
+def read_texts(own: Callable[[Sequence[str]], GraphBatch], imported: Import, architectures: Sequence[str]) -> Reading:
     """Read architectures in a space's own notation or in one that its importer knows.
 
     Raises:
@@ -94,9 +94,7 @@ def read_texts(
     return Reading(own([text for text, _ in found]), tuple(notation for _, notation in found))
 
 
-def _own_or_imported(
-    own: Callable[[Sequence[str]], GraphBatch], imported: Import, text: str
-) -> tuple[str, str | None]:
+def _own_or_imported(own: Callable[[Sequence[str]], GraphBatch], imported: Import, text: str) -> tuple[str, str | None]:
     try:
         own([text])
     except InputError:

@@ -147,7 +147,7 @@ def _entry(entries: Mapping[str, _T], name: str, what: str) -> _T:
 
 
 def _named(objectives: AnyObjective | Sequence[AnyObjective], embedding: Embedding) -> dict[str, Objective]:
-    several = objectives if isinstance(objectives, Sequence) else [objectives]
+    several = [objectives] if isinstance(objectives, str) or not isinstance(objectives, Sequence) else objectives
     targets = [as_objective(objective, embedding) for objective in several]
     named = {target.name: target for target in targets}
     if not named:
