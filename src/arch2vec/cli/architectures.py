@@ -12,8 +12,8 @@ from arch2vec.cli.output import say
 from arch2vec.errors import InputError
 
 if TYPE_CHECKING:
-    from arch2vec.graphs import GraphBatch
     from arch2vec.spaces import SearchSpace
+    from arch2vec.spaces.reading import Reading
 
 NOTATION = "in its space's notation or another that is known: tuples of numbers, Genotype(...), matrices, indices"
 
@@ -48,14 +48,14 @@ def listed_architectures(where: str) -> list[str]:
     return found
 
 
-def read_architectures(space: SearchSpace, texts: Sequence[str], where: str | None = None) -> GraphBatch:
-    """The graphs of architectures; which foreign notation they were in is said on stderr.
+def read_architectures(space: SearchSpace, texts: Sequence[str], where: str | None = None) -> Reading:
+    """The architectures that a user names. :func:`say_notation` says in which foreign notation, once all went well.
 
     Raises:
         InputError: one is malformed or ambiguous; the line says which, of those in ``where``.
     """
     try:
-        reading = space.read(texts)
+        return space.read(texts)
     except InputError as error:
         if where is None:
             raise
@@ -65,6 +65,9 @@ def read_architectures(space: SearchSpace, texts: Sequence[str], where: str | No
             except InputError as reason:
                 raise InputError(f"{where}, architecture {number}: {reason}") from error
         raise
+
+
+def say_notation(reading: Reading) -> None:
+    """Say on stderr which foreign notation architectures were in, if they were."""
     if reading.note is not None:
-        say(f"{'architectures' if len(texts) > 1 else 'the architecture'} {reading.note}")
-    return reading.graphs
+        say(f"{'the architecture' if len(reading.notations) == 1 else 'architectures'} {reading.note}")

@@ -8,13 +8,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arch2vec.cli.architectures import read_architectures
+from arch2vec.cli.architectures import read_architectures, say_notation
 from arch2vec.cli.output import command, print_json
 from arch2vec.errors import InputError
 
 if TYPE_CHECKING:
     from arch2vec.networks.build import NetworkPlan
     from arch2vec.spaces import SearchSpace
+    from arch2vec.spaces.reading import Reading
 
 _PICTURES = (".svg", ".png", ".pdf")
 _DESCRIPTION = """\
@@ -33,7 +34,8 @@ def add_commands(commands: Any) -> None:
     parser.add_argument(
         "architecture",
         metavar="ARCH",
-        help="in its space's notation or another that is known, or the name of a published DARTS genotype: DARTS_V2, ARCH2VEC_BO, ...; "
+        help="in its space's notation or another that is known, or the name of a published DARTS genotype: DARTS_V2, "
+        "ARCH2VEC_BO, ...; "
         "or the folder of a search or comparison, for the best that it has found",
     )
     parser.add_argument(
@@ -69,9 +71,11 @@ def run_export(arguments: argparse.Namespace) -> None:
     writers = {path: _writer(path) for path in arguments.to}
     if arguments.weights is not None and not any(path.suffix.lower() == ".onnx" for path in writers):
         raise InputError("--weights are for .onnx files; a .py file holds no weights, its network loads them")
-    space, architecture = _architecture(arguments)
+    space, reading = _architecture(arguments)
+    architecture = space.format(reading.graphs)[0]
     for path, write in writers.items():
         write(arguments, space, architecture, path)
+    say_notation(reading)
     if arguments.json:
         document: dict[str, Any] = {
             "architecture": architecture,
@@ -106,19 +110,19 @@ def _writer(path: Path) -> _Writer:
     return _WRITERS[suffix]
 
 
-def _architecture(arguments: argparse.Namespace) -> tuple[SearchSpace, str]:
-    """The search space, and the architecture as the space writes it."""
+def _architecture(arguments: argparse.Namespace) -> tuple[SearchSpace, Reading]:
+    """The search space, and the architecture."""
     from arch2vec.spaces import get_space
     from arch2vec.spaces.darts_reading import cells_of
     from arch2vec.spaces.reading import unwrapped
 
     given, named = arguments.architecture.strip(), arguments.space
-    if os.path.isdir(given):  # a pasted genotype is too long for a path, at which Path complains
+    if os.path.isdir(given):  # noqa: PTH112  # a pasted genotype is too long for a path, at which Path complains
         from arch2vec.inspection.top import ranked
 
         architecture, found = ranked(given, arguments.rank or 1, arguments.by)
         space = _space_of_study(named, found, given)
-        return space, space.format(space.parse([architecture]))[0]
+        return space, space.read([architecture])
     if arguments.rank is not None or arguments.by is not None:
         raise InputError(f"--rank and --by choose from a study's folder, and {given[:60]!r} is none")
     if named is None and "~" not in given and cells_of(unwrapped(given)) is not None:
@@ -128,7 +132,7 @@ def _architecture(arguments: argparse.Namespace) -> tuple[SearchSpace, str]:
             "name the architecture's search space: --space nasbench101, nasbench201, darts, darts_pair or FILE.yaml"
         )
     space = get_space(named)
-    return space, space.format(read_architectures(space, [given]))[0]
+    return space, read_architectures(space, [given])
 
 
 def _space_of_study(named: str | None, found: str | None, folder: str) -> SearchSpace:

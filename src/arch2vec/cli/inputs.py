@@ -67,7 +67,8 @@ class Source:
         tables = [objective for objective in objectives if isinstance(objective, LookupObjective)]
         if tables and not self.space.enumerable and all(table.space == self.space.name for table in tables):
             say(
-                f"{self.space.name} is too large to list: the {len(tables[0]):,} architectures of the table are embedded"
+                f"{self.space.name} is too large to list: "
+                f"the {len(tables[0]):,} architectures of the table are embedded"
             )
             return restricted(self.encoder.embed(tables[0].graphs), tables[1:])
         return restricted(embed_some(self.encoder), objectives)

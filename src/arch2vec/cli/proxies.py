@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arch2vec.cli.architectures import add_architectures, listed_architectures, read_architectures
+from arch2vec.cli.architectures import add_architectures, listed_architectures, read_architectures, say_notation
 from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
 from arch2vec.errors import InputError
 
@@ -95,7 +95,9 @@ def run_proxies(arguments: argparse.Namespace) -> None:
         graphs = sampled(space, arguments.sample, arguments.seed)
     else:
         texts = listed_architectures(arguments.architectures)
-        graphs = read_architectures(space, texts, arguments.architectures)
+        reading = read_architectures(space, texts, arguments.architectures)
+        say_notation(reading)
+        graphs = reading.graphs
     architectures = list(dict.fromkeys(space.format(graphs)))
     require_writable(arguments.out.parent)
 

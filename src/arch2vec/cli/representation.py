@@ -7,7 +7,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arch2vec.cli.architectures import NOTATION, add_architectures, listed_architectures, read_architectures
+from arch2vec.cli.architectures import (
+    NOTATION,
+    add_architectures,
+    listed_architectures,
+    read_architectures,
+    say_notation,
+)
 from arch2vec.cli.output import command, percent, pretraining_bar, print_json, print_table, say
 from arch2vec.errors import InputError
 
@@ -18,7 +24,7 @@ if TYPE_CHECKING:
 
 def add_commands(commands: Any) -> None:
     """Add this module's commands to the command line."""
-    command(commands, "spaces", run_spaces, "what can be searched: vertices, operations, size")
+    command(commands, "spaces", run_spaces, "what can be searched: vertices, operations, size", random=False)
 
     parser = command(
         commands,
@@ -197,7 +203,9 @@ def run_embed(arguments: argparse.Namespace) -> None:
         embedding = embed_some(encoder, arguments.sample, arguments.seed)
     else:
         texts = listed_architectures(arguments.architectures)
-        embedding = encoder.embed(read_architectures(encoder.space, texts, arguments.architectures))
+        reading = read_architectures(encoder.space, texts, arguments.architectures)
+        say_notation(reading)
+        embedding = encoder.embed(reading.graphs)
     seconds = time.perf_counter() - started
     embedding.save(path)
     if arguments.json:
@@ -216,9 +224,10 @@ def run_embed(arguments: argparse.Namespace) -> None:
 def run_nearest(arguments: argparse.Namespace) -> None:
     """``arch2vec nearest``."""
     encoder = load_encoder(arguments.run_folder, arguments.space)
-    graph = read_architectures(encoder.space, [arguments.architecture])
-    embedding = embed_some(encoder)
+    reading = read_architectures(encoder.space, [arguments.architecture])
+    graph, embedding = reading.graphs, embed_some(encoder)
     rows, distances = embedding.nearest(encoder.vectors(graph)[0], arguments.k)
+    say_notation(reading)
     found = [(embedding.architectures[row], float(distance)) for row, distance in zip(rows, distances, strict=True)]
     if arguments.json:
         neighbours = [{"architecture": architecture, "distance": distance} for architecture, distance in found]

@@ -23,6 +23,7 @@ def add_commands(commands: Any) -> None:
         "how far a run or study is, and the best so far",
         "How far the run or study in a folder is: what is done, the best so far, speed and estimated end.\n"
         "Reads only; safe while the study runs.",
+        random=False,
     )
     _add_folder(parser)
     parser = command(
@@ -32,6 +33,7 @@ def add_commands(commands: Any) -> None:
         "the best architectures that a study has evaluated",
         "The architectures of highest validation accuracy among all that a folder's searches have evaluated.\n"
         "Reads only; safe while the study runs.",
+        random=False,
     )
     _add_folder(parser)
     parser.add_argument("-k", type=int, default=10, help="how many of each objective (default 10)")

@@ -68,7 +68,8 @@ def top(folder: AnyPath, k: int = 10, by: str | None = None) -> list[Evaluated]:
     Evaluations of another fidelity than the highest do not compete. Nothing is written.
 
     Raises:
-        InputError: k is not positive, no evaluation has a number of that name, the folder holds no search, or a file is damaged.
+        InputError: k is not positive, no evaluation has a number of that name, the folder holds
+            no search, or a file is damaged.
     """
     folder = Path(folder)
     if k < 1:

@@ -27,9 +27,9 @@ from arch2vec.networks.layers import allocate, batch_norm, check_images, convolu
 from arch2vec.spaces.darts import DARTS
 from arch2vec.spaces.darts_cells import NODES, SLOTS, VOCABULARY, Cells
 from arch2vec.spaces.darts_cost import Skeleton
+from arch2vec.spaces.darts_pair import DARTSPair
 from arch2vec.spaces.darts_reading import cells_of
 from arch2vec.spaces.reading import unwrapped
-from arch2vec.spaces.darts_pair import DARTSPair
 
 
 class DARTSNetwork(nn.Module):

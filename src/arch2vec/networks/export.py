@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import warnings
 from importlib.util import find_spec
-from pathlib import Path
 
 import torch
 from torch import nn

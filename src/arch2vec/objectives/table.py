@@ -289,8 +289,9 @@ def _different(
     first, groups = first[order].astype(np.int64), rank[groups.reshape(-1)]
     if seed is None and len(first) < len(texts):
         row = int(np.setdiff1d(np.arange(len(texts)), first)[0])
+        earlier = int(first[groups[row]])
         raise InputError(
-            f"{path} holds architectures more than once: {texts[first[groups[row]]].strip()!r} at rows {first[groups[row]]} and {row}; "
+            f"{path} holds architectures more than once: {texts[earlier].strip()!r} at rows {earlier} and {row}; "
             f"rows too many: {len(texts) - len(first):,}; say seed=mean for means over the rows of one, "
             "or seed=random to draw one of them for each"
         )

@@ -18,6 +18,7 @@ import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -35,8 +36,6 @@ _PACKED: Mapping[bytes, Callable[[bytes], bytes]] = {
     b"\xfd7zXZ": lzma.decompress,
 }
 
-Source = Path | pa.BufferReader
-
 
 @dataclass(frozen=True)
 class TableFile:
@@ -44,12 +43,12 @@ class TableFile:
 
     Attributes:
         path: the file, for messages.
-        source: what Arrow reads: the file itself, or its content once it is unpacked.
+        source: what Arrow reads: the file's path, or a reader of its content once it is unpacked.
         delimiter: of text, None for Parquet.
     """
 
     path: Path
-    source: Source
+    source: Any
     delimiter: str | None
 
     @classmethod
@@ -95,7 +94,7 @@ class TableFile:
         return pyarrow.csv.read_csv(self._again, parse_options=self._parsing, convert_options=options)
 
     @property
-    def _again(self) -> Source:
+    def _again(self) -> Any:
         if isinstance(self.source, Path):
             return self.source
         self.source.seek(0)

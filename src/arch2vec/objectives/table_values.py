@@ -72,7 +72,8 @@ def unit_of(
         row = int(np.flatnonzero(~np.isnan(values))[~within][0])
         raise InputError(
             f"{where}: column {name!r} lies between 0 and 1 in {int(within.sum()):,} of {len(known):,} rows but is "
-            f"{values[row]:g} at row {row}: say scale=100 or scale=1, or absent={values[row]:g} if that stands for no value"
+            f"{values[row]:g} at row {row}: say scale=100 or scale=1, "
+            f"or absent={values[row]:g} if that stands for no value"
         )
     beyond = np.flatnonzero((values < 0) | (values > 100))
     if len(beyond):

@@ -38,8 +38,10 @@ _SETTING = re.compile(
 _FIRST_EDGE = (0, 2, 5, 9)  # of each node, in NAS-Bench-301's configurations
 
 
-def cells_of(text: str) -> tuple[list[str], str] | None:
+def cells_of(text: str) -> tuple[list[str], str | None] | None:
     """The cells of an architecture in a foreign notation, in the compact form, and the notation's name.
+
+    The published form by itself, and names of published genotypes, have none: they are no other program's.
 
     Normal and reduction cell, or one cell where the text has one. What the cells hold is left to
     :func:`arch2vec.spaces.darts_notation.parse_cells`.
@@ -51,9 +53,10 @@ def cells_of(text: str) -> tuple[list[str], str] | None:
         InputError: it is in one, and wrong, or holds several architectures.
     """
     if text.lstrip().startswith("Genotype") or _START.search(text):
-        return list(split_genotype(text)), "a Genotype"
+        alone = text.startswith("Genotype(") and text.endswith(")")
+        return list(split_genotype(text)), None if alone else "a line that holds one Genotype"
     if text in PUBLISHED_GENOTYPES:
-        return list(split_genotype(PUBLISHED_GENOTYPES[text])), f"the published genotype {text}"
+        return list(split_genotype(PUBLISHED_GENOTYPES[text])), None
     if _SETTING.search(text):
         return [_from_settings(text, cell) for cell in ("normal", "reduce")], "NAS-Bench-301's configuration"
     if _NAME.fullmatch(text) and text.isupper():

@@ -55,9 +55,9 @@ def imported(text: str) -> tuple[str, str | None] | None:
         return written(listed), "six names of operations, in the order of the benchmark's text"
     if (numbers := whole_numbers(value, 6)) is not None:
         return written(_named(numbers, text)), f"the benchmark's operation numbers ({_NUMBERED})"
-    if isinstance(value, list) and len(value) == 4 and (rows := [whole_numbers(row, 4) for row in value]):
-        if all(row is not None for row in rows):
-            return _from_matrix([row for row in rows if row is not None], text)
+    rows = [whole_numbers(row, 4) for row in value] if isinstance(value, list) and len(value) == 4 else [None]
+    if None not in rows:
+        return _from_matrix([row for row in rows if row is not None], text)
     if isinstance(value, list) and [len(node) for node in value if isinstance(node, list)] == [1, 2, 3]:
         return _from_lists(value, text)
     return None

@@ -53,8 +53,9 @@ class Reading:
 Import = Callable[[str], tuple[str, str | None] | None]
 """From a text to the architecture in the space's own notation and the name of the text's notation.
 
-The name is None for the own notation, spaced in another way. All is None where the text is in no notation that the importer knows. Raises
-:class:`InputError` where it is in one and wrong, or could mean different architectures.
+The name is None for the own notation, spaced in another way. All is None where the text is
+in no notation that the importer knows. Raises :class:`InputError` where it is
+in one and wrong, or could mean different architectures.
 """
 
 
