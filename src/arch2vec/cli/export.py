@@ -204,10 +204,17 @@ def _write_picture(_arguments: argparse.Namespace, space: SearchSpace, architect
 
 def _sizes(arguments: argparse.Namespace, space: SearchSpace, architecture: str) -> dict[str, int]:
     from arch2vec.networks.build import build_network, count_macs, count_parameters
+    from arch2vec.networks.nasbench201 import NASBench201Network
+    from arch2vec.spaces.nasbench201_cost import count_cost
 
     plan = _plan(arguments)
     network = build_network(space, architecture, plan, seed=None)
-    return {"parameters": count_parameters(network), "macs": count_macs(network, plan.images)}
+    sizes = {"parameters": count_parameters(network), "macs": count_macs(network, plan.images)}
+    if isinstance(network, NASBench201Network):
+        # The benchmark's list counts convolutions that lead nowhere too, as the parameters do; they are not computed.
+        every = count_cost(space.parse([architecture]), network.skeleton, plan.images.side).macs[0]
+        sizes["macs_with_idle"] = int(every)
+    return sizes
 
 
 _WRITERS: Mapping[str, _Writer] = {
