@@ -17,6 +17,7 @@ import pytest
 import arch2vec
 from arch2vec.cli.main import build_parser, main
 from arch2vec.models.autoencoder import ModelConfig
+from arch2vec.pretraining import pretrain
 from arch2vec.threads import thread_count
 
 ROOT = Path(__file__).parents[1]
@@ -52,9 +53,8 @@ def commands(page: Path) -> list[str]:
     found = []
     for language, text in blocks(page):
         if language in ("", "sh", "bash"):
-            for line in text.replace("\\\n", " ").splitlines():
-                if line.startswith("arch2vec "):
-                    found.append(shlex.join(shlex.split(line, comments=True)))
+            lines = text.replace("\\\n", " ").splitlines()
+            found += [shlex.join(shlex.split(line, comments=True)) for line in lines if line.startswith("arch2vec ")]
     return found
 
 
@@ -77,10 +77,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield tmp_path
 
 
-def tiny(space: object, config: object = None, **options: object) -> arch2vec.Encoder:
-    del config
+def tiny(space: arch2vec.SearchSpace | str, seed: int = 0, out: Path | None = None) -> arch2vec.Encoder:
     small = arch2vec.PretrainConfig(model=ModelConfig(hidden=8, latent=4), epochs=1, batch_size=512, sample=600)
-    return arch2vec.pretraining.pretrain(space, small, **options)  # type: ignore[attr-defined,no-any-return]
+    return pretrain(space, small, seed=seed, out=out)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -97,7 +96,8 @@ def test_quick_commands_run_as_typed(page: Path, folder: Path, capsys: pytest.Ca
     run = [command for command in commands(page) if reason(command) is None]
     if page.name == "README.md":  # which says that the function is the reader's own
         (folder / "mine.py").write_text("def train(architecture: str) -> float:\n    return float(len(architecture))\n")
-    if any(" run " in f"{command} " and "pretrain" not in command for command in run) and page.name != "own-space.md":
+    uses = any(" run " in f"{command} " and "pretrain" not in command for command in run)
+    if uses and page.name != "own-space.md":
         tiny("nasbench201", out=folder / "run")
     for command in run:
         words = shlex.split(command)[1:]

@@ -6,7 +6,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arch2vec.cli.inputs import OBJECTIVE, add_limits, add_source, budget_of, names, note_fidelities, open_source
+from arch2vec.cli.inputs import (
+    OBJECTIVE,
+    add_limits,
+    add_source,
+    budget_of,
+    names,
+    note_fidelities,
+    source_and_objectives,
+)
 from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
 from arch2vec.errors import InputError
 
@@ -40,7 +48,6 @@ def add_command(commands: Any) -> None:
 
 def run_compare(arguments: argparse.Namespace) -> None:
     """``arch2vec compare``."""
-    from arch2vec.objectives.spec import resolve_objective
     from arch2vec.searching import get_method
     from arch2vec.studies import Horizon, run_study
 
@@ -51,8 +58,7 @@ def run_compare(arguments: argparse.Namespace) -> None:
         raise InputError("compare needs at least one method and one run")
     cuts = _cuts(arguments)
     horizon = Horizon(_longest(arguments), arguments.max_cost)
-    source = open_source(arguments.source, arguments.space)
-    objectives = [resolve_objective(spec, source.space) for spec in arguments.objective]
+    source, objectives = source_and_objectives(arguments.source, arguments.space, arguments.objective)
     embedding = source.embedding(objectives)
     note_fidelities(methods, objectives)
     expected, done = len(objectives) * len(methods) * arguments.runs * (horizon.budget or 0), 0

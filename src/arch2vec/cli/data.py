@@ -35,7 +35,7 @@ def add_commands(commands: Any) -> None:
         "file",
         type=Path,
         metavar="FILE",
-        help="a .tfrecord, .pth, .pickle.pbz2, .tar, .csv or .parquet file, or a -simple folder",
+        help="a .tfrecord, .pth, .pickle.pbz2, .tar (also .tar.gz), .csv or .parquet file, or a -simple folder",
     )
     convert.add_argument("--out", type=Path, metavar="FILE", help="a Parquet file (default: in the cache folder)")
     convert.add_argument(

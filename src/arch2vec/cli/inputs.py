@@ -88,6 +88,21 @@ def open_source(source: Path, space: str | None) -> Source:
     return Source(None, load_encoder(source, space))
 
 
+def source_and_objectives(source: Path, space: str | None, specs: Sequence[str]) -> tuple[Source, list[Objective]]:
+    """Where vectors come from, and the objectives that lines of text name.
+
+    Only tables need to know the space, so that a mistake in another objective is told at once.
+
+    Raises:
+        InputError: one of them is wrong.
+    """
+    from arch2vec.objectives.spec import resolve_objective
+
+    found = {spec: resolve_objective(spec) for spec in specs if not spec.strip().startswith("table:")}
+    opened = open_source(source, space)
+    return opened, [found[spec] if spec in found else resolve_objective(spec, opened.space) for spec in specs]
+
+
 def restricted(embedding: Embedding, objectives: Sequence[Objective]) -> Embedding:
     """The embedding of those architectures that all tables among the objectives hold.
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from arch2vec.cli import compare
-from arch2vec.cli.inputs import OBJECTIVE, add_limits, add_source, budget_of, note_fidelities, open_source
+from arch2vec.cli.inputs import OBJECTIVE, add_limits, add_source, budget_of, note_fidelities, source_and_objectives
 from arch2vec.cli.output import command, print_json, print_table, progress_bar
 
 
@@ -44,13 +44,11 @@ def add_commands(commands: Any) -> None:
 
 def run_search(arguments: argparse.Namespace) -> None:
     """``arch2vec search``."""
-    from arch2vec.objectives.spec import resolve_objective
     from arch2vec.searching import get_method
     from arch2vec.searching.study import Trial, search
 
     get_method(arguments.method)
-    source = open_source(arguments.source, arguments.space)
-    objective = resolve_objective(arguments.objective, source.space)
+    source, (objective,) = source_and_objectives(arguments.source, arguments.space, [arguments.objective])
     embedding = source.embedding([objective])
     note_fidelities([arguments.method], [objective])
     budget, best_seen, signal = budget_of(arguments), float("-inf"), objective.signal_name

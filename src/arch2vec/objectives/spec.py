@@ -108,9 +108,9 @@ def _table(target: str, query: str, space: SearchSpace | None = None) -> Objecti
     if not target:
         raise InputError("objective table needs a file, as in table:results.parquet?validation=COLUMN")
     texts = dict.fromkeys(("validation", "test", "cost", "architecture", "space", "name"), str)
-    decimals = dict.fromkeys(("cost_scale", "scale", "absent"), _decimal)
-    words = {"minimise": _yes_or_no, "minimize": _yes_or_no, "unit": str, "partial": _yes_or_no}
-    known: dict[str, Callable[[str], Any]] = {**texts, **decimals, **words, "seed": _run, "noise_seed": _noise}
+    numbers = dict.fromkeys(("cost_scale", "scale", "absent"), _decimal)
+    words = dict.fromkeys(("partial", "minimise", "minimize"), _yes_or_no)
+    known = {**texts, "unit": str, **numbers, **words, "seed": _run, "noise_seed": _noise}
     options = _options("table", query, known)
     if "minimize" in options:
         options.setdefault("minimise", options.pop("minimize"))

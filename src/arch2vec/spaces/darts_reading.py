@@ -24,7 +24,7 @@ import re
 from arch2vec.errors import InputError, unknown
 from arch2vec.spaces.darts_cells import FIRST, LAST, NODES, SLOTS, VOCABULARY
 from arch2vec.spaces.darts_published import PUBLISHED_GENOTYPES
-from arch2vec.spaces.reading import literal, whole_numbers
+from arch2vec.spaces.reading import literal, parsed, whole_numbers
 
 _OPERATIONS = VOCABULARY[FIRST : LAST + 1]
 _CONCAT = list(range(2, NODES + 2))
@@ -94,7 +94,7 @@ def split_genotype(text: str) -> tuple[str, str]:
         raise InputError(f"{text[:120]!r} holds {len(found)} genotypes; give one at a time")
     alone = found.pop() if found else text.strip()
     try:
-        call = ast.parse(alone, mode="eval").body
+        call = parsed(alone)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
         raise InputError(f"not a genotype: {text!r}; it cannot be parsed ({error.args[0]})") from error
     if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Genotype"):

@@ -28,7 +28,7 @@ import numpy as np
 
 from arch2vec.errors import InputError
 from arch2vec.spaces.nasbench101_cells import MAX_VERTICES, OPERATIONS
-from arch2vec.spaces.reading import called, literal, name_list, value_of, whole_numbers
+from arch2vec.spaces.reading import called, literal, name_list, parsed, value_of, whole_numbers
 
 LARGEST = 30
 """Vertices of a matrix that is read before it is pruned."""
@@ -136,7 +136,7 @@ def _busy(matrix: Sequence[Sequence[int]]) -> list[int]:
 def _pair(text: str) -> tuple[object, object, str] | None:
     """Matrix, operations and the notation's name."""
     try:
-        call = ast.parse(text, mode="eval").body
+        call: ast.expr | None = parsed(text)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         call = None
     if isinstance(call, ast.Call) and called(call.func) == "ModelSpec":

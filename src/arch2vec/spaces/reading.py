@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import re
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -115,6 +116,17 @@ def unwrapped(text: str) -> str:
     return bare
 
 
+def parsed(text: str) -> ast.expr:
+    """The syntax tree of an expression. Python's warnings of odd literals in it are nobody's business.
+
+    Raises:
+        SyntaxError, ValueError, RecursionError or MemoryError: it is none.
+    """
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return ast.parse(text, mode="eval").body
+
+
 def literal(text: str) -> object | None:
     """The value of a Python or JSON literal, None for a text that is none.
 
@@ -122,7 +134,7 @@ def literal(text: str) -> object | None:
     """
     for attempt in (text, _BARE_ARRAY.sub(", ", text)):
         try:
-            return value_of(ast.parse(attempt, mode="eval").body)
+            return value_of(parsed(attempt))
         except (SyntaxError, ValueError, TypeError, RecursionError, MemoryError):
             continue
     return None
