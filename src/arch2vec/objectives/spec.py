@@ -93,7 +93,7 @@ def _proxy(target: str, query: str) -> Objective:
 def _train(target: str, query: str) -> Objective:
     if not target:
         raise InputError("objective train needs a data set, as in train:cifar10?space=darts")
-    numbers = dict.fromkeys(("epochs", "cells", "channels", "seed", "split_seed", "limit", "threads"), _whole)
+    numbers = dict.fromkeys(("epochs", "cells", "channels", "seed", "split_seed", "limit", "size", "threads"), _whole)
     texts = dict.fromkeys(("space", "recipe", "data_dir", "out", "device"), str)
     options = _options("train", query, {**texts, **numbers, "validation": _decimal})
     from arch2vec.objectives.training import training_objective
@@ -110,6 +110,7 @@ def _table(target: str, query: str, space: SearchSpace | None = None) -> Objecti
     texts = dict.fromkeys(("validation", "test", "cost", "architecture", "space", "name"), str)
     numbers = dict.fromkeys(("cost_scale", "scale", "absent"), _decimal)
     words = dict.fromkeys(("partial", "minimise", "minimize"), _yes_or_no)
+    known: dict[str, Callable[[str], Any]]
     known = {**texts, "unit": str, **numbers, **words, "seed": _run, "noise_seed": _noise}
     options = _options("table", query, known)
     if "minimize" in options:
