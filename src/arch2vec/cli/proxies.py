@@ -91,12 +91,12 @@ def run_proxies(arguments: argparse.Namespace) -> None:
         space = load_encoder(Path(arguments.source), arguments.space).space
     else:
         space = get_space(arguments.source)
+    reading = None
     if arguments.architectures is None:
         graphs = sampled(space, arguments.sample, arguments.seed)
     else:
         texts = listed_architectures(arguments.architectures)
         reading = read_architectures(space, texts, arguments.architectures)
-        say_notation(reading)
         graphs = reading.graphs
     architectures = list(dict.fromkeys(space.format(graphs)))
     require_writable(arguments.out.parent)
@@ -109,6 +109,8 @@ def run_proxies(arguments: argparse.Namespace) -> None:
         frame = compute_table(
             space, architectures, wanted, setting, arguments.out, workers=arguments.workers, progress=update
         )
+    if reading is not None:
+        say_notation(reading)
     _report(frame, space, setting, arguments, time.perf_counter() - started)
 
 

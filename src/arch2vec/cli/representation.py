@@ -199,15 +199,17 @@ def run_embed(arguments: argparse.Namespace) -> None:
     encoder = load_encoder(arguments.run_folder, arguments.space)
     path = arguments.out or arguments.run_folder / "embedding.parquet"
     started = time.perf_counter()
+    reading = None
     if arguments.architectures is None:
         embedding = embed_some(encoder, arguments.sample, arguments.seed)
     else:
         texts = listed_architectures(arguments.architectures)
         reading = read_architectures(encoder.space, texts, arguments.architectures)
-        say_notation(reading)
         embedding = encoder.embed(reading.graphs)
     seconds = time.perf_counter() - started
     embedding.save(path)
+    if reading is not None:
+        say_notation(reading)
     if arguments.json:
         print_json(
             {
