@@ -128,7 +128,8 @@ def best_first(frame: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
     level = valid["fidelity"].fillna(np.inf)
     valid = valid[level == level.max()] if len(valid) else valid
     column = "validation" if by is None else by.removeprefix("min:")
-    if column not in frame.columns or column in _NOT_NUMBERS or not frame[column].notna().any():
+    known = column in frame.columns and column not in _NOT_NUMBERS and frame[column].notna().any()
+    if by is not None and not known:
         numbers = [name for name in frame.columns if name not in _NOT_NUMBERS and frame[name].notna().any()]
         raise InputError(f"no evaluation has a number {column!r} to sort by; there are {', '.join(map(str, numbers))}")
     smallest = by is not None and by.startswith("min:")
