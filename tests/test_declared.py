@@ -151,7 +151,11 @@ INNER_FIELDS: dict[str, Any] = {
         (FREE_FIELDS, {"operations": ["conv", "input"]}, "field 'operations': 'input' is reserved"),
         (FREE_FIELDS, {"operations": ["conv", "output"]}, "field 'operations': 'output' is reserved"),
         (FREE_FIELDS, {"operations": ["conv", "a,b"]}, "field 'operations': got 'a,b'; a name has no spaces and none"),
-        (FREE_FIELDS, {"operations": ["conv", False]}, "'operations': False is a bool, not text; write it in quotes"),
+        (
+            FREE_FIELDS,
+            {"operations": ["conv", False]},
+            "'operations': False is a truth value, not text; write it in quotes",
+        ),
         (FREE_FIELDS, {"operations": [str(k) for k in range(63)]}, "field 'operations': 63 given; at most 62"),
         (FREE_FIELDS, {"carries": "nodes"}, "field 'carries': got 'nodes'; 'vertices' or 'edges'"),
         (FREE_FIELDS, {"vertices": None}, "field 'vertices': missing; a whole number from 3 to 12 in a free topology"),

@@ -15,7 +15,7 @@ from arch2vec.fingerprints import fingerprint
 from arch2vec.graphs import GraphBatch
 from arch2vec.representations.features import Groups
 from arch2vec.spaces import SearchSpace, stored_space
-from arch2vec.storage import atomic_path, read_arrays, write_arrays
+from arch2vec.storage import AnyPath, atomic_path, read_arrays, write_arrays
 
 _KIND = "arch2vec embedding"
 
@@ -114,7 +114,7 @@ class Embedding:
         rows = candidates[np.argsort(distances[candidates], kind="stable")][:k]
         return rows, distances[rows]
 
-    def save(self, path: Path) -> None:
+    def save(self, path: AnyPath) -> None:
         """Write to ``path``: Parquet (``.parquet``) for other programs, safetensors for anything else.
 
         Parquet has the columns ``architecture`` and ``v0`` ... ``v{d-1}``.
@@ -122,6 +122,7 @@ class Embedding:
         Raises:
             InputError: the folder cannot be written to.
         """
+        path = Path(path)
         if path.suffix == ".parquet":
             import pyarrow as pa
             import pyarrow.parquet as pq
@@ -139,7 +140,7 @@ class Embedding:
             )
 
     @classmethod
-    def load(cls, path: Path, space: SearchSpace | None = None) -> Embedding:
+    def load(cls, path: AnyPath, space: SearchSpace | None = None) -> Embedding:
         """Read what :meth:`save` wrote, in either format. Runs no code from the file.
 
         Args:
@@ -149,6 +150,7 @@ class Embedding:
         Raises:
             InputError: the file is missing, damaged, no embedding or of another space.
         """
+        path = Path(path)
         if path.suffix == ".parquet":
             return cls._load_parquet(path, space)
         arrays, metadata = read_arrays(path)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
@@ -20,9 +20,12 @@ from arch2vec.graphs import GraphBatch
 from arch2vec.models.autoencoder import GraphAutoencoder, ModelConfig
 from arch2vec.models.inputs import GraphStore
 from arch2vec.spaces import SearchSpace, stored_space
-from arch2vec.storage import read_arrays, write_arrays
+from arch2vec.storage import AnyPath, read_arrays, write_arrays
 
 _KIND = "arch2vec encoder"
+FINISHED = "encoder.safetensors"
+"""The file of a run's folder that holds its encoder."""
+
 _BATCH = 512  # graphs encoded at a time: their activations stay in the cache
 _DECODED = 4096  # points decoded at a time
 
@@ -80,19 +83,33 @@ class Encoder:
             pooled /= graphs.mask.sum(axis=1, keepdims=True)
         return pooled.astype(np.float32)
 
-    def embed(self, graphs: GraphBatch | SearchSpace | None = None) -> Embedding:
-        """The embedding of ``graphs``, by default of the whole search space.
+    def embed(self, graphs: GraphBatch | SearchSpace | str | Sequence[str] | None = None) -> Embedding:
+        """The embedding of architectures, by default of the whole search space.
+
+        Args:
+            graphs: a batch of graphs; or one architecture's text, or several in a
+                list, in any notation that the space reads; or the space itself or
+                None for all of them.
 
         Raises:
-            InputError: a graph is no architecture of this encoder's space, or the
-                whole space is asked for and too large.
+            InputError: a graph is no architecture of this encoder's space, a text is
+                malformed, there are none, or the whole space is asked for and too large.
         """
         if isinstance(graphs, SearchSpace) and graphs.reference != self.space.reference:
             raise InputError(f"this encoder was trained on {self.space.name}, not on {graphs.name}")
-        if isinstance(graphs, GraphBatch):
-            self.space.check(graphs)
-        else:
+        if graphs is None or isinstance(graphs, SearchSpace):
             graphs = self.space.enumerate()
+        elif isinstance(graphs, GraphBatch):
+            self.space.check(graphs)
+        elif isinstance(graphs, str | Sequence):
+            graphs = self.space.parse([graphs] if isinstance(graphs, str) else graphs)
+        else:
+            raise InputError(
+                "embed takes architectures as text, a batch of graphs or the encoder's space, "
+                f"got {type(graphs).__name__}"
+            )
+        if not len(graphs):
+            raise InputError("embed needs at least one architecture, got none")
         return Embedding(self.space, graphs, self.vectors(graphs))
 
     @torch.no_grad()
@@ -219,7 +236,7 @@ class Encoder:
         between = self.decode(first * (1 - share) + last * share, rules=True)
         return without_repeats(GraphBatch.concatenate([a, between, b]))
 
-    def save(self, path: Path) -> None:
+    def save(self, path: AnyPath) -> None:
         """Write the encoder as one safetensors file, atomically."""
         arrays = {f"model.{name}": tensor.cpu().numpy() for name, tensor in self.model.state_dict().items()}
         metadata = {
@@ -232,11 +249,11 @@ class Encoder:
         write_arrays(path, {**arrays, "prior": self.prior}, metadata)
 
     @classmethod
-    def load(cls, path: Path, device: torch.device | str = "cpu", space: SearchSpace | None = None) -> Encoder:
+    def load(cls, path: AnyPath, device: torch.device | str = "cpu", space: SearchSpace | None = None) -> Encoder:
         """Read what :meth:`save` wrote. Runs no code from the file.
 
         Args:
-            path: the file.
+            path: the file, or the folder of a run.
             device: where the model is to be.
             space: the space it was trained on; needed only where that is Python code of
                 your own.
@@ -244,6 +261,7 @@ class Encoder:
         Raises:
             InputError: the file is missing, damaged, no encoder or of another space.
         """
+        path = _file_of(Path(path))
         arrays, metadata = read_arrays(path)
         if metadata.get("kind") != _KIND:
             raise InputError(f"{path} is not an encoder; 'arch2vec pretrain' writes one")
@@ -264,3 +282,18 @@ class Encoder:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{path} is a damaged encoder: {str(error).splitlines()[0]}") from error
+
+
+def _file_of(path: Path) -> Path:
+    """The encoder's file, where ``path`` is the folder of a run.
+
+    Raises:
+        InputError: the folder holds none.
+    """
+    if not path.is_dir():
+        return path
+    if (path / FINISHED).exists():
+        return path / FINISHED
+    if (path / "config.json").exists():
+        raise InputError(f"the run in {path} is not finished; repeat its 'arch2vec pretrain' command to resume it")
+    raise InputError(f"no run in {path}; make one with: arch2vec pretrain SPACE --out {path}")

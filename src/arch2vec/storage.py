@@ -20,9 +20,12 @@ import numpy as np
 
 from arch2vec.errors import InputError
 
+AnyPath = str | os.PathLike[str]
+"""A file or folder as callers name it: text or a path."""
+
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: AnyPath) -> Iterator[Path]:
     """Yield a temporary path that replaces ``path`` when the block succeeds.
 
     The folder is created where missing. When the block raises, the temporary
@@ -31,6 +34,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Raises:
         InputError: the folder cannot be created or written to.
     """
+    path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.stem}.", suffix=f".tmp{path.suffix}")
@@ -70,12 +74,13 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def require_writable(folder: Path) -> None:
+def require_writable(folder: AnyPath) -> None:
     """Fail early, and in one line, when ``folder`` cannot be created or written to.
 
     Raises:
         InputError: it is a file, or the file system refuses.
     """
+    folder = Path(folder)
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -85,29 +90,29 @@ def require_writable(folder: Path) -> None:
         raise InputError(f"cannot write to the output folder {folder}: {reason}") from error
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: AnyPath, text: str) -> None:
     """Write ``text`` to ``path`` atomically.
 
     Raises:
         InputError: the file cannot be written.
     """
-    with writing(path), atomic_path(path) as temporary:
+    with writing(Path(path)), atomic_path(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(path: Path, document: Any) -> None:
+def write_json(path: AnyPath, document: Any) -> None:
     """Write ``document`` to ``path`` as indented JSON, atomically."""
     write_text(path, json.dumps(document, indent=2) + "\n")
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: AnyPath) -> Any:
     """Read a JSON document.
 
     Raises:
         InputError: the file is missing, unreadable or no JSON.
     """
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(Path(path).read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or f"not a JSON document ({error})"
         raise InputError(f"cannot read {path}: {reason}") from error
@@ -139,7 +144,7 @@ def claim(path: Path, kind: str, settings: Mapping[str, Any]) -> None:
             )
 
 
-def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
+def write_arrays(path: AnyPath, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
     """Write named arrays and text metadata as one safetensors file, atomically.
 
     Raises:
@@ -148,11 +153,11 @@ def write_arrays(path: Path, arrays: Mapping[str, np.ndarray], metadata: Mapping
     from safetensors.numpy import save_file
 
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
-    with writing(path), atomic_path(path) as temporary:
+    with writing(Path(path)), atomic_path(path) as temporary:
         save_file(contiguous, temporary, metadata=dict(metadata))
 
 
-def read_arrays(path: Path) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+def read_arrays(path: AnyPath) -> tuple[dict[str, np.ndarray], dict[str, str]]:
     """Read what :func:`write_arrays` wrote.
 
     Raises:

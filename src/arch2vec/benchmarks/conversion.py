@@ -39,7 +39,7 @@ def convert(
 
     Args:
         path: a TFRecord, ``.pth``, ``.pickle.pbz2``, Parquet or CSV file, or a
-            ``-simple`` folder or archive.
+            ``-simple`` folder or tar archive, compressed or not.
         out: the Parquet file to write; by default one in the cache folder, used
             again as long as ``path`` doesn't change.
         partial: accept a part of a benchmark: architectures or runs may be missing,
@@ -85,7 +85,7 @@ def convert(
 
 def converted_path(path: Path, partial: bool = False) -> Path:
     """Where the conversion of a file is kept; it depends on the file's place, size and time of change."""
-    files = sorted(path.iterdir()) if path.is_dir() else [path, schema_path(path)]
+    files = sorted(path.rglob("*")) if path.is_dir() else [path, schema_path(path)]
     digest = hashlib.sha256(f"{_VERSION} {path.resolve()} {partial}".encode())
     for file in files:
         if file.exists():
@@ -112,8 +112,10 @@ def _earlier(target: Path) -> BenchmarkTable | None:
 def _reader(path: Path) -> Callable[[Path, Progress | None], Results]:
     """What reads a file, by how it begins rather than by its name."""
     try:
-        if path.is_dir() or path.suffix == ".tar":
+        if path.is_dir() or _is_tar(path):
             return read_simple
+        if path.suffix in (".gz", ".zip", ".xz", ".7z"):  # .pth files are zip archives inside, but not by name
+            raise InputError(f"{path} is compressed; of benchmarks' files only .tar archives are read so: unpack it")
         if is_torch_file(path):
             return read_pth
         if is_parquet(path) or path.suffix in (".csv", ".parquet"):
@@ -126,6 +128,11 @@ def _reader(path: Path) -> Callable[[Path, Progress | None], Results]:
     if path.suffix in (".pth", ".pbz2"):
         raise InputError(f"{path} is damaged: it doesn't begin as a {path.suffix} file does")
     return read_nasbench101
+
+
+def _is_tar(path: Path) -> bool:
+    """Whether a file is a tar archive by its name, compressed or not; ``.pth`` and pickles are none."""
+    return path.name.endswith((".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz"))
 
 
 def _whole_column(results: Results) -> Callable[[Metric], NDArray[np.float64]]:

@@ -20,7 +20,7 @@ from arch2vec.inspection.readers import (
 )
 from arch2vec.inspection.status import Asked, Best, Pace, Status, asked_of, changed_at, status_of
 from arch2vec.inspection.top import best_first
-from arch2vec.storage import read_json
+from arch2vec.storage import AnyPath, read_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,12 +30,13 @@ _METRICS = "metrics.jsonl"
 _SHOWN = ("loss", "validation", "test", "validity", "uniqueness")
 
 
-def inspect(folder: Path) -> Status:
+def inspect(folder: AnyPath) -> Status:
     """How far the work in a folder is. Nothing is written, and no file is locked.
 
     Raises:
         InputError: there is no such folder, it holds no work of ours, or a file is damaged.
     """
+    folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder")
     found = _inspect(folder, _DEEP)

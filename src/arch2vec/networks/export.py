@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import warnings
 from importlib.util import find_spec
-from pathlib import Path
 
 import torch
 from torch import nn
@@ -20,7 +19,7 @@ from arch2vec.networks.export_staged import staged_source
 from arch2vec.networks.nasbench101 import NASBench101Network
 from arch2vec.networks.staged import StagedNetwork
 from arch2vec.spaces import SearchSpace
-from arch2vec.storage import atomic_path, read_arrays
+from arch2vec.storage import AnyPath, atomic_path, read_arrays
 
 
 def network_source(space: SearchSpace, architecture: str, plan: NetworkPlan | None = None) -> str:
@@ -52,7 +51,7 @@ def network_source(space: SearchSpace, architecture: str, plan: NetworkPlan | No
     return source_file(f"The network of an architecture of {space.name}", architecture, facts, uses, classes)
 
 
-def load_weights(network: nn.Module, path: Path) -> None:
+def load_weights(network: nn.Module, path: AnyPath) -> None:
     """Give a network the weights in a safetensors file, as trainings leave them.
 
     Raises:
@@ -66,7 +65,7 @@ def load_weights(network: nn.Module, path: Path) -> None:
         raise InputError(f"{path} holds weights of another network: {reason[:200]}") from error
 
 
-def write_onnx(network: nn.Module, plan: NetworkPlan, path: Path) -> None:
+def write_onnx(network: nn.Module, plan: NetworkPlan, path: AnyPath) -> None:
     """Write a network, weights included, as an ONNX file that takes any number of images; atomically.
 
     The input is ``images`` (B, channels, side, side), the output ``scores`` (B, classes). The network

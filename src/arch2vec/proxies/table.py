@@ -15,7 +15,7 @@ from arch2vec.proxies.networks import Build, Streams, builder, make_batch
 from arch2vec.proxies.registry import evaluate, get_proxies
 from arch2vec.proxies.settings import ProxySetting
 from arch2vec.spaces import SearchSpace
-from arch2vec.storage import atomic_path
+from arch2vec.storage import AnyPath, atomic_path
 from arch2vec.threads import thread_count
 from arch2vec.workers import worker_pool
 
@@ -56,7 +56,7 @@ def compute_table(
     architectures: Sequence[str],
     names: Sequence[str] | None = None,
     setting: ProxySetting | None = None,
-    path: Path | None = None,
+    path: AnyPath | None = None,
     *,
     workers: int = 1,
     progress: Progress | None = None,
@@ -88,7 +88,7 @@ def compute_table(
     setting = ProxySetting() if setting is None else setting
     wanted = [proxy.name for proxy in get_proxies(names)]
     build = builder(space, setting) if build is None else build
-    store = _Store(path, {"space": space.reference, **setting.to_dict()})
+    store = _Store(None if path is None else Path(path), {"space": space.reference, **setting.to_dict()})
     missing = list(dict.fromkeys(a for a in architectures if not store.has(a, wanted)))
     lacking = [name for name in wanted if any(not store.has(a, [name]) for a in missing)]
     total = len(set(architectures))

@@ -259,7 +259,7 @@ def _names(value: object, field_name: str) -> tuple[str, ...]:
     seen: list[str] = []
     for name in value:
         if not isinstance(name, str):
-            raise _wrong(field_name, f"{name!r} is a {type(name).__name__}, not text; write it in quotes")
+            raise _wrong(field_name, f"{name!r} is {_called(name)}, not text; write it in quotes")
         _require(name not in seen, field_name, f"{name!r} is there twice; every name once")
         seen.append(name)
     return tuple(seen)
@@ -286,3 +286,9 @@ def _pairs(value: object, count: int) -> tuple[tuple[int, int], ...]:
         _require((source, target) not in pairs, "edges", f"{list(pair)} is there twice; every edge once")
         pairs.append((source, target))
     return tuple(sorted(pairs, key=lambda pair: (pair[1], pair[0])))
+
+
+def _called(value: object) -> str:
+    """What YAML has made of a value, in words."""
+    kinds = {bool: "a truth value", int: "a number", float: "a number", type(None): "nothing", list: "a list"}
+    return kinds.get(type(value), f"a {type(value).__name__}")
