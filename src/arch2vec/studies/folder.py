@@ -16,8 +16,10 @@ from zlib import crc32
 import pyarrow as pa
 import pyarrow.parquet
 
+from arch2vec.documents import checked
 from arch2vec.errors import InputError
 from arch2vec.storage import atomic_path, read_json, require_writable, write_json
+from arch2vec.stored_studies import COMPARISON
 from arch2vec.studies.table import SCHEMA, TEXTS, Trajectories, read_table
 
 _KIND = "arch2vec comparison 1"
@@ -73,6 +75,7 @@ class StudyFolder:
             found = read_json(path)
             if not isinstance(found, dict) or found.get("kind") != _KIND:
                 raise InputError(f"{path} does not describe a comparison; name another output folder")
+            checked(found, COMPARISON, path)
         merged: dict[str, Any] = dict(found)
         for group, entries in settings.items():
             known = found.get(group, {})
