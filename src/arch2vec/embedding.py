@@ -187,8 +187,8 @@ class Embedding:
 
 def _require_different(rows: Sequence[str | bytes]) -> None:
     if len(set(rows)) < len(rows):
-        seen: set[str | bytes] = set()
-        twice = next(index for index, row in enumerate(rows) if row in seen or seen.add(row))
+        first = {row: index for index, row in reversed(list(enumerate(rows)))}
+        twice = next(index for index, row in enumerate(rows) if first[row] < index)
         raise InputError(f"the architecture in row {twice} is there twice")
 
 

@@ -42,7 +42,7 @@ def write_parquet(table: pa.Table, path: Path, metadata: Mapping[str, str] | Non
     entries |= (table.schema.metadata or {}) if metadata is None else {}
     table = table.replace_schema_metadata({**entries, _CHECKSUM: _digest(table, entries).encode()})
     with writing(path), atomic_path(path) as temporary:
-        pq.write_table(table, temporary, write_page_checksum=True)
+        pq.write_table(table, temporary, compression="zstd", write_page_checksum=True)
 
 
 def read_parquet(path: Path) -> tuple[pa.Table, dict[bytes, bytes]]:
@@ -56,14 +56,23 @@ def read_parquet(path: Path) -> tuple[pa.Table, dict[bytes, bytes]]:
     """
     with opened_parquet(path) as opened:
         table = opened.read()
-        metadata = dict(table.schema.metadata or {})
-        stored = metadata.pop(_CHECKSUM, None)
-        if stored is not None and stored != _digest(table, metadata).encode():
-            raise InputError(
-                f"{path} is damaged: its content is not that of its checksum; restore it, "
-                "or remove it and repeat the command that wrote it"
-            )
-        return table, metadata
+        return table, checked_metadata(table, path)
+
+
+def checked_metadata(table: pa.Table, path: Path) -> dict[bytes, bytes]:
+    """The metadata of all of a file's table, once its checksum, if it has one, is that of the content.
+
+    Raises:
+        InputError: it is not.
+    """
+    metadata = dict(table.schema.metadata or {})
+    stored = metadata.pop(_CHECKSUM, None)
+    if stored is not None and stored != _digest(table, metadata).encode():
+        raise InputError(
+            f"{path} is damaged: its content is not that of its checksum; restore it, "
+            "or remove it and repeat the command that wrote it"
+        )
+    return metadata
 
 
 @contextmanager
@@ -115,6 +124,8 @@ def _digest(table: pa.Table, metadata: Mapping[bytes, bytes]) -> str:
             column = column.cast(column.type.value_type)
         digest.update(f"{name} {column.type} {len(column)}\n".encode())
         digest.update(column.is_valid().to_numpy().tobytes())
+        if pa.types.is_null(column.type):
+            continue
         if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
             digest.update("\0".join(text or "" for text in column.to_pylist()).encode())
         else:

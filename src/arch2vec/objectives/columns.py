@@ -15,13 +15,15 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.parquet
 import pyarrow.types
 from numpy.typing import NDArray
 
 from arch2vec.errors import InputError
+from arch2vec.parquet import opened_parquet
+from arch2vec.storage import reading
 
 _MAGIC = b"PAR1"  # the first four bytes of every Parquet file
+_FORMS = "a whole Parquet file or a CSV file"
 _LISTED = 12  # names that still fit on one line
 
 
@@ -31,12 +33,11 @@ def column_names(path: Path) -> list[str]:
     Raises:
         InputError: the file is missing, or neither Parquet nor CSV.
     """
-    try:
-        if _is_parquet(path):
-            return list(pyarrow.parquet.ParquetFile(path).schema_arrow.names)
+    if _is_parquet(path):
+        with opened_parquet(path) as opened:
+            return list(opened.schema_arrow.names)
+    with reading(path, _FORMS):
         return list(pyarrow.csv.open_csv(path).schema.names)
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        raise _unreadable(path, error) from error
 
 
 def find_column(path: Path, name: str, names: Sequence[str]) -> str:
@@ -70,18 +71,18 @@ def read_columns(path: Path, text: str, numbers: Sequence[str]) -> tuple[list[st
             column is not numeric; a number is missing, NaN or infinite.
     """
     columns = list(dict.fromkeys([text, *numbers]))
-    try:
-        if _is_parquet(path):
-            table = pyarrow.parquet.ParquetFile(path, page_checksum_verification=True).read(columns=columns)
-        else:
+    if _is_parquet(path):
+        with opened_parquet(path) as opened:
+            table = opened.read(columns=columns)
+    else:
+        with reading(path, _FORMS):
             options = pyarrow.csv.ConvertOptions(include_columns=columns)
             table = pyarrow.csv.read_csv(path, convert_options=options)
+    with reading(path, _FORMS):
         if table.num_rows == 0:
             raise InputError(f"{path} has no rows")
         rows = _texts(path, text, table.column(text))
         return rows, {name: _numbers(path, name, table.column(name), text, rows) for name in numbers}
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        raise _unreadable(path, error) from error
 
 
 def _texts(path: Path, name: str, column: Any) -> list[str]:
@@ -125,19 +126,11 @@ def _first_word(column: Any) -> str:
 
 def _is_parquet(path: Path) -> bool:
     """Whether the file begins as Parquet does; ``.parquet`` without that is no CSV file either."""
-    with path.open("rb") as opened:
+    with reading(path, _FORMS), path.open("rb") as opened:
         is_parquet = opened.read(len(_MAGIC)) == _MAGIC
     if not is_parquet and path.suffix == ".parquet":
         raise InputError(f"cannot read {path}: not a Parquet file")
     return is_parquet
-
-
-def _unreadable(path: Path, error: Exception) -> InputError:
-    if isinstance(error, OSError) and error.strerror:
-        return InputError(f"cannot read {path}: {error.strerror}")
-    line = "it is not text" if isinstance(error, UnicodeDecodeError) else str(error).partition("\n")[0].rstrip(".")
-    reason = "".join(character for character in line if character.isprintable())[:100]
-    return InputError(f"cannot read {path}: neither a whole Parquet file nor a CSV file ({reason})")
 
 
 def listed(names: Iterable[str]) -> str:
