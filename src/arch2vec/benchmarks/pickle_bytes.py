@@ -13,6 +13,8 @@ import pickletools
 import re
 from typing import IO, Any
 
+from typing_extensions import override
+
 _CHUNK = 1 << 16
 _LINE = 1 << 20  # bytes of an argument that ends with its line
 _CONTAINERS, _BYTES_A_CONTAINER = 100_000, 4  # that a pickle may begin: so many, and one more for so many bytes
@@ -66,9 +68,11 @@ class PickleBytes(io.RawIOBase):
         self._ended = False
         self.passed = 0
 
+    @override
     def readable(self) -> bool:
         return True
 
+    @override
     def readinto(self, buffer: Any, /) -> int:
         while not self._ready and not self._ended:
             self._look()

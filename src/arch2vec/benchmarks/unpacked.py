@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 from typing import IO, Any
 
+from typing_extensions import override
+
 from arch2vec.errors import InputError
 
 _FREE = 1 << 22  # bytes that any file may unpack to
@@ -28,9 +30,11 @@ class Unpacked(io.RawIOBase):
         self._most = _FREE + ratio * packed
         self._given = 0
 
+    @override
     def readable(self) -> bool:
         return True
 
+    @override
     def readinto(self, buffer: Any, /) -> int:
         piece = self._plain.read(min(len(buffer), 1 << 20))
         self._given += len(piece)
