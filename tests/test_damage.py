@@ -140,7 +140,8 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Kind]:
     def gone_on(method: str) -> Callable[[Path], object]:
         def read(path: Path) -> object:
             looked_at(path)
-            return search(embedding, worth, method, 6, out=path.parent).trials
+            trials = search(embedding, worth, method, 6, out=path.parent).trials  # of the last one the time differs
+            return trials[:5], trials[5].architecture, trials[5].validation
 
         return read
 
@@ -148,9 +149,9 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Kind]:
         objective = TableObjective(path, validation="val", partial=True) if path.suffix == ".csv" else read_own(path)
         return str(objective)
 
-    images: Callable[[Path], object] = lambda path: [
-        part[0].tobytes() for part in read_cifar("cifar10", path.parent, None)
-    ]  # noqa: E731, E501
+    def images(path: Path) -> object:
+        return [part[0].tobytes() for part in read_cifar("cifar10", path.parent, None)]
+
     return {
         "encoder": Kind(place / "run/encoder.safetensors", encoder, sealed=True),
         "checkpoint": Kind(place / "run/checkpoint.safetensors", checkpoint, sealed=True),
@@ -172,7 +173,9 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Kind]:
         ),
         "proxies": Kind(place / "proxies.parquet", lambda path: _Store(path, {"seed": 0}).rows, sealed=True),
         "yaml": Kind(place / "chain.yaml", lambda path: get_space(str(path)).size),
-        "reference": Kind(reference_of(place, space.reference), lambda path: get_space(path.read_text()).size),
+        "reference": Kind(
+            reference_of(place, space.reference), lambda path: get_space(path.read_text(errors="replace")).size
+        ),
         "csv": Kind(place / "own.csv", table),
         "table": Kind(place / "table.parquet", table),
         "pbz2": Kind(place / "x.pbz2", read_pbz2),
@@ -200,8 +203,8 @@ def write_tar(path: Path, members: dict[str, bytes]) -> None:
 
 NAMES = (
     "encoder", "checkpoint", "supervised", "embedding", "arrays", "search", "rl", "asked", "config", "metrics",
-    "comparison", "trajectories", "block", "pareto", "proxies", "yaml", "reference", "csv", "table", "pbz2", "pth", "tar",
-    "tfrecord", "cifar",
+    "comparison", "trajectories", "block", "pareto", "proxies", "yaml", "reference", "csv", "table", "pbz2", "pth",
+    "tar", "tfrecord", "cifar",
 )  # fmt: skip
 
 
@@ -227,7 +230,7 @@ class Trial:
                 return self.kind.read(path)
         except InputError as error:
             line = " ".join(str(error).split())
-            assert 10 < len(line) < 1500, line
+            assert 10 < len(line) < 20_000, line  # it may quote an architecture as it is
             return error
         finally:
             shutil.rmtree(folder)
@@ -245,11 +248,12 @@ def same(first: object, second: object) -> bool:
 
 def check(kind: Kind, folder: Path, rounds: int, seed: int) -> None:
     trial, right = whole(kind, folder)
+    # Made-up results of the published benchmarks are refused as such; everything else is whole.
+    assert isinstance(right, InputError) == (kind.file.stem == "x"), right
     rng = random.Random(seed)
     for _ in range(rounds):
         trial.read(damaged(trial.content, rng))
     if kind.sealed:
-        assert not isinstance(right, InputError), right
         for _ in range(rounds):
             found = trial.read(flipped(trial.content, rng))
             assert isinstance(found, InputError) or same(found, right)
@@ -263,7 +267,7 @@ def test_damage_is_one_line_and_no_other_result(kinds: dict[str, Kind], tmp_path
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_much_damage_is_one_line_and_no_other_result(kinds: dict[str, Kind], tmp_path: Path, name: str) -> None:
-    check(kinds[name], tmp_path, 400, seed=2)
+    check(kinds[name], tmp_path, 200, seed=2)
 
 
 DOCUMENTS = ("search", "rl", "asked", "config", "comparison", "pareto", "reference", "metrics")
@@ -295,7 +299,7 @@ def test_documents_of_another_shape_are_one_line(kinds: dict[str, Kind], tmp_pat
 @pytest.mark.slow
 @pytest.mark.parametrize("name", DOCUMENTS)
 def test_many_documents_of_another_shape_are_one_line(kinds: dict[str, Kind], tmp_path: Path, name: str) -> None:
-    check_documents(kinds[name], tmp_path, 1000, seed=4)
+    check_documents(kinds[name], tmp_path, 500, seed=4)
 
 
 @pytest.mark.parametrize("value", STRANGE, ids=lambda value: str(value)[:8])
