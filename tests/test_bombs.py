@@ -73,7 +73,7 @@ def test_pickles_that_ask_for_more_than_they_hold(tmp_path: Path, program: bytes
 def test_the_rest_of_a_stream_is_left(protocol: int) -> None:
     document = {"a": [1, 2.5, None, "x" * 300, b"y" * 70_000, 10**30], 3: ((1, 2), {4, 5})}
     content = pickle.dumps(document, protocol) + pickle.dumps("next", protocol)
-    for opened in (io.BytesIO(content), io.BufferedReader(io.BytesIO(content), 7)):  # type: ignore[type-var]
+    for opened in (io.BytesIO(content), io.BufferedReader(io.BytesIO(content), 7)):
         assert pickle.load(io.BufferedReader(PickleBytes(opened))) == document
         assert pickle.load(io.BufferedReader(PickleBytes(opened))) == "next"
         assert opened.read() == b""
@@ -114,7 +114,7 @@ def test_a_table_of_a_billion_equal_rows(tmp_path: Path) -> None:
     table = pa.table({"architecture": texts, "v0": np.zeros(20_000_000, np.float32)})
     pq.write_table(table.replace_schema_metadata({"kind": "arch2vec embedding", "space": "nasbench201"}), path)
     del texts, table
-    assert path.stat().st_size < 100_000
+    assert path.stat().st_size < 150_000
     for read in (Embedding.load, read_own):
         assert "20,000,000 rows" in error_of(lambda read=read: read(path))  # type: ignore[misc]
 

@@ -27,7 +27,7 @@ from arch2vec.errors import InputError
 from arch2vec.fingerprints import fingerprint
 from arch2vec.parquet import opened_parquet
 from arch2vec.spaces import get_space
-from arch2vec.storage import reading
+from arch2vec.storage import read_text, reading
 
 PARQUET_START = b"PAR1"
 
@@ -50,7 +50,7 @@ def read_own(path: Path) -> Results:
     if stored is not None:
         schema = TableSchema.from_json(stored, path)
     elif beside.exists():
-        schema = TableSchema.from_json(beside.read_bytes(), beside)
+        schema = TableSchema.from_json(read_text(beside), beside)
     else:
         raise InputError(f"{path} doesn't say what it holds; describe its columns in {beside.name} beside it")
     space = get_space(schema.space)
