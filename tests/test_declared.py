@@ -220,10 +220,10 @@ def test_mistakes_get_one_line(tmp_path: Path, fields: dict[str, Any], change: d
     ("text", "problem"),
     [
         ("name: [", "line 1, column 8: not YAML"),
-        ("", "a mapping with the fields name, operations, carries and others is needed, got None"),
+        ("", "a mapping with the fields name, operations, carries and others is needed, got null"),
         ("- a\n- b", "got ['a', 'b']"),
         ("operations: [a]\ncarries: edges", "field 'name' is missing"),
-        ("name: x\noperations:\ncarries: edges", "field 'operations': got None"),
+        ("name: x\noperations:\ncarries: edges", "field 'operations': got null"),
         ("name: x\nname: y", "field 'name' is there twice"),
         (YAML.replace("0-1:", "0-2:"), "field '0-2' is there twice"),
         ("name: x\n---\nname: y", "not YAML"),
@@ -246,7 +246,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match=r"cannot read .*binary\.yaml"):
         get_space(str(tmp_path / "binary.yaml"))
-    with pytest.raises(InputError, match="what follows 'declared:' is not JSON"):
+    with pytest.raises(InputError, match="what follows 'declared:': not a JSON document"):
         get_space("declared:{")
     with pytest.raises(InputError, match="declared space: field 'name' is missing"):
         get_space("declared:{}")

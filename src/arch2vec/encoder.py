@@ -6,19 +6,21 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from arch2vec.documents import anything, checked, mapping, number, parse_json, record, text, whole
 from arch2vec.embedding import Embedding
-from arch2vec.errors import InputError
+from arch2vec.errors import InputError, unknown
 from arch2vec.fingerprints import fingerprint
 from arch2vec.generation import Prior, check_temperature, collected, perturbed, without_repeats
 from arch2vec.graphs import GraphBatch
-from arch2vec.models.autoencoder import GraphAutoencoder, ModelConfig
+from arch2vec.models.autoencoder import MODELS, GraphAutoencoder, ModelConfig
 from arch2vec.models.inputs import GraphStore
+from arch2vec.models.stored import stored_model
 from arch2vec.spaces import SearchSpace, stored_space
 from arch2vec.storage import AnyPath, read_arrays, write_arrays
 
@@ -30,6 +32,10 @@ _BATCH = 512  # graphs encoded at a time: their activations stay in the cache
 _DECODED = 4096  # points decoded at a time
 
 Pooling = Literal["sum", "mean"]
+
+_CONFIG = record(
+    {"name": text(*MODELS), "hidden": whole(1), "layers": whole(1), "latent": whole(1), "dropout": number(0, 1)}
+)
 
 
 class Encoder:
@@ -265,23 +271,32 @@ class Encoder:
         arrays, metadata = read_arrays(path)
         if metadata.get("kind") != _KIND:
             raise InputError(f"{path} is not an encoder; 'arch2vec pretrain' writes one")
+        space = stored_space(metadata.get("space", ""), space, path)
         try:
-            space = stored_space(metadata["space"], space, path)
-            config = ModelConfig(**json.loads(metadata["config"]))
-            pooling: Pooling = "mean" if metadata["pooling"] == "mean" else "sum"
-            model = GraphAutoencoder(config, space.num_operations, torch.Generator())
-            state = {
-                name.removeprefix("model."): torch.from_numpy(array)
-                for name, array in arrays.items()
-                if name.startswith("model.")
-            }
-            model.load_state_dict(state)
-            training = json.loads(metadata["training"])
-            return cls(space, model.to(device), config, pooling, arrays["prior"], training)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{path} is a damaged encoder: {str(error).splitlines()[0]}") from error
+            if missing := {"config", "pooling", "training"} - metadata.keys():
+                raise InputError(f"it does not say its {min(missing)}")
+            config = ModelConfig(**checked(parse_json(metadata["config"], "its config"), _CONFIG, "its config"))
+            training = checked(parse_json(metadata["training"], "its training"), mapping(anything), "its training")
+            if metadata["pooling"] not in get_args(Pooling):
+                raise unknown("pooling", metadata["pooling"], get_args(Pooling))
+            pooling = cast(Pooling, metadata["pooling"])
+            prior = arrays.pop("prior", np.empty(0))
+            _check_prior(prior, (2, space.num_vertices, config.latent))
+            weights = {name.removeprefix("model."): array for name, array in arrays.items()}
+            operations = space.num_operations
+            model = stored_model(
+                lambda: GraphAutoencoder(config, operations, torch.Generator()), config.layers, weights
+            )
+        except (TypeError, InputError) as error:
+            raise InputError(f"{path} is a damaged encoder: {error}") from error
+        return cls(space, model.to(device), config, pooling, prior, training)
+
+
+def _check_prior(prior: NDArray[Any], shape: tuple[int, ...]) -> None:
+    if prior.shape != shape or prior.dtype != np.float32:
+        raise InputError(f"its prior is {prior.shape} {prior.dtype}, not {shape} float32")
+    if not np.isfinite(prior).all() or (prior[1] < 0).any():
+        raise InputError("its prior holds a number that is not finite, or a negative deviation")
 
 
 def _file_of(path: Path) -> Path:

@@ -27,6 +27,7 @@ from arch2vec.benchmarks.table import BenchmarkTable, stored_schema
 from arch2vec.benchmarks.torch_files import is_torch_file
 from arch2vec.cache import cache_folder
 from arch2vec.errors import InputError
+from arch2vec.storage import require_file
 
 _VERSION = 1  # raised whenever a conversion changes its result, so that older ones are not used
 _BZIP2_START = b"BZh"
@@ -51,8 +52,8 @@ def convert(
             Nothing is written then.
     """
     path = Path(path)
-    if not path.exists():
-        raise InputError(f"cannot read {path}: No such file or directory")
+    if not path.is_dir():
+        require_file(path)
     target = converted_path(path, partial) if out is None else Path(out)
     if out is None and (found := _earlier(target)) is not None:
         return found

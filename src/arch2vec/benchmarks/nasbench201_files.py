@@ -23,16 +23,19 @@ import tarfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from arch2vec.benchmarks.nasbench201_records import Records
 from arch2vec.benchmarks.pickles import read_pickle
 from arch2vec.benchmarks.results import Progress, Results
 from arch2vec.benchmarks.torch_files import read_torch_file
+from arch2vec.benchmarks.unpacked import unpacked
 from arch2vec.errors import InputError
+from arch2vec.storage import require_file
 
 _WAITING = 2_000  # records that are kept for a list that may still come
 _DEEP = 4  # folders within folders
+_RATIO = 40  # bytes that one of a .pbz2 file may become; a bomb's become thousands
 _MEMBER = re.compile(r"(\d{1,6}|meta)\.pickle\.pbz2")
 
 
@@ -117,7 +120,10 @@ def _entry(document: object, name: str, where: object) -> Any:
 
 def _decompressed(opened: IO[bytes], where: object) -> Any:
     """The object in a bzip2-compressed pickle that is all of the file."""
-    with bz2.BZ2File(opened) as plain:
+    start = opened.tell()
+    size = opened.seek(0, io.SEEK_END) - start
+    opened.seek(start)
+    with unpacked(cast(IO[bytes], bz2.BZ2File(opened)), size, _RATIO, where) as plain:
         document = read_pickle(plain, where)
         try:
             rest = plain.read(1)  # to the end, where the checksum is compared
@@ -161,14 +167,19 @@ def _inner(path: Path) -> Path:
 
 def _archive(path: Path, progress: Progress | None) -> Iterator[tuple[str, IO[bytes]]]:
     with _Counted(path, progress) as counted:
+        size = path.stat().st_size
         try:
             with tarfile.open(fileobj=counted, mode="r|*") as archive:
                 for member in archive:
                     name = Path(member.name).name
+                    if member.issparse() or member.size > size:
+                        raise InputError(f"{path} is refused: its {name[:60]!r} claims {member.size:,} bytes")
                     content = archive.extractfile(member) if _MEMBER.fullmatch(name) else None
                     if content is not None:
                         yield name, io.BytesIO(content.read())
-        except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError) as error:
+        except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError, OverflowError) as error:
+            if isinstance(error, InputError):
+                raise
             raise InputError(f"{path} is damaged or truncated: {error}") from error
 
 
@@ -176,6 +187,7 @@ class _Counted(io.BufferedReader):
     """A file that says how far it was read."""
 
     def __init__(self, path: Path, progress: Progress | None) -> None:
+        require_file(path)
         try:
             super().__init__(_Reporting(path, progress), buffer_size=1 << 20)
         except OSError as error:

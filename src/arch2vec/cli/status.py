@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from arch2vec.inspection import Status
 
 
+_FAR_S = 1e9  # an end so far away has no time of day
+
+
 def add_commands(commands: Any) -> None:
     """Add ``status`` and ``top``."""
     parser = command(
@@ -80,6 +83,8 @@ def _done(status: Status) -> str:
 
 def _state(status: Status) -> str:
     if status.state == "running" and status.remaining_s is not None:
+        if status.remaining_s > _FAR_S:
+            return f"running, {_span(status.remaining_s)} to go"
         end = time.strftime("%H:%M", time.localtime(time.time() + status.remaining_s))
         return f"running, {_span(status.remaining_s)} to go, about {end}"
     return {"idle": "not running; the same command resumes", "unknown": "not running"}.get(status.state, status.state)

@@ -138,11 +138,11 @@ def best_first(frame: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
 
 
 def _frames(folder: Path, deep: int) -> list[pd.DataFrame]:
-    if (study := document(folder / SEARCH, "arch2vec study 1")) is not None:
+    if (study := document(folder / SEARCH)) is not None:
         return [search_frame(study)]
-    if document(folder / COMPARISON, "arch2vec comparison 1") is not None:
+    if document(folder / COMPARISON) is not None:
         return [comparison_frame(folder)]
-    if (settings := document(folder / PARETO, "arch2vec pareto 1")) is not None:
+    if (settings := document(folder / PARETO)) is not None:
         return [pareto_frame(folder, settings)]
     if deep == 0:
         return []

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from arch2vec.errors import InputError
+from arch2vec.models.stored import stored_state
 from arch2vec.networks.build import NetworkPlan, build_network, count_macs, count_parameters
 from arch2vec.networks.darts import DARTSNetwork
 from arch2vec.networks.export_darts import darts_source
@@ -59,8 +60,8 @@ def load_weights(network: nn.Module, path: AnyPath) -> None:
     """
     arrays, _ = read_arrays(path)
     try:
-        network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
-    except RuntimeError as error:
+        network.load_state_dict(stored_state(network.state_dict(), arrays))
+    except (InputError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path} holds weights of another network: {reason[:200]}") from error
 

@@ -20,7 +20,8 @@ import pyarrow.types
 from numpy.typing import NDArray
 
 from arch2vec.errors import InputError
-from arch2vec.objectives.table_files import TableFile
+from arch2vec.objectives.table_files import FORMS, TableFile
+from arch2vec.storage import reading
 
 _LISTED = 12  # names that still fit on one line
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?|[-+]?,\d+")
@@ -33,10 +34,8 @@ def column_names(path: Path) -> list[str]:
     Raises:
         InputError: the file is missing, or neither Parquet nor a table of text.
     """
-    try:
+    with reading(path, FORMS):
         return TableFile.open(path).names
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        raise _unreadable(path, error) from error
 
 
 def find_column(path: Path, name: str, names: Sequence[str]) -> str:
@@ -73,7 +72,7 @@ def read_columns(
             is infinite, or one or a text is missing without ``gaps``.
     """
     columns = list(dict.fromkeys([text, *numbers]))
-    try:
+    with reading(path, FORMS):
         file = TableFile.open(path)
         table = file.read(columns)
         if table.num_rows == 0:
@@ -81,8 +80,6 @@ def read_columns(
         rows = _texts(path, text, table.column(text), gaps)
         comma = file.delimiter not in (None, ",")
         return rows, {name: _numbers(path, name, table.column(name), text, rows, gaps, comma) for name in numbers}
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        raise _unreadable(path, error) from error
 
 
 def _texts(path: Path, name: str, column: Any, gaps: bool) -> list[str]:
@@ -137,14 +134,6 @@ def _numbers_in_text(path: Path, name: str, column: Any, decimal_comma: bool) ->
         except ValueError:
             raise InputError(f"{path}: column {name!r} is not numeric: row {row} holds {entry!r}") from None
     return values
-
-
-def _unreadable(path: Path, error: Exception) -> InputError:
-    if isinstance(error, OSError) and error.strerror:
-        return InputError(f"cannot read {path}: {error.strerror}")
-    line = "it is not text" if isinstance(error, UnicodeDecodeError) else str(error).partition("\n")[0].rstrip(".")
-    reason = "".join(character for character in line if character.isprintable())[:100]
-    return InputError(f"cannot read {path}: neither a whole Parquet file nor a CSV file ({reason})")
 
 
 def listed(names: Iterable[str]) -> str:

@@ -16,25 +16,31 @@ import re
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
 from arch2vec.errors import InputError
+from arch2vec.parquet import opened_parquet
 
 _MAGIC = b"PAR1"  # the first four bytes of every Parquet file
 _DELIMITERS = (",", ";", "\t")
 _LOOKED_AT = 1 << 16  # bytes of text by which the delimiter is told
 _COMMENT = re.compile(rb"^[ \t]*(?:#[^\n]*)?\r?\n|^[ \t]*#[^\n]*\Z", re.MULTILINE)
-_PACKED: Mapping[bytes, Callable[[bytes], bytes]] = {
-    b"\x1f\x8b": gzip.decompress,
-    b"BZh": bz2.decompress,
-    b"\xfd7zXZ": lzma.decompress,
+_PACKED: Mapping[bytes, Callable[[Path], Any]] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ": lzma.open,
 }
+_BYTES, _RATIO = 1 << 26, 40  # that a packed table may unpack to: so many, and so many for each of its bytes
+
+FORMS = "a whole Parquet file or a table of text"
+"""What a table's file should be, for messages."""
 
 
 @dataclass(frozen=True)
@@ -83,15 +89,22 @@ class TableFile:
     def names(self) -> list[str]:
         """The names of the columns, in their order."""
         if self.delimiter is None:
-            return list(pyarrow.parquet.ParquetFile(self._again).schema_arrow.names)
+            with self._parquet() as opened:
+                return list(opened.schema_arrow.names)
         return list(pyarrow.csv.open_csv(self._again, parse_options=self._parsing).schema.names)
 
     def read(self, columns: Sequence[str]) -> pa.Table:
         """Some of its columns."""
         if self.delimiter is None:
-            return pyarrow.parquet.ParquetFile(self._again, page_checksum_verification=True).read(columns=list(columns))
+            with self._parquet() as opened:
+                return opened.read(columns=list(columns))
         options = pyarrow.csv.ConvertOptions(include_columns=list(columns))
         return pyarrow.csv.read_csv(self._again, parse_options=self._parsing, convert_options=options)
+
+    def _parquet(self) -> AbstractContextManager[pyarrow.parquet.ParquetFile]:
+        if isinstance(self.source, Path):
+            return opened_parquet(self.source)
+        return pyarrow.parquet.ParquetFile(self._again, page_checksum_verification=True)
 
     @property
     def _again(self) -> Any:
@@ -116,16 +129,27 @@ def _unzipped(path: Path) -> bytes:
                 raise InputError(
                     f"{path} holds {shown}{', ...' if len(inside) > 5 else ''}; a zip of one table is right"
                 )
-            return archive.read(inside[0])
+            with archive.open(inside[0]) as stream:
+                return _bounded(path, stream)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
         raise InputError(f"cannot read {path}: a damaged or encrypted zip file ({error})") from error
 
 
-def _unpacked(path: Path, unpack: Callable[[bytes], bytes]) -> bytes:
+def _unpacked(path: Path, unpack: Callable[[Path], Any]) -> bytes:
     try:
-        return unpack(path.read_bytes())
+        with unpack(path) as stream:
+            return _bounded(path, stream)
     except (OSError, EOFError, zlib.error, lzma.LZMAError) as error:
         raise InputError(f"cannot read {path}: a damaged compressed file ({error})") from error
+
+
+def _bounded(path: Path, stream: IO[bytes]) -> bytes:
+    """What is in a packed file, unless that is more than tables of its size unpack to."""
+    most = _BYTES + _RATIO * path.stat().st_size
+    content = stream.read(most + 1)
+    if len(content) > most:
+        raise InputError(f"cannot read {path}: it unpacks to more than {most:,} bytes, which no table of its size does")
+    return content
 
 
 def _delimiter(start: bytes) -> str:
