@@ -29,7 +29,10 @@ def add_command(experiments: Any) -> None:
     parser.add_argument("--draws", type=int, default=20, help="draws of labels, counted from --seed (default 20)")
     parser.add_argument("--labels", metavar="A,B", help="numbers of labels (default: 16 to 4,236, as far as there are)")
     parser.add_argument(
-        "--predictors", default="groups", metavar="A,B", help="groups, gp, forest, extra-trees (default groups)"
+        "--predictors",
+        default="groups+trees",
+        metavar="A,B",
+        help="groups+trees, groups, gp, forest, extra-trees (default groups+trees)",
     )
     parser.add_argument(
         "--encodings",

@@ -42,8 +42,8 @@ def add_commands(commands: Any) -> None:
         "reads handwritten digits, and trains what it found. Running the same command again resumes it.",
     )
     parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="default: demo")
-    parser.add_argument("--runs", type=int, default=20, help="searches by each method (default 20)")
-    parser.add_argument("--evaluations", type=int, default=40, help="trainings each search may look up (default 40)")
+    parser.add_argument("--runs", type=int, default=30, help="searches by each method (default 30)")
+    parser.add_argument("--evaluations", type=int, default=60, help="trainings each search may look up (default 60)")
 
 
 def run_search(arguments: argparse.Namespace) -> None:
