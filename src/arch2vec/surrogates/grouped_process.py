@@ -48,7 +48,7 @@ FEW = 512
 _NOISE_MEAN, _NOISE_STD = math.log(0.1), 1.5  # of the prior of log v
 _WEIGHT_STD, _LENGTH_STD = 1.5, 1.0  # of the priors of log w (mean 1 / terms) and log l (mean 1)
 _JITTER = 1e-6  # added to the diagonal: equal vectors with equal labels have a singular covariance
-_ROWS = 4096  # points predicted at a time
+_ENTRIES = 1 << 18  # covariances worked out at a time: they stay in the cache
 
 
 @dataclass(frozen=True)
@@ -217,7 +217,8 @@ class LearnedGroups(Learned):
         centred = torch.from_numpy(targets - centre).unsqueeze(1)
         alpha = torch.cholesky_solve(centred, torch.linalg.cholesky(matrix)).float()
         means = np.empty(len(points))
-        for start in range(0, len(points), _ROWS):
-            part = torch.from_numpy(np.ascontiguousarray(points[start : start + _ROWS], dtype=np.float32))
-            means[start : start + len(part)] = (self.covariance(part, x.float()) @ alpha)[:, 0].numpy()
+        known, together = x.float(), max(16, _ENTRIES // len(x))
+        for start in range(0, len(points), together):
+            part = torch.from_numpy(np.ascontiguousarray(points[start : start + together], dtype=np.float32))
+            means[start : start + len(part)] = (self.covariance(part, known) @ alpha)[:, 0].numpy()
         return means + centre
