@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
@@ -14,16 +14,15 @@ from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
+from arch2vec.graph_inputs import graph_store, read_graphs
 from arch2vec.graphs import GraphBatch
 from arch2vec.models.autoencoder import GraphAutoencoder, ModelConfig
-from arch2vec.models.inputs import GraphStore
+from arch2vec.models.pooling import pooled_arrays
 from arch2vec.spaces import SearchSpace, stored_space
 from arch2vec.storage import read_arrays, write_arrays
 
 _KIND = "arch2vec encoder"
 _BATCH = 512  # graphs encoded at a time: their activations stay in the cache
-
-Pooling = Literal["sum", "mean"]
 
 
 class Encoder:
@@ -33,7 +32,9 @@ class Encoder:
         space: the search space it was trained on.
         model: the autoencoder, in evaluation mode.
         pooling: how an architecture's vector is made from its vertices' means: their
-            sum (paper) or their mean (public release). Padded vertices do not count.
+            sum (paper), their mean (public release), or several of
+            :data:`arch2vec.models.pooling.POOLS` side by side, separated by commas.
+            Padded vertices do not count.
         prior: (2, V, latent), mean and standard deviation of the training
             architectures' vertex means; the prior of generated architectures.
         training: how it was trained, as saved with it.
@@ -44,7 +45,7 @@ class Encoder:
         space: SearchSpace,
         model: GraphAutoencoder,
         config: ModelConfig,
-        pooling: Pooling,
+        pooling: str,
         prior: NDArray[np.float32],
         training: Mapping[str, Any],
     ) -> None:
@@ -58,8 +59,8 @@ class Encoder:
 
     @torch.no_grad()
     def encode(self, graphs: GraphBatch) -> NDArray[np.float32]:
-        """(N, V, latent) posterior means, zero at padded vertices."""
-        store = GraphStore(graphs, self.space.num_operations, self.device)
+        """(N, V, latent) posterior means, zero at padded vertices and at those that are not :meth:`read`."""
+        store = graph_store(graphs, self.space, self.config, self.device)
         means = torch.empty(len(store), store.num_vertices, self.config.latent)
         start = 0
         for batch in store.batches(_BATCH):
@@ -71,11 +72,12 @@ class Encoder:
         return means.numpy()
 
     def vectors(self, graphs: GraphBatch) -> NDArray[np.float32]:
-        """(N, latent) one vector an architecture."""
-        pooled = self.encode(graphs).sum(axis=1)
-        if self.pooling == "mean":
-            pooled /= graphs.mask.sum(axis=1, keepdims=True)
-        return pooled.astype(np.float32)
+        """(N, pools x latent) one vector an architecture."""
+        return pooled_arrays(self.encode(graphs), self.read(graphs).mask, self.pooling)
+
+    def read(self, graphs: GraphBatch) -> GraphBatch:
+        """What the model reads of ``graphs`` and reconstructs: themselves, or the graphs of their functions."""
+        return read_graphs(graphs, self.space, self.config)[0]
 
     def embed(self, graphs: GraphBatch | SearchSpace | None = None) -> Embedding:
         """The embedding of ``graphs``, by default of the whole search space.
@@ -137,8 +139,8 @@ class Encoder:
         try:
             space = stored_space(metadata["space"], space, path)
             config = ModelConfig(**json.loads(metadata["config"]))
-            pooling: Pooling = "mean" if metadata["pooling"] == "mean" else "sum"
-            model = GraphAutoencoder(config, space.num_operations, torch.Generator())
+            pooling = metadata["pooling"]
+            model = GraphAutoencoder(config, space.num_operations, torch.Generator(), pooling)
             state = {
                 name.removeprefix("model."): torch.from_numpy(array)
                 for name, array in arrays.items()

