@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -138,8 +139,8 @@ class PretrainConfig:
         if self.model.predicted and self.targets is None:
             raise InputError("a model that predicts needs targets")
         for name in ("learning_rate", "gradient_clip", "target_weight"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name} must be positive, got {getattr(self, name)}")
+            if not 0 < getattr(self, name) < math.inf:
+                raise InputError(f"{name} must be positive and finite, got {getattr(self, name)}")
         if not 0 < self.held_out < 1:
             raise InputError(f"held_out must be between 0 and 1, got {self.held_out}")
         if not 0 <= self.seed < 2**63:
