@@ -48,7 +48,6 @@ ALL = PretrainConfig(
 )
 MODELS: dict[str, PretrainConfig] = {
     "paper": PAPER,
-    "paper, mean": PretrainConfig(pools="mean"),
     "+ function graph": PretrainConfig(model=ModelConfig(function_graph=True)),
     "+ directed": PretrainConfig(model=ModelConfig(directed=True)),
     "+ pools mean, max, min": PretrainConfig(pools="mean,max,min"),
