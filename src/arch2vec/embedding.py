@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 from arch2vec.errors import InputError
 from arch2vec.fingerprints import fingerprint
 from arch2vec.graphs import GraphBatch
+from arch2vec.representations.features import Groups
 from arch2vec.spaces import SearchSpace, stored_space
 from arch2vec.storage import atomic_path, read_arrays, write_arrays
 
@@ -27,11 +28,14 @@ class Embedding:
         space: the space they belong to.
         graphs: the N architectures.
         vectors: (N, d) float32.
+        groups: the names of groups of dimensions, in their order, and how many dimensions each
+            has; by default all are ``learned``.
     """
 
     space: SearchSpace
     graphs: GraphBatch
     vectors: NDArray[np.float32]
+    groups: Groups = ()
 
     def __post_init__(self) -> None:
         if self.vectors.ndim != 2 or len(self.vectors) != len(self.graphs):
@@ -41,6 +45,10 @@ class Embedding:
             )
         if not np.isfinite(self.vectors).all():
             raise InputError("an embedding holds a vector that is not finite")
+        if not self.groups:
+            object.__setattr__(self, "groups", (("learned", self.dimensions),))
+        if len(dict(self.groups)) != len(self.groups) or sum(dict(self.groups).values()) != self.dimensions:
+            raise InputError(f"groups {self.groups} are not {self.dimensions} dimensions under different names")
 
     def __len__(self) -> int:
         return len(self.graphs)
@@ -172,4 +180,4 @@ class Embedding:
     def subset(self, rows: Sequence[int] | NDArray[np.integer]) -> Embedding:
         """The embedding of some of the architectures."""
         index = np.asarray(rows, dtype=np.int64)
-        return Embedding(self.space, self.graphs[index], self.vectors[index])
+        return Embedding(self.space, self.graphs[index], self.vectors[index], self.groups)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,8 @@ from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
+from arch2vec.fingerprints import fingerprint
+from arch2vec.generation import Prior, check_temperature, collected, perturbed, without_repeats
 from arch2vec.graph_inputs import graph_store, read_graphs
 from arch2vec.graphs import GraphBatch
 from arch2vec.models.autoencoder import GraphAutoencoder, ModelConfig
@@ -23,6 +25,7 @@ from arch2vec.storage import read_arrays, write_arrays
 
 _KIND = "arch2vec encoder"
 _BATCH = 512  # graphs encoded at a time: their activations stay in the cache
+_DECODED = 4096  # points decoded at a time
 
 
 class Encoder:
@@ -95,18 +98,129 @@ class Encoder:
         return Embedding(self.space, graphs, self.vectors(graphs))
 
     @torch.no_grad()
-    def decode(self, Z: NDArray[np.float32]) -> GraphBatch:
-        """The most probable graph of each latent point (N, V, latent); it need not be an architecture."""
+    def decode(
+        self,
+        Z: NDArray[np.float32],
+        *,
+        rules: bool = False,
+        temperature: float = 0.0,
+        rng: np.random.Generator | None = None,
+    ) -> GraphBatch:
+        """The most probable graph of each latent point (N, V, latent).
+
+        Args:
+            Z: the points.
+            rules: whether only architectures of the space are looked at, see
+                :meth:`arch2vec.SearchSpace.most_likely`. Without, as in the paper, each operation and
+                each edge is the most probable on its own, and the graph need not be an architecture.
+            temperature: with ``rules``, of noise on what the decoder believes
+                (:func:`arch2vec.generation.perturbed`): 0 for none, 1 to draw from what it believes.
+            rng: where the noise is drawn from.
+
+        Raises:
+            InputError: with ``rules``, a point is not finite; a temperature is below 0, or given
+                without ``rules`` or ``rng``.
+        """
+        check_temperature(temperature)
+        if temperature and (not rules or rng is None):
+            raise InputError("a temperature needs decoding under rules, and a generator to draw the noise from")
+        if rules:
+            parts = []
+            for beliefs in self._beliefs(Z):
+                noisy = perturbed(*beliefs, temperature, rng) if rng is not None and temperature else beliefs
+                parts.append(self.space.most_likely(*noisy))
+            return GraphBatch.concatenate(parts)
         parts = []
-        for start in range(0, len(Z), 4096):
-            ops, adjacency = self.model.decode(torch.from_numpy(Z[start : start + 4096]).to(self.device))
+        for start in range(0, len(Z), _DECODED):
+            ops, adjacency = self.model.decode(torch.from_numpy(Z[start : start + _DECODED]).to(self.device))
             parts.append(GraphBatch(ops.cpu().numpy(), adjacency.cpu().numpy()))
         return GraphBatch.concatenate(parts)
+
+    @torch.no_grad()
+    def _beliefs(self, Z: NDArray[np.float32]) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """What the decoder believes of points, some at a time: see :meth:`arch2vec.SearchSpace.most_likely`."""
+        if not np.isfinite(Z).all():
+            raise InputError("points of the latent space must be finite numbers")
+        for start in range(0, max(1, len(Z)), _DECODED):
+            points = torch.from_numpy(Z[start : start + _DECODED]).to(self.device)
+            operation_logits, edge_logits = self.model.decoder(points)
+            yield operation_logits.cpu().numpy(), edge_logits.cpu().numpy()
 
     def sample_prior(self, n: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """(n, V, latent) standard normal draws, scaled and shifted to the training embedding."""
         mean, std = self.prior
         return rng.standard_normal((n, *mean.shape), dtype=np.float32) * std + mean
+
+    def generate(
+        self,
+        n: int,
+        rng: np.random.Generator,
+        *,
+        rules: bool = True,
+        temperature: float = 0.0,
+        prior: Prior | None = None,
+        distinct: bool = False,
+        known: NDArray[np.uint64] | None = None,
+    ) -> GraphBatch:
+        """``n`` graphs decoded from draws of the prior.
+
+        Args:
+            n: how many.
+            rng: of the draws.
+            rules: whether only architectures are decoded, as in :meth:`decode`.
+            temperature: as in :meth:`decode`.
+            prior: another prior than :meth:`sample_prior`, such as
+                :class:`arch2vec.generation.JointPrior`.
+            distinct: whether to go on drawing until there are ``n`` of which no two are isomorphic.
+            known: fingerprints of graphs to leave out, of those that the encoder has learned from for example.
+
+        Raises:
+            InputError: ``n`` is below 1; there are not so many distinct ones, or so many distinct (or
+                unknown) ones are not found; see :meth:`decode`.
+        """
+        if n < 1:
+            raise InputError(f"at least 1 architecture has to be asked for, got {n}")
+        if distinct and rules:
+            self.space.check_sample_size(n)
+        sample = self.sample_prior if prior is None else prior.sample
+
+        def draw(number: int) -> GraphBatch:
+            return self.decode(sample(number, rng), rules=rules, temperature=temperature, rng=rng)
+
+        return collected(draw, n, distinct, known) if distinct or known is not None else draw(n)
+
+    def interpolate(self, a: GraphBatch, b: GraphBatch, steps: int = 10) -> GraphBatch:
+        """Architectures on the way from one to another: those that points between them decode to.
+
+        A vertex that only one of the two has stays at that one's point; how many vertices there are
+        follows from where the decoder sees the output.
+
+        Args:
+            a: the first, a batch of one.
+            b: the last, a batch of one.
+            steps: into how many equal parts the straight line between them is divided.
+
+        Returns:
+            ``a``, the architectures between, ``b``; no two next to each other are isomorphic. One
+            graph if ``a`` and ``b`` are isomorphic.
+
+        Raises:
+            InputError: a graph is no architecture of this space, or not one; ``steps`` is below 1.
+        """
+        if steps < 1:
+            raise InputError(f"at least 1 step is needed, got {steps}")
+        for end in (a, b):
+            if len(end) != 1:
+                raise InputError(f"interpolation is between two batches of one architecture, got one of {len(end)}")
+            self.space.check(end)
+        if fingerprint(a) == fingerprint(b):
+            return a
+        first, last = self.encode(a), self.encode(b)
+        in_first, in_last = self.read(a).mask[:, :, None], self.read(b).mask[:, :, None]
+        first, last = np.where(in_first, first, last), np.where(in_last, last, first)
+        share = (np.arange(1, steps, dtype=np.float32) / np.float32(steps))[:, None, None]
+        between = self.decode(first * (1 - share) + last * share, rules=True)
+        return without_repeats(GraphBatch.concatenate([a, between, b]))
 
     def save(self, path: Path) -> None:
         """Write the encoder as one safetensors file, atomically."""

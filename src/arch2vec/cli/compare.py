@@ -32,7 +32,7 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--objective", required=True, action="append", help=f"{OBJECTIVE}; may be given several times")
     add_limits(parser)
     parser.add_argument("--budgets", metavar="N,N", help="report at these numbers of evaluations too, as 25,50,100")
-    parser.add_argument("--methods", default="random,bo", help="comma-separated (default random,bo)")
+    parser.add_argument("--methods", default="random,group-bo", help="comma-separated (default random,group-bo)")
     parser.add_argument("--runs", type=int, default=20, help="searches by each method, seeds 0, 1, ... (default 20)")
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for trajectories.parquet, tables and figures")

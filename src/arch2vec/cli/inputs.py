@@ -26,7 +26,13 @@ OBJECTIVE = (
 
 def add_source(parser: argparse.ArgumentParser) -> None:
     """Where the vectors come from."""
-    parser.add_argument("source", type=Path, metavar="RUN", help="a run's folder, or a file made by 'arch2vec embed'")
+    parser.add_argument(
+        "source",
+        type=Path,
+        metavar="SPACE|RUN|VECTORS",
+        help="a search space (its architectures' structure, no pre-training), a run's folder, or a file made by "
+        "'arch2vec embed'",
+    )
     add_space(parser)
 
 
@@ -37,7 +43,7 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
 
 
 def load_embedding(source: Path, space: str | None) -> Embedding:
-    """The embedding in a file of ``arch2vec embed``, or of the encoder in a run's folder.
+    """The embedding in a file of ``arch2vec embed``, of the encoder in a run's folder, or of a space's structure.
 
     Raises:
         InputError: there is none, or it is of another space than ``space``.
@@ -45,9 +51,29 @@ def load_embedding(source: Path, space: str | None) -> Embedding:
     from arch2vec.embedding import Embedding
     from arch2vec.spaces import get_space
 
+    if _names_space(source):
+        from arch2vec.representations.ready import SAMPLE, structure_embedding
+
+        known = get_space(str(source))
+        if space is not None:
+            raise InputError(f"{source} is a search space already; leave --space {space} out")
+        if not known.enumerable:
+            say(f"{known.name} is too large to list: {SAMPLE:,} of its architectures are searched")
+        return structure_embedding(known)
     if source.is_file():
         return Embedding.load(source, get_space(space) if space else None)
     return embed_some(load_encoder(source, space))
+
+
+def _names_space(source: Path) -> bool:
+    """Whether it is a search space and no file or folder of a run."""
+    from arch2vec.spaces import SPACES
+
+    text = str(source)
+    name = text.partition("?")[0]
+    if source.suffix in (".yaml", ".yml") or text.startswith(("python:", "declared:")):
+        return True
+    return name in SPACES and not source.exists()
 
 
 def restricted(embedding: Embedding, objectives: Sequence[Objective]) -> Embedding:

@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from arch2vec.cli import data, experiment, export, pareto, proxies, representation, searching, status
+from arch2vec.cli import data, experiment, export, generation, pareto, proxies, representation, searching, status
 from arch2vec.errors import InputError
 
 _DESCRIPTION = (
@@ -34,7 +34,7 @@ def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     parser = _Parser(prog="arch2vec", description=_DESCRIPTION, allow_abbrev=False)
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
-    for group in (representation, proxies, searching, data, export, experiment, pareto, status):
+    for group in (representation, generation, proxies, searching, data, export, experiment, pareto, status):
         group.add_commands(commands)
     return parser
 

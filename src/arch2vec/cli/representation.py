@@ -57,53 +57,78 @@ def add_commands(commands: Any) -> None:
     _add_departures(parser)
 
     parser = command(
-        commands, "evaluate", run_evaluate, "reconstruction accuracy, validity and uniqueness of a representation"
+        commands,
+        "evaluate",
+        run_evaluate,
+        "reconstruction accuracy, validity and uniqueness of a representation",
+        "Reconstruction accuracy of a representation, validity, uniqueness and novelty of what draws from the prior\n"
+        "decode to: freely, as in the paper, and under the space's rules. --temperature and --prior are for these.",
     )
-    _add_run(parser)
+    add_run(parser)
     parser.add_argument("--draws", type=int, default=10_000, help="draws from the prior (default 10000)")
+    add_sampling(parser)
 
     parser = command(commands, "embed", run_embed, "vectors of all (or N) architectures, as Parquet or safetensors")
-    _add_run(parser)
+    add_run(parser)
     parser.add_argument("--sample", type=int, metavar="N", help="N architectures of the space instead of all")
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: embedding.parquet in RUN")
 
     parser = command(commands, "nearest", run_nearest, "the most similar architectures")
-    _add_run(parser)
+    add_run(parser)
     parser.add_argument("architecture", metavar="ARCH", help="in the space's notation")
     parser.add_argument("-k", type=int, default=10, help="how many (default 10)")
 
 
 def _add_departures(parser: argparse.ArgumentParser) -> None:
     """The options by which a model departs from the paper's."""
-    parser = parser.add_argument_group("departures from the paper's model")  # type: ignore[assignment]
-    parser.add_argument(
+    group = parser.add_argument_group("departures from the paper's model")
+    group.add_argument(
         "--function-graph",
         action="store_true",
         help="read, and reconstruct, what an architecture computes: without skips, zeros and what only they feed",
     )
-    parser.add_argument(
+    group.add_argument(
         "--directed", action="store_true", help="weigh what a vertex reads apart from what reads it, instead of adding"
     )
-    parser.add_argument(
+    group.add_argument(
         "--pools",
         metavar="P,P,...",
         help="how vertices make a vector: of sum, mean, max, min, side by side (default: sum; release: mean)",
     )
-    parser.add_argument(
+    group.add_argument(
         "--targets",
         metavar="T",
         help="structure: learn to predict numbers about paths, walks and costs too",
     )
-    parser.add_argument("--target-weight", type=float, default=1.0, help="of their error in the loss (default 1)")
-    parser.add_argument(
+    group.add_argument("--target-weight", type=float, default=1.0, help="of their error in the loss (default 1)")
+    group.add_argument(
         "--mask", type=float, default=0.0, help="share of inner operations hidden from the encoder (default 0)"
     )
-    parser.add_argument("--latent", type=int, default=16, help="numbers a vertex, and a pool (default 16)")
+    group.add_argument("--latent", type=int, default=16, help="numbers a vertex, and a pool (default 16)")
 
 
-def _add_run(parser: argparse.ArgumentParser) -> None:
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """A run's folder, and its space where that has to be named."""
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="a folder made by 'arch2vec pretrain'")
     add_space(parser)
+
+
+def add_sampling(parser: argparse.ArgumentParser) -> None:
+    """How architectures are generated."""
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        default=0.0,
+        metavar="T",
+        help="of noise on what the decoder believes: 0 takes the most likely architecture (default), "
+        "1 draws from its probabilities",
+    )
+    parser.add_argument(
+        "--prior",
+        default="independent",
+        help="independent: a normal distribution for each number, as in the paper (default); "
+        "joint: one for all vertices of an architecture together",
+    )
 
 
 def add_space(parser: argparse.ArgumentParser) -> None:
@@ -185,25 +210,42 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
 
 def run_evaluate(arguments: argparse.Namespace) -> None:
     """``arch2vec evaluate``."""
+    from arch2vec.generation import check_prior, check_temperature, prior_named
+    from arch2vec.generation_quality import rule_generation
     from arch2vec.metrics import quality
     from arch2vec.pretraining import config_of
     from arch2vec.training_data import training_data
 
     if arguments.draws < 1:
         raise InputError(f"--draws must be at least 1, got {arguments.draws}")
+    check_prior(arguments.prior)
+    check_temperature(arguments.temperature)
     encoder = load_encoder(arguments.run_folder, arguments.space)
     started = time.perf_counter()
     config = config_of(encoder)
     data = training_data(encoder.space, config, None, encoder.device)
     known = data.known(config.epochs - 1)
     measured = quality(encoder, data.held_out, known, draws=arguments.draws, seed=arguments.seed)
-    _report_quality(measured.to_dict(), time.perf_counter() - started, arguments.json, encoder.space.name)
+    rules = rule_generation(
+        encoder,
+        data.held_out,
+        data.prior_sample,
+        known,
+        draws=arguments.draws,
+        seed=arguments.seed,
+        temperature=arguments.temperature,
+        prior=prior_named(arguments.prior, encoder, data.prior_sample),
+    )
+    seconds = time.perf_counter() - started
+    _report_quality({**measured.to_dict(), "rules": rules.to_dict()}, seconds, arguments.json, encoder.space.name)
 
 
 def _report_quality(quality: dict[str, Any], seconds: float, as_json: bool, space: str) -> None:
     keys = ("reconstruction", "validity", "strict_validity", "uniqueness", "strict_uniqueness", "novelty")
+    rules = quality.get("rules")
     if as_json:
-        print_json({**{key: quality[key] for key in keys}, "seconds": seconds})
+        under_rules = {} if rules is None else {"rules": rules}
+        print_json({**{key: quality[key] for key in keys}, **under_rules, "seconds": seconds})
         return
     reconstructed = quality["reconstruction"]
     rows = [
@@ -216,6 +258,17 @@ def _report_quality(quality: dict[str, Any], seconds: float, as_json: bool, spac
         ["uniqueness of these", percent(quality["strict_uniqueness"])],
         ["novelty of these", percent(quality["novelty"])],
     ]
+    if rules is not None:
+        rows += [
+            ["under rules: whole graphs reconstructed", percent(rules["reconstruction"]["graphs"])],
+            ["under rules: validity", percent(rules["validity"])],
+            ["under rules: uniqueness", percent(rules["uniqueness"])],
+            ["under rules: novelty", percent(rules["novelty"])],
+            *(
+                [f"under rules: {name} unlike the training split's", percent(share)]
+                for name, share in rules["distance"].items()
+            ),
+        ]
     print_table(f"Representation of {space}", ["on held-out graphs, and on draws from the prior", "%"], rows)
     say(f"{seconds:.1f} s")
 

@@ -23,7 +23,11 @@ def add_commands(commands: Any) -> None:
     add_source(parser)
     parser.add_argument("--objective", required=True, help=OBJECTIVE)
     add_limits(parser)
-    parser.add_argument("--method", default="bo", help="such as random, local-search, bo or arch2vec-rl (default bo)")
+    parser.add_argument(
+        "--method",
+        default="group-bo",
+        help="such as random, local-search, group-bo, bo (the paper's) or arch2vec-rl (default group-bo)",
+    )
     parser.add_argument("--batch", type=int, default=1, help="architectures proposed at a time (default 1)")
     parser.add_argument("--out", type=Path, metavar="STUDY", help="folder that the search is kept in")
 

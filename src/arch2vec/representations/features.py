@@ -29,8 +29,10 @@ class Features:
     groups: Groups
 
     def __post_init__(self) -> None:
-        if self.values.ndim != 2 or self.values.shape[1] != len(self.names) or sum(dict(self.groups).values()) != len(
-            self.names
+        if (
+            self.values.ndim != 2
+            or self.values.shape[1] != len(self.names)
+            or sum(dict(self.groups).values()) != len(self.names)
         ):
             raise InputError(
                 f"values {self.values.shape} need as many names and groups of as many columns, "

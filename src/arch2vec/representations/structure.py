@@ -74,7 +74,9 @@ def structure(graphs: GraphBatch, space: SearchSpace, groups: Iterable[str] | No
     swept = [name for name in ("paths", "walks", "neighbours") if name in wanted]
     if swept:
         counter = _Counter(space)
-        chunks = [counter.count(graphs[start : start + _CHUNK], swept) for start in range(0, max(1, len(graphs)), _CHUNK)]
+        chunks = [
+            counter.count(graphs[start : start + _CHUNK], swept) for start in range(0, max(1, len(graphs)), _CHUNK)
+        ]
         for place, name in enumerate(swept):
             parts[name] = np.concatenate([chunk[place][0] for chunk in chunks]), chunks[0][place][1]
     if "costs" in wanted:

@@ -21,7 +21,7 @@ __all__ = ["SearchResult", "Trial", "search"]
 def search(
     embedding: Embedding,
     objective: AnyObjective,
-    method: str = "bo",
+    method: str = "group-bo",
     budget: int | None = 100,
     max_cost_s: float | None = None,
     seed: int = 0,

@@ -24,7 +24,17 @@ from typing_extensions import override
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.spaces.base import SearchSpace
-from arch2vec.spaces.darts_cells import NONE, OUTPUT, SLOTS, VERTICES, VOCABULARY, Cells, is_cell, is_cell_as_released
+from arch2vec.spaces.darts_cells import (
+    NONE,
+    OUTPUT,
+    SLOTS,
+    VERTICES,
+    VOCABULARY,
+    Cells,
+    is_cell,
+    is_cell_as_released,
+    most_likely_cells,
+)
 from arch2vec.spaces.darts_cost import CIFAR10, IMAGENET, cost_of_cells
 from arch2vec.spaces.darts_moves import draw_cells, functions_of, mutate_cells, neighbor_cells, sample_distinct
 from arch2vec.spaces.darts_notation import format_cells, format_genotype, is_genotype, parse_cells, split_genotype
@@ -134,6 +144,10 @@ class DARTS(SearchSpace):
         """
         self.check(graph)
         return neighbor_cells(Cells.of(graph[:1])).graphs()
+
+    @override
+    def _most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        return most_likely_cells(op_logits, edge_logits).graphs()
 
     @override
     def function_classes(self, graphs: GraphBatch) -> NDArray[np.uint64]:

@@ -19,7 +19,15 @@ from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.spaces.base import SearchSpace
 from arch2vec.spaces.darts import DARTS, darts_roles
-from arch2vec.spaces.darts_cells import OUTPUT, VERTICES, VOCABULARY, Cells, is_cell, is_cell_as_released
+from arch2vec.spaces.darts_cells import (
+    OUTPUT,
+    VERTICES,
+    VOCABULARY,
+    Cells,
+    is_cell,
+    is_cell_as_released,
+    most_likely_cells,
+)
 from arch2vec.spaces.darts_cost import CIFAR10, IMAGENET, cost_of_cells
 from arch2vec.spaces.darts_moves import (
     FUNCTIONS,
@@ -188,6 +196,14 @@ class DARTSPair(SearchSpace):
                 _join(edited_normal, reduce[np.zeros(len(edited_normal), dtype=np.intp)]),
                 _join(normal[np.zeros(len(edited_reduce), dtype=np.intp)], edited_reduce),
             ]
+        )
+
+    @override
+    def _most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        normal, reduce = slice(VERTICES), slice(VERTICES, None)
+        return _join(
+            most_likely_cells(op_logits[:, normal], edge_logits[:, normal, normal]),
+            most_likely_cells(op_logits[:, reduce], edge_logits[:, reduce, reduce]),
         )
 
     @override

@@ -167,6 +167,10 @@ class DeclaredSpace(SearchSpace):
         return self._cells.is_cell(graphs)
 
     @override
+    def _most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        return self._cells.most_likely(op_logits, edge_logits)
+
+    @override
     def mutate(self, graphs: GraphBatch, rng: np.random.Generator) -> GraphBatch:
         """One random edit of each graph.
 

@@ -44,6 +44,10 @@ class Cells(ABC):
         """(N,) whether each graph is one, its vertices numbered as they should be."""
 
     @abstractmethod
+    def most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        """The most likely cell for each of N beliefs of a decoder (:meth:`arch2vec.SearchSpace.most_likely`)."""
+
+    @abstractmethod
     def random_edit(self, cells: GraphBatch, rng: np.random.Generator) -> GraphBatch:
         """One random edit of each."""
 

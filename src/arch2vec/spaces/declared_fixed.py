@@ -97,6 +97,14 @@ class FixedCells(Cells):
         return allowed & (graphs.adjacency == self.adjacency).all(axis=(1, 2))
 
     @override
+    def most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        codes = np.empty((len(op_logits), len(self._choices)), dtype=np.uint8)
+        for position, choice in enumerate(self._choices):
+            best = op_logits[:, position + 1, choice].argmax(axis=1)
+            codes[:, position] = np.array(choice, dtype=np.uint8)[best]
+        return self._with(codes)
+
+    @override
     def random_edit(self, cells: GraphBatch, rng: np.random.Generator) -> GraphBatch:
         """Another operation at one position, uniformly over all such pairs."""
         return self._edited(cells, self._edits[rng.integers(len(self._edits), size=len(cells))])

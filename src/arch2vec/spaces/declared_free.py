@@ -21,6 +21,7 @@ from arch2vec.spaces import declared_limits as cells_within
 from arch2vec.spaces.declared_cells import MAX_LISTED, Cells
 from arch2vec.spaces.declared_drawing import NumberedCells
 from arch2vec.spaces.declared_fields import INPUT, OUTPUT, SpaceDeclaration
+from arch2vec.spaces.likely_cells import most_likely_cells
 
 _MAX_NUMBERED = 20 * MAX_LISTED  # with more numbered cells than this, making the list takes minutes
 
@@ -70,6 +71,10 @@ class FreeCells(Cells):
     @override
     def is_cell(self, graphs: GraphBatch) -> NDArray[np.bool_]:
         return cells_within.is_cell(graphs, self.limits)
+
+    @override
+    def most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        return most_likely_cells(op_logits, edge_logits, self.limits)
 
     @override
     def random_edit(self, cells: GraphBatch, rng: np.random.Generator) -> GraphBatch:

@@ -21,11 +21,15 @@ from arch2vec.graphs import GraphBatch
 from arch2vec.spaces import nasbench101_edits as edits
 from arch2vec.spaces import nasbench101_notation as notation
 from arch2vec.spaces.base import SearchSpace
-from arch2vec.spaces.nasbench101_cells import MAX_VERTICES, OPERATIONS, is_cell, is_well_formed, prune
+from arch2vec.spaces.declared_limits import Limits
+from arch2vec.spaces.likely_cells import most_likely_cells
+from arch2vec.spaces.nasbench101_cells import INNER, MAX_EDGES, MAX_VERTICES, OPERATIONS, is_cell, is_well_formed, prune
 from arch2vec.spaces.nasbench101_cost import count_cost, operation_widths
 from arch2vec.spaces.nasbench101_enumeration import NUM_CELLS, published_cells
 from arch2vec.spaces.nasbench101_hashes import module_hashes
 from arch2vec.spaces.roles import Roles, roles_by_name
+
+_LIMITS = Limits(vertices=MAX_VERTICES, edges=MAX_EDGES, in_degree=MAX_VERTICES - 1, operations=len(INNER))
 
 
 class NASBench101(SearchSpace):
@@ -156,6 +160,10 @@ class NASBench101(SearchSpace):
         if len(graph) != 1:
             raise InputError(f"neighbors are those of one architecture, got {len(graph)}")
         return self.neighbors_of_each(graph)[0]
+
+    @override
+    def _most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        return most_likely_cells(op_logits, edge_logits, _LIMITS)
 
     @override
     def neighbors_of_each(self, graphs: GraphBatch) -> tuple[GraphBatch, NDArray[np.intp]]:

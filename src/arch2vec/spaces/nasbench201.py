@@ -155,6 +155,10 @@ class NASBench201(SearchSpace):
         return count_cost(graphs).logarithms()
 
     @override
+    def _most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        return self.from_edge_operations(op_logits[:, 1:-1, 1:6].argmax(axis=2) + 1)
+
+    @override
     def function_classes(self, graphs: GraphBatch) -> NDArray[np.uint64]:
         """Labels of the 4,930 functions: see :func:`canonical_form`.
 
