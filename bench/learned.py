@@ -3,7 +3,8 @@
     python bench/learned.py [--space nasbench201] [--sample N] [--epochs 5] [--draws 10] [--only "A;B"] [--out FILE]
 
 Every model learns from graphs alone. Its vectors then predict accuracies: a Gaussian process is shown N labels as
-normal scores, and Kendall's tau compares its means with the accuracies of all architectures. Draws of labels are
+normal scores, and Kendall's tau compares its means with the accuracies of all architectures; for the lines "weighed" it
+is the one that weighs groups of numbers, the learned ones being a group. Draws of labels are
 paired: all vectors see the same. A line appears as soon as it is measured; ``--out`` adds it to a CSV file, and what
 that has already is not measured again.
 """
@@ -13,7 +14,7 @@ from __future__ import annotations
 import argparse
 import csv
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -28,9 +29,11 @@ from arch2vec.encoder import Encoder
 from arch2vec.gp_regression import GaussianProcess
 from arch2vec.graphs import GraphBatch
 from arch2vec.models.autoencoder import ModelConfig
+from arch2vec.prediction import grouped_process
 from arch2vec.pretraining import PretrainConfig, pretrain
 from arch2vec.pretraining_config import default_activation
 from arch2vec.representations.discrete import adjacency_one_hot
+from arch2vec.representations.features import Groups
 from arch2vec.representations.structure import structure
 from arch2vec.searching.bo import normal_scores
 from arch2vec.spaces import SearchSpace, get_space
@@ -55,9 +58,15 @@ MODELS: dict[str, PretrainConfig] = {
     "+ mask 0.15": PretrainConfig(model=ModelConfig(mask=0.15)),
     "+ latent 32": PretrainConfig(model=ModelConfig(latent=32)),
     "all": ALL,
+    "function graph, targets": PretrainConfig(model=ModelConfig(function_graph=True), targets="structure"),
+    "all but mask": replace(ALL, model=replace(ALL.model, mask=0.0)),
+    "all but mask, sums": replace(ALL, model=replace(ALL.model, mask=0.0), pools="sum,max,min"),
+    "all but mask, weight 10": replace(ALL, model=replace(ALL.model, mask=0.0), target_weight=10.0),
 }
 
 Vectors = NDArray[np.floating]
+Made = tuple[Vectors, Groups | None, tuple[float, float]]
+"""Vectors, their groups where these are weighed, and the seconds of pre-training and of embedding."""
 
 
 def untrained(space: SearchSpace, graphs: GraphBatch, config: PretrainConfig) -> Encoder:
@@ -73,18 +82,16 @@ def standardised(values: Vectors) -> Vectors:
     return (values[:, kept] - values[:, kept].mean(axis=0)) / deviation[kept]
 
 
-def beside(*parts: Vectors) -> Vectors:
-    """Vectors side by side, each of them as long as the others on average."""
-    return np.concatenate([standardised(part) / standardised(part).shape[1] ** 0.5 for part in parts], axis=1)
-
-
-def taus(vectors: Vectors, truth: NDArray[np.float64], labels: int, draws: int) -> list[float]:
-    """Kendall's tau on all architectures, draw by draw."""
+def taus(vectors: Vectors, groups: Groups | None, truth: NDArray[np.float64], labels: int, draws: int) -> list[float]:
+    """Kendall's tau on all architectures, draw by draw, with groups of numbers weighed where they are named."""
     found = []
     for draw in range(draws):
         rows = np.random.default_rng([draw, labels]).choice(len(truth), size=labels, replace=False)
-        model = GaussianProcess(vectors[rows], normal_scores(truth[rows]))
-        found.append(float(kendalltau(model.predict(vectors), truth).statistic))
+        if groups is not None:
+            predicted = grouped_process(vectors[rows], truth[rows], vectors, draw, groups)
+        else:
+            predicted = GaussianProcess(vectors[rows], normal_scores(truth[rows])).predict(vectors)
+        found.append(float(kendalltau(predicted, truth).statistic))
     return found
 
 
@@ -136,7 +143,7 @@ def main() -> None:
     graphs = space.parse([names[row] for row in rows.tolist()])
     learned: dict[str, Vectors] = {}
 
-    def encoded(name: str, trained: bool) -> tuple[Vectors, tuple[float, float]]:
+    def encoded(name: str, trained: bool) -> Made:
         config = replace(MODELS[name], epochs=arguments.epochs, seed=arguments.seed)
         started = time.perf_counter()
         encoder = pretrain(space, config, graphs=graphs, device="cpu") if trained else untrained(space, graphs, config)
@@ -144,24 +151,32 @@ def main() -> None:
         vectors = encoder.vectors(graphs)
         if trained:
             learned[name] = vectors
-        return vectors, (done - started if trained else 0.0, time.perf_counter() - done)
+        seconds = (done - started if trained else 0.0, time.perf_counter() - done)
+        return standardised(vectors), None, seconds
 
-    def counted(*groups: str) -> tuple[Vectors, tuple[float, float]]:
+    def counted(*groups: str) -> Made:
         started = time.perf_counter()
         values = structure(graphs, space, groups or None).values
-        return values, (0.0, time.perf_counter() - started)
+        return standardised(values), None, (0.0, time.perf_counter() - started)
 
-    def one_hot() -> tuple[Vectors, tuple[float, float]]:
+    def one_hot() -> Made:
         started = time.perf_counter()
         values = adjacency_one_hot(graphs, space)
-        return values, (0.0, time.perf_counter() - started)
+        return standardised(values), None, (0.0, time.perf_counter() - started)
 
-    def joined(name: str) -> tuple[Vectors, tuple[float, float]]:
-        values, (_, seconds) = counted("paths")
+    def weighed(structural: Sequence[str], name: str | None) -> Made:
+        """Groups of structure, and a learned vector as one more; its seconds are told on its own line."""
+        known = structure(graphs, space, structural or None)
+        if name is None:
+            return known.values, known.groups, (0.0, 0.0)
         vectors = learned[name] if name in learned else encoded(name, True)[0]
-        return beside(values, vectors), (0.0, seconds)
+        return (
+            np.concatenate([known.values, vectors], axis=1),
+            (*known.groups, ("learned", vectors.shape[1])),
+            (0.0, 0.0),
+        )
 
-    makers: dict[str, Callable[[], tuple[Vectors, tuple[float, float]]]] = {
+    makers: dict[str, Callable[[], Made]] = {
         "one-hot": one_hot,
         "structure: paths": partial(counted, "paths"),
         "structure: paths, walks": partial(counted, "paths", "walks"),
@@ -169,7 +184,10 @@ def main() -> None:
         "paper, untrained": partial(encoded, "paper", False),
         "all, untrained": partial(encoded, "all", False),
         **{name: partial(encoded, name, True) for name in MODELS},
-        "paths beside all": partial(joined, "all"),
+        "weighed: paths": partial(weighed, ("paths",), None),
+        "weighed: paths, learned (all)": partial(weighed, ("paths",), "all"),
+        "weighed: structure": partial(weighed, (), None),
+        "weighed: structure, learned (all)": partial(weighed, (), "all"),
     }
     chosen = list(makers) if arguments.only is None else arguments.only.split(";")
     print(f"{space.name}, {len(graphs):,} architectures, {arguments.epochs} epochs, {arguments.draws} draws of labels")
@@ -177,10 +195,9 @@ def main() -> None:
     for name in chosen:
         if name in table.known:
             continue
-        vectors, seconds = makers[name]()
-        scaled = vectors if name.startswith("paths beside") else standardised(vectors)
-        found = [taus(scaled, truth, labels, arguments.draws) for labels in LABELS]
-        table.add(name, scaled.shape[1], seconds, found)
+        vectors, groups, seconds = makers[name]()
+        found = [taus(vectors, groups, truth, labels, arguments.draws) for labels in LABELS]
+        table.add(name, vectors.shape[1], seconds, found)
 
 
 if __name__ == "__main__":
