@@ -416,6 +416,11 @@ def test_the_command_line_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixtu
     assert json.loads(capsys.readouterr().out)["dimensions"] == 15
     assert main(["evaluate", str(out), "--draws", "20", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["reconstruction"]["operations"] > 0
+    assert main(["generate", str(out), "-n", "20", "--json"]) == 0
+    generated = get_space(str(space)).parse(json.loads(capsys.readouterr().out)["architectures"])
+    assert len(generated) == 20
+    ends = get_space(str(space)).format(generated[:2])
+    assert main(["generate", str(out), "--between", *ends]) == 0
     lines = (out / "metrics.jsonl").read_text().splitlines()
     assert all(json.loads(line)["loss_targets"] > 0 for line in lines)
 
