@@ -390,7 +390,7 @@ def test_files_from_before_the_departures_still_load(tmp_path: Path) -> None:
     changed = {"config": json.dumps(older(json.loads(metadata["config"]))), "training": json.dumps(training)}
     write_arrays(path, arrays, {**metadata, **changed})
     record = json.loads((out / "config.json").read_text())
-    for name in ("pools", "targets", "target_weight"):
+    for name in ("checksum", "pools", "targets", "target_weight"):
         del record[name]
     record["model"] = older(record["model"])
     (out / "config.json").write_text(json.dumps(record))
@@ -401,6 +401,33 @@ def test_files_from_before_the_departures_still_load(tmp_path: Path) -> None:
         pretrain(
             SPACE, replace(config, model=replace(config.model, directed=True)), graphs=GRAPHS, out=out, device="cpu"
         )
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("directed", "yes"),
+        ("directed", False),
+        ("function_graph", 1),
+        ("mask", 1.5),
+        ("mask", 0.0),
+        ("predicted", -1),
+        ("predicted", 7),
+        ("predicted", 10**12),
+    ],
+)
+def test_an_encoder_whose_shape_is_not_that_of_its_weights_is_refused(
+    field: str, value: object, tmp_path: Path
+) -> None:
+    encoder = untrained(SPACE, replace(SHAPE, predicted=3), "mean,max")
+    path = tmp_path / "encoder.safetensors"
+    encoder.save(path)
+    arrays, metadata = read_arrays(path)
+    assert Encoder.load(path).config == encoder.config
+    config = {**json.loads(metadata["config"]), field: value}
+    write_arrays(path, arrays, {**metadata, "config": json.dumps(config)})
+    with pytest.raises(InputError, match=r"encoder\.safetensors is a damaged encoder"):
+        Encoder.load(path)
 
 
 def test_the_command_line_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -7,10 +7,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from graph_strategies import dags
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from one_line import error_of
 
 import arch2vec
 from arch2vec.graphs import PADDING, GraphBatch
@@ -20,6 +18,8 @@ from arch2vec.representations.features import Features
 from arch2vec.representations.structure import GROUPS, structure
 from arch2vec.spaces import DARTS, DARTSPair, DeclaredSpace, NASBench101, NASBench201, SearchSpace, SpaceDeclaration
 from arch2vec.spaces.roles import guess_weighted
+from graph_strategies import dags
+from one_line import error_of
 
 SKIP, ZERO = 1, 2
 
@@ -120,7 +120,9 @@ SPACES: list[SearchSpace] = [
         )
     ),
     DeclaredSpace(
-        SpaceDeclaration(name="free", operations=("linear", "relu", "skip"), carries="vertices", vertices=5, max_edges=7)
+        SpaceDeclaration(
+            name="free", operations=("linear", "relu", "skip"), carries="vertices", vertices=5, max_edges=7
+        )
     ),
     DeclaredSpace(
         SpaceDeclaration(
@@ -204,7 +206,11 @@ def test_unknown_groups_and_wrong_graphs_are_named() -> None:
 
 
 def test_weighted_operations_are_declared_or_sound_like_it() -> None:
-    assert guess_weighted(["conv3x3", "max_pool", "Linear", "relu", "skip", "mbconv6"]) == ["conv3x3", "Linear", "mbconv6"]
+    assert guess_weighted(["conv3x3", "max_pool", "Linear", "relu", "skip", "mbconv6"]) == [
+        "conv3x3",
+        "Linear",
+        "mbconv6",
+    ]
     chain = SPACES[-1]
     assert [chain.operations[code] for code in chain.roles.weighted] == ["layer3", "layer4"]
     base = {"name": "s", "operations": ("a", "skip"), "carries": "vertices", "vertices": 3, "edges": ((0, 1), (1, 2))}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,20 +12,30 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from arch2vec.documents import anything, checked, flag, mapping, number, parse_json, record, text, whole
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.fingerprints import fingerprint
 from arch2vec.generation import Prior, check_temperature, collected, perturbed, without_repeats
 from arch2vec.graph_inputs import graph_store, read_graphs
 from arch2vec.graphs import GraphBatch
-from arch2vec.models.autoencoder import GraphAutoencoder, ModelConfig
-from arch2vec.models.pooling import pooled_arrays
+from arch2vec.models.autoencoder import MODELS, GraphAutoencoder, ModelConfig
+from arch2vec.models.pooling import pooled_arrays, pools_of
+from arch2vec.models.stored import stored_model
 from arch2vec.spaces import SearchSpace, stored_space
-from arch2vec.storage import read_arrays, write_arrays
+from arch2vec.storage import AnyPath, read_arrays, write_arrays
 
 _KIND = "arch2vec encoder"
+FINISHED = "encoder.safetensors"
+"""The file of a run's folder that holds its encoder."""
+
 _BATCH = 512  # graphs encoded at a time: their activations stay in the cache
 _DECODED = 4096  # points decoded at a time
+
+_CONFIG = record(
+    {"name": text(*MODELS), "hidden": whole(1), "layers": whole(1), "latent": whole(1), "dropout": number(0, 1)},
+    {"directed": flag, "function_graph": flag, "mask": number(0, 1), "predicted": whole(0)},
+)
 
 
 class Encoder:
@@ -82,19 +92,33 @@ class Encoder:
         """What the model reads of ``graphs`` and reconstructs: themselves, or the graphs of their functions."""
         return read_graphs(graphs, self.space, self.config)[0]
 
-    def embed(self, graphs: GraphBatch | SearchSpace | None = None) -> Embedding:
-        """The embedding of ``graphs``, by default of the whole search space.
+    def embed(self, graphs: GraphBatch | SearchSpace | str | Sequence[str] | None = None) -> Embedding:
+        """The embedding of architectures, by default of the whole search space.
+
+        Args:
+            graphs: a batch of graphs; or one architecture's text, or several in a
+                list, in any notation that the space reads; or the space itself or
+                None for all of them.
 
         Raises:
-            InputError: a graph is no architecture of this encoder's space, or the
-                whole space is asked for and too large.
+            InputError: a graph is no architecture of this encoder's space, a text is
+                malformed, there are none, or the whole space is asked for and too large.
         """
         if isinstance(graphs, SearchSpace) and graphs.reference != self.space.reference:
             raise InputError(f"this encoder was trained on {self.space.name}, not on {graphs.name}")
-        if isinstance(graphs, GraphBatch):
-            self.space.check(graphs)
-        else:
+        if graphs is None or isinstance(graphs, SearchSpace):
             graphs = self.space.enumerate()
+        elif isinstance(graphs, GraphBatch):
+            self.space.check(graphs)
+        elif isinstance(graphs, str | Sequence):
+            graphs = self.space.parse([graphs] if isinstance(graphs, str) else graphs)
+        else:
+            raise InputError(
+                "embed takes architectures as text, a batch of graphs or the encoder's space, "
+                f"got {type(graphs).__name__}"
+            )
+        if not len(graphs):
+            raise InputError("embed needs at least one architecture, got none")
         return Embedding(self.space, graphs, self.vectors(graphs))
 
     @torch.no_grad()
@@ -222,7 +246,7 @@ class Encoder:
         between = self.decode(first * (1 - share) + last * share, rules=True)
         return without_repeats(GraphBatch.concatenate([a, between, b]))
 
-    def save(self, path: Path) -> None:
+    def save(self, path: AnyPath) -> None:
         """Write the encoder as one safetensors file, atomically."""
         arrays = {f"model.{name}": tensor.cpu().numpy() for name, tensor in self.model.state_dict().items()}
         metadata = {
@@ -235,11 +259,11 @@ class Encoder:
         write_arrays(path, {**arrays, "prior": self.prior}, metadata)
 
     @classmethod
-    def load(cls, path: Path, device: torch.device | str = "cpu", space: SearchSpace | None = None) -> Encoder:
+    def load(cls, path: AnyPath, device: torch.device | str = "cpu", space: SearchSpace | None = None) -> Encoder:
         """Read what :meth:`save` wrote. Runs no code from the file.
 
         Args:
-            path: the file.
+            path: the file, or the folder of a run.
             device: where the model is to be.
             space: the space it was trained on; needed only where that is Python code of
                 your own.
@@ -247,23 +271,47 @@ class Encoder:
         Raises:
             InputError: the file is missing, damaged, no encoder or of another space.
         """
+        path = _file_of(Path(path))
         arrays, metadata = read_arrays(path)
         if metadata.get("kind") != _KIND:
             raise InputError(f"{path} is not an encoder; 'arch2vec pretrain' writes one")
+        space = stored_space(metadata.get("space", ""), space, path)
         try:
-            space = stored_space(metadata["space"], space, path)
-            config = ModelConfig(**json.loads(metadata["config"]))
+            if missing := {"config", "pooling", "training"} - metadata.keys():
+                raise InputError(f"it does not say its {min(missing)}")
+            config = ModelConfig(**checked(parse_json(metadata["config"], "its config"), _CONFIG, "its config"))
+            training = checked(parse_json(metadata["training"], "its training"), mapping(anything), "its training")
             pooling = metadata["pooling"]
-            model = GraphAutoencoder(config, space.num_operations, torch.Generator(), pooling)
-            state = {
-                name.removeprefix("model."): torch.from_numpy(array)
-                for name, array in arrays.items()
-                if name.startswith("model.")
-            }
-            model.load_state_dict(state)
-            training = json.loads(metadata["training"])
-            return cls(space, model.to(device), config, pooling, arrays["prior"], training)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{path} is a damaged encoder: {str(error).splitlines()[0]}") from error
+            pools_of(pooling)
+            prior = arrays.pop("prior", np.empty(0))
+            _check_prior(prior, (2, space.num_vertices, config.latent))
+            weights = {name.removeprefix("model."): array for name, array in arrays.items()}
+            operations = space.num_operations
+            model = stored_model(
+                lambda: GraphAutoencoder(config, operations, torch.Generator(), pooling), config.layers, weights
+            )
+        except (TypeError, InputError) as error:
+            raise InputError(f"{path} is a damaged encoder: {error}") from error
+        return cls(space, model.to(device), config, pooling, prior, training)
+
+
+def _check_prior(prior: NDArray[Any], shape: tuple[int, ...]) -> None:
+    if prior.shape != shape or prior.dtype != np.float32:
+        raise InputError(f"its prior is {prior.shape} {prior.dtype}, not {shape} float32")
+    if not np.isfinite(prior).all() or (prior[1] < 0).any():
+        raise InputError("its prior holds a number that is not finite, or a negative deviation")
+
+
+def _file_of(path: Path) -> Path:
+    """The encoder's file, where ``path`` is the folder of a run.
+
+    Raises:
+        InputError: the folder holds none.
+    """
+    if not path.is_dir():
+        return path
+    if (path / FINISHED).exists():
+        return path / FINISHED
+    if (path / "config.json").exists():
+        raise InputError(f"the run in {path} is not finished; repeat its 'arch2vec pretrain' command to resume it")
+    raise InputError(f"no run in {path}; make one with: arch2vec pretrain SPACE --out {path}")

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass, field
 from typing import Literal
 
+from arch2vec.documents import anything, checked, flag, mapping, number, optional, record, text, whole
 from arch2vec.encoder import Encoder
 from arch2vec.errors import InputError, unknown
 from arch2vec.graph_inputs import TARGETS
@@ -152,6 +153,26 @@ def pooling_of(config: PretrainConfig) -> str:
     return PROTOCOLS[config.protocol].pooling if config.pools is None else config.pools
 
 
+_RECORDED = record(
+    {"model": mapping(anything), "epochs": whole(1), "batch_size": whole(1), "seed": whole(0)},
+    {
+        "sample": optional(whole(2)),
+        "stream": flag,
+        "held_out": number(0, 1),
+        "learning_rate": number(),
+        "gradient_clip": number(),
+        "kl_weight": optional(number()),
+        "threads": optional(whole(1)),
+        "processes": whole(1),
+        "compile": flag,
+        "pools": optional(text()),
+        "targets": optional(text()),
+        "target_weight": number(),
+    },
+)
+"""What an encoder's record of its training must be like."""
+
+
 def default_activation(protocol: str, num_operations: int) -> OperationActivation:
     """The activation of the operation logits where none is asked for.
 
@@ -172,7 +193,7 @@ def config_of(encoder: Encoder) -> PretrainConfig:
         InputError: the encoder's record of it is damaged.
     """
     try:
-        recorded = dict(encoder.training["config"])
+        recorded = checked(encoder.training.get("config"), _RECORDED, "its configuration")
         return PretrainConfig(**{**recorded, "model": ModelConfig(**recorded["model"])})
-    except (KeyError, TypeError) as error:
+    except (TypeError, InputError) as error:
         raise InputError(f"the encoder does not say how it was trained: {error}") from error

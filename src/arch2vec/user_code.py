@@ -72,7 +72,9 @@ def load_file(path: Path) -> ModuleType:
         InputError: there is none, or running it fails.
     """
     if not path.is_file():
-        raise InputError(f"there is no Python file {path}")
+        raise InputError(
+            f"there is no Python file {path}; write your own, which examples/mine.py of the repository shows"
+        )
     path = path.resolve()
     name = f"_arch2vec_user_{path.stem}"
     specification = importlib.util.spec_from_file_location(name, path)

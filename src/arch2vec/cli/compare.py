@@ -6,7 +6,15 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arch2vec.cli.inputs import OBJECTIVE, add_limits, add_source, budget_of, load_embedding, names, restricted
+from arch2vec.cli.inputs import (
+    OBJECTIVE,
+    add_limits,
+    add_source,
+    budget_of,
+    names,
+    note_fidelities,
+    source_and_objectives,
+)
 from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
 from arch2vec.errors import InputError
 
@@ -40,7 +48,6 @@ def add_command(commands: Any) -> None:
 
 def run_compare(arguments: argparse.Namespace) -> None:
     """``arch2vec compare``."""
-    from arch2vec.objectives.spec import resolve_objective
     from arch2vec.searching import get_method
     from arch2vec.studies import Horizon, run_study
 
@@ -51,8 +58,9 @@ def run_compare(arguments: argparse.Namespace) -> None:
         raise InputError("compare needs at least one method and one run")
     cuts = _cuts(arguments)
     horizon = Horizon(_longest(arguments), arguments.max_cost)
-    objectives = [resolve_objective(spec) for spec in arguments.objective]
-    embedding = restricted(load_embedding(arguments.source, arguments.space), objectives)
+    source, objectives = source_and_objectives(arguments.source, arguments.space, arguments.objective)
+    embedding = source.embedding(objectives)
+    note_fidelities(methods, objectives)
     expected, done = len(objectives) * len(methods) * arguments.runs * (horizon.budget or 0), 0
     with progress_bar(f"{len(methods)} methods x {arguments.runs} runs") as update:
 
@@ -131,11 +139,18 @@ def _rows(objective: Objective, embedding: Embedding, runs: list[Runs], cuts: li
 def _print(objective: Objective, count: int, runs: list[Runs], rows: list[Row], cuts: list[Cut]) -> None:
     from arch2vec.studies.summary import comparisons
 
-    signal = objective.signal.removesuffix(", %")
+    signal = objective.signal_name
     for cut in cuts:
         print_table(
             f"{objective.name}, {cut}, {count} runs: the architecture best by {signal}, 95 % intervals of means",
-            ["method", objective.signal, "test, %", "at the optimum, %", "evaluations", "seconds a run"],
+            [
+                "method",
+                objective.signal,
+                objective.with_unit("test"),
+                "at the optimum, %",
+                "evaluations",
+                "seconds a run",
+            ],
             [
                 [
                     str(row["method"]),

@@ -7,6 +7,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arch2vec.cli.architectures import (
+    NOTATION,
+    add_architectures,
+    listed_architectures,
+    read_architectures,
+    say_notation,
+)
 from arch2vec.cli.output import command, percent, pretraining_bar, print_json, print_table, say
 from arch2vec.errors import InputError
 
@@ -17,7 +24,7 @@ if TYPE_CHECKING:
 
 def add_commands(commands: Any) -> None:
     """Add this module's commands to the command line."""
-    command(commands, "spaces", run_spaces, "what can be searched: vertices, operations, size")
+    command(commands, "spaces", run_spaces, "what can be searched: vertices, operations, size", random=False)
 
     parser = command(
         commands,
@@ -68,14 +75,17 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--draws", type=int, default=10_000, help="draws from the prior (default 10000)")
     add_sampling(parser)
 
-    parser = command(commands, "embed", run_embed, "vectors of all (or N) architectures, as Parquet or safetensors")
+    parser = command(
+        commands, "embed", run_embed, "vectors of all, N sampled or given architectures, as Parquet or safetensors"
+    )
     add_run(parser)
     parser.add_argument("--sample", type=int, metavar="N", help="N architectures of the space instead of all")
+    add_architectures(parser)
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: embedding.parquet in RUN")
 
     parser = command(commands, "nearest", run_nearest, "the most similar architectures")
     add_run(parser)
-    parser.add_argument("architecture", metavar="ARCH", help="in the space's notation")
+    parser.add_argument("architecture", metavar="ARCH", help=NOTATION)
     parser.add_argument("-k", type=int, default=10, help="how many (default 10)")
 
 
@@ -275,12 +285,22 @@ def _report_quality(quality: dict[str, Any], seconds: float, as_json: bool, spac
 
 def run_embed(arguments: argparse.Namespace) -> None:
     """``arch2vec embed``."""
+    if arguments.architectures is not None and arguments.sample is not None:
+        raise InputError("--sample draws architectures and --architectures names them; give one of the two")
     encoder = load_encoder(arguments.run_folder, arguments.space)
     path = arguments.out or arguments.run_folder / "embedding.parquet"
     started = time.perf_counter()
-    embedding = embed_some(encoder, arguments.sample, arguments.seed)
+    reading = None
+    if arguments.architectures is None:
+        embedding = embed_some(encoder, arguments.sample, arguments.seed)
+    else:
+        texts = listed_architectures(arguments.architectures)
+        reading = read_architectures(encoder.space, texts, arguments.architectures)
+        embedding = encoder.embed(reading.graphs)
     seconds = time.perf_counter() - started
     embedding.save(path)
+    if reading is not None:
+        say_notation(reading)
     if arguments.json:
         print_json(
             {
@@ -297,9 +317,10 @@ def run_embed(arguments: argparse.Namespace) -> None:
 def run_nearest(arguments: argparse.Namespace) -> None:
     """``arch2vec nearest``."""
     encoder = load_encoder(arguments.run_folder, arguments.space)
-    graph = encoder.space.parse([arguments.architecture])
-    embedding = embed_some(encoder)
+    reading = read_architectures(encoder.space, [arguments.architecture])
+    graph, embedding = reading.graphs, embed_some(encoder)
     rows, distances = embedding.nearest(encoder.vectors(graph)[0], arguments.k)
+    say_notation(reading)
     found = [(embedding.architectures[row], float(distance)) for row, distance in zip(rows, distances, strict=True)]
     if arguments.json:
         neighbours = [{"architecture": architecture, "distance": distance} for architecture, distance in found]
@@ -335,11 +356,9 @@ def load_encoder(run: Path, space: str | None = None) -> Encoder:
     Raises:
         InputError: there is none, or its training has not finished.
     """
-    if not (run / "encoder.safetensors").exists():
-        if (run / "config.json").exists():
-            raise InputError(f"the run in {run} is not finished; repeat its 'arch2vec pretrain' command to resume it")
+    if not run.exists():  # before PyTorch is imported, which takes seconds
         raise InputError(f"no run in {run}; make one with: arch2vec pretrain SPACE --out {run}")
     from arch2vec.encoder import Encoder
     from arch2vec.spaces import get_space
 
-    return Encoder.load(run / "encoder.safetensors", space=get_space(space) if space else None)
+    return Encoder.load(run, space=get_space(space) if space else None)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from arch2vec.cli import compare
-from arch2vec.cli.inputs import OBJECTIVE, add_limits, add_source, budget_of, load_embedding, restricted
+from arch2vec.cli.inputs import OBJECTIVE, add_limits, add_source, budget_of, note_fidelities, source_and_objectives
 from arch2vec.cli.output import command, print_json, print_table, progress_bar
 
 
@@ -48,14 +48,14 @@ def add_commands(commands: Any) -> None:
 
 def run_search(arguments: argparse.Namespace) -> None:
     """``arch2vec search``."""
-    from arch2vec.objectives.spec import resolve_objective
     from arch2vec.searching import get_method
     from arch2vec.searching.study import Trial, search
 
     get_method(arguments.method)
-    objective = resolve_objective(arguments.objective)
-    embedding = restricted(load_embedding(arguments.source, arguments.space), [objective])
-    budget, best_seen, signal = budget_of(arguments), float("-inf"), objective.signal.removesuffix(", %")
+    source, (objective,) = source_and_objectives(arguments.source, arguments.space, [arguments.objective])
+    embedding = source.embedding([objective])
+    note_fidelities([arguments.method], [objective])
+    budget, best_seen, signal = budget_of(arguments), float("-inf"), objective.signal_name
     with progress_bar(f"{arguments.method} on {objective.name}") as update:
 
         def show(trial: Trial) -> None:
@@ -95,7 +95,7 @@ def run_search(arguments: argparse.Namespace) -> None:
         [
             ["architecture", best.architecture],
             [objective.signal, f"{best.validation:.2f}"],
-            ["test, %", "-" if best.test is None else f"{best.test:.2f}"],
+            [objective.with_unit("test"), "-" if best.test is None else f"{best.test:.2f}"],
             ["cost of all evaluations, s", f"{result.cost_s:,.1f}"],
         ],
         footer=objective.description,

@@ -35,12 +35,13 @@ from arch2vec.experiments.prediction_inputs import (
 )
 from arch2vec.experiments.prediction_proxies import PROXIES, SUFFIX, check_bases, joined, proxy_vectors
 from arch2vec.graphs import GraphBatch
+from arch2vec.parquet import read_parquet, write_parquet
 from arch2vec.prediction import PREDICTORS, score
 from arch2vec.representations.discrete import ENCODINGS
 from arch2vec.representations.features import Groups
 from arch2vec.representations.structure import structure
 from arch2vec.spaces import SearchSpace
-from arch2vec.storage import atomic_path, claim, require_writable
+from arch2vec.storage import claim, require_writable
 from arch2vec.supervised import train_supervised
 from arch2vec.threads import thread_count
 
@@ -260,18 +261,15 @@ class _Results:
     """``runs.parquet``: a row a key."""
 
     def __init__(self, path: Path) -> None:
-        import pandas as pd
-
         self._path = path
         self._rows: dict[tuple[object, ...], dict[str, Any]] = {}
         self._saved = time.monotonic()
         if path.exists():
-            try:
-                records = pd.read_parquet(path).to_dict("records")
-                for record in records:
-                    self.add({str(name): value for name, value in record.items()})
-            except (OSError, ValueError, KeyError) as error:
-                raise InputError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
+            table, _ = read_parquet(path)
+            if missing := [name for name in (*KEY, "seconds") if table.column_names.count(name) != 1]:
+                raise InputError(f"cannot read {path}: no results of this experiment, it has no column {missing[0]!r}")
+            for record in table.to_pandas().to_dict("records"):
+                self.add({str(name): value for name, value in record.items()})
 
     def __contains__(self, key: object) -> bool:
         return key in self._rows
@@ -282,11 +280,12 @@ class _Results:
     def save(self, at_most_every: float = 0.0) -> None:
         """Write the file, unless that was done less than ``at_most_every`` seconds ago."""
         import pandas as pd
+        import pyarrow as pa
 
         if time.monotonic() - self._saved < at_most_every:
             return
-        with atomic_path(self._path) as temporary:
-            pd.DataFrame(list(self._rows.values())).to_parquet(temporary, index=False)
+        frame = pd.DataFrame(list(self._rows.values()))
+        write_parquet(pa.Table.from_pandas(frame, preserve_index=False), self._path)
         self._saved = time.monotonic()
 
     def frame(self, keys: Sequence[tuple[object, ...]]) -> pd.DataFrame:

@@ -23,6 +23,7 @@ from arch2vec.networks.classifier_folder import ClassifierFolder
 from arch2vec.networks.classifier_run import ClassifierRun, StepsDone, TrainedEpoch
 from arch2vec.networks.data.base import ImageData
 from arch2vec.networks.recipe import Recipe, settings
+from arch2vec.storage import AnyPath
 from arch2vec.threads import thread_count
 
 __all__ = ["ClassifierResult", "StepsDone", "TrainedEpoch", "train_classifier"]
@@ -70,7 +71,7 @@ def train_classifier(
     recipe: Recipe,
     seed: int,
     *,
-    out: Path | None = None,
+    out: AnyPath | None = None,
     identity: Mapping[str, Any] | None = None,
     device: torch.device | str | None = None,
     threads: int = 1,
@@ -113,7 +114,7 @@ def train_classifier(
     if out is not None:
         images = {"data": data.name, **{f"data_{name}": value for name, value in data.settings.items()}}
         whole = {**(identity or {}), **settings(recipe), **images, "training_seed": seed, "threads": threads}
-        folder = ClassifierFolder(out, whole)
+        folder = ClassifierFolder(Path(out), whole)
         if (found := folder.finished(network)) is not None:
             return ClassifierResult(tuple(found[0]), found[1], recipe.report)
     with thread_count(threads):

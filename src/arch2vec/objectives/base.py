@@ -36,6 +36,8 @@ class Objective(ABC):
     """One line that says what the numbers are: data set, splits, epochs, seeds."""
     signal_split: str = "validation"
     """The data that :attr:`Outcome.validation` was measured on: ``validation``, or ``test`` where there is no other."""
+    unit: str = "%"
+    """Of validation and test values; empty where they have none or it is not known."""
     note: str = ""
     """One line that every output has to show: what is estimated, what is no training, which signal is test data."""
     fidelities: tuple[int, ...] = ()
@@ -47,11 +49,18 @@ class Objective(ABC):
         return self
 
     @property
+    def signal_name(self) -> str:
+        """What :attr:`Outcome.validation` is, for headings."""
+        return "validation" if self.signal_split == "validation" else f"signal ({self.signal_split.upper()} data)"
+
+    @property
     def signal(self) -> str:
         """What :attr:`Outcome.validation` is, with its unit, for headings."""
-        if self.signal_split == "validation":
-            return "validation, %"
-        return f"signal ({self.signal_split.upper()} data), %"
+        return self.with_unit(self.signal_name)
+
+    def with_unit(self, what: str) -> str:
+        """``what`` with the unit of the objective's values."""
+        return f"{what}, {self.unit}" if self.unit else what
 
     @abstractmethod
     def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:

@@ -7,7 +7,7 @@ import inspect
 import math
 import numbers
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from typing_extensions import override
 
@@ -41,6 +41,8 @@ class FunctionObjective(Objective):
             then checked and handed over in canonical notation. None for any.
         description: one line on what the numbers are; the first line of the
             function's docstring by default.
+        fidelities: the training epochs, or whatever ``fidelity`` means to the function, that
+            a method may choose from, ascending; none for methods to ask for no fidelity.
     """
 
     def __init__(
@@ -49,16 +51,29 @@ class FunctionObjective(Objective):
         name: str = "function",
         space: SearchSpace | str | None = None,
         description: str | None = None,
+        fidelities: Sequence[int] = (),
     ) -> None:
         if not callable(function):
             raise InputError(f"objective {name} needs a function, got {function!r}")
         self._function = function
         self._fidelity = _fidelity_parameter(function)
+        if list(fidelities) != sorted(set(fidelities)) or any(type(each) is not int or each < 1 for each in fidelities):
+            raise InputError(
+                f"objective {name}: fidelities are different whole numbers, ascending from 1, got {fidelities}"
+            )
+        if fidelities and self._fidelity is None:
+            raise InputError(f"objective {name} has one fidelity: its function has no parameter 'fidelity'")
+        self.fidelities = tuple(fidelities)
         self._space = get_space(space) if isinstance(space, str) else space
         self.space = None if self._space is None else self._space.name
         self.name = name
         documented = (inspect.getdoc(function) or "").partition("\n")[0] if inspect.isroutine(function) else ""
         self.description = description or documented or f"the Python function {name}"
+
+    @property
+    def takes_fidelity(self) -> bool:
+        """Whether the function has a parameter for the fidelity."""
+        return self._fidelity is not None
 
     @override
     def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:

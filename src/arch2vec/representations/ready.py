@@ -47,17 +47,21 @@ def vectors(
     return structure(graphs, place, groups).values
 
 
-def structure_embedding(space: SearchSpace, sample: int | None = None, seed: int = 0) -> Embedding:
+def structure_embedding(
+    space: SearchSpace, graphs: GraphBatch | None = None, *, sample: int | None = None, seed: int = 0
+) -> Embedding:
     """Architectures of a space with their structure vectors, ready to be searched.
 
     Args:
         space: the search space.
+        graphs: the architectures; None for a sample, or all.
         sample: so many architectures, None for all, or for :data:`SAMPLE` of a space too large to list.
         seed: of the sample.
     """
-    if sample is None and space.enumerable:
+    if graphs is None and sample is None and space.enumerable:
         graphs = space.enumerate()
-    else:
-        graphs = space.sample(SAMPLE if sample is None else sample, np.random.default_rng(seed))
+    elif graphs is None:
+        wanted = SAMPLE if sample is None else sample
+        graphs = space.sample(wanted, np.random.default_rng(seed))
     known = structure(graphs, space)
     return Embedding(space, graphs, known.values, known.groups)

@@ -126,7 +126,7 @@ class _Counter:
         for place, codes in enumerate(self._labels.values()):
             self._label_of[list(codes)] = place
         self._names = names
-        self._damp = (lambda values: np.log1p(values)) if space.num_vertices > _WIDE else (lambda values: values)
+        self._wide = space.num_vertices > _WIDE
 
     def count(self, graphs: GraphBatch, groups: Sequence[str]) -> list[tuple[Table, Sequence[str]]]:
         whole = function_graphs(graphs, self._roles.skip, self._roles.zero)
@@ -141,6 +141,9 @@ class _Counter:
             if "neighbours" in tables:
                 self._neighbours(part, end, tables["neighbours"])
         return [tables[name].table() for name in groups]
+
+    def _damp(self, values: Table) -> Table:
+        return np.log1p(values) if self._wide else values
 
     def _weights(self, graphs: FunctionGraphs) -> NDArray[np.float32]:
         """(G, V, N) which vertices are of each kind."""

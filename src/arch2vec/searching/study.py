@@ -14,6 +14,7 @@ from arch2vec.searching import get_method
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget, evaluate
 from arch2vec.searching.store import StudyConfig, StudyFile, embedding_digest
 from arch2vec.searching.trials import Limits, SearchResult, Trial
+from arch2vec.storage import AnyPath
 
 __all__ = ["SearchResult", "Trial", "search"]
 
@@ -26,7 +27,7 @@ def search(
     max_cost_s: float | None = None,
     seed: int = 0,
     batch: int = 1,
-    out: Path | None = None,
+    out: AnyPath | None = None,
     on_evaluation: Callable[[Trial], None] | None = None,
 ) -> SearchResult:
     """Search the embedding's architectures for one of high validation accuracy.
@@ -39,7 +40,7 @@ def search(
     Args:
         embedding: the architectures and their vectors.
         objective: what is maximised; a function from an architecture to an
-            outcome or to an accuracy will do.
+            outcome, a mapping or an accuracy will do, and a text as on the command line.
         method: the name of a search method.
         budget: evaluations at most, None for no limit but the cost.
         max_cost_s: no evaluation starts once those before it cost this many seconds.
@@ -54,6 +55,7 @@ def search(
             another space, or an ``out`` that is damaged or holds another study.
     """
     limits = Limits(budget, max_cost_s)
+    folder = None if out is None else Path(out)
     if batch < 1:
         raise InputError(f"a batch holds at least 1 architecture, got {batch}")
     target = as_objective(objective, embedding).for_search(seed)
@@ -61,14 +63,14 @@ def search(
     check_budget(limits, searcher)
     trials: list[Trial] = []
     file: StudyFile | None = None
-    if out is not None:
+    if folder is not None:
         digest = embedding_digest(embedding)
         identity = target.name, target.description
-        file = StudyFile(out, StudyConfig(embedding.space.name, digest, *identity, method, seed, batch))
+        file = StudyFile(folder, StudyConfig(embedding.space.name, digest, *identity, method, seed, batch))
         trials = file.load(searcher)
         if len(kept := limits.within(trials)) < len(trials):
             return SearchResult(kept)
-        note_start(out, done=len(trials), budget=budget, max_cost_s=max_cost_s)
+        note_start(folder, done=len(trials), budget=budget, max_cost_s=max_cost_s)
 
     # What an interrupted study had proposed and not evaluated comes first. Batches are asked for
     # in full even where the budget ends within one: a larger budget then finds the rest of it.

@@ -62,7 +62,7 @@ def grouped_vectors(embedding: Embedding) -> GroupedVectors:
             known = structure(embedding.graphs, embedding.space)
             values, groups = np.concatenate([known.values, values], axis=1), (*known.groups, *groups)
         vectors = _by_function(values, embedding)
-        varies = vectors.any(axis=0)
+        varies: NDArray[np.bool_] = np.asarray(vectors.any(axis=0))
         kept = tuple((name, int(varies[part].sum())) for name, part in slices(groups).items())
         kept = tuple((name, size) for name, size in kept if size)
         _GROUPED[embedding] = GroupedVectors(np.ascontiguousarray(vectors[:, varies]), kept)

@@ -25,6 +25,7 @@ from arch2vec.spaces.likelihood import (
     more_likely,
     most_likely_of,
 )
+from arch2vec.spaces.reading import Reading, texts_of
 from arch2vec.spaces.roles import Roles, ends_of, roles_by_name
 
 _LOOKED_AT = 1_000  # architectures that tell where a space's inputs and outputs are
@@ -79,11 +80,24 @@ class SearchSpace(ABC):
 
     @abstractmethod
     def parse(self, architectures: Sequence[str]) -> GraphBatch:
-        """Read architectures in the space's own notation.
+        """Read architectures in the space's own notation, or in another that :meth:`read` knows.
+
+        One text is one architecture.
 
         Raises:
             InputError: one is malformed; the line names it and shows a right one.
         """
+
+    def read(self, architectures: Sequence[str]) -> Reading:
+        """What :meth:`parse` reads, and which notation each architecture was in.
+
+        The built-in and declared spaces read the notations of other programs too.
+
+        Raises:
+            InputError: one is malformed, or could mean two architectures.
+        """
+        texts = texts_of(architectures)
+        return Reading(self.parse(texts), (None,) * len(texts))
 
     @abstractmethod
     def format(self, graphs: GraphBatch) -> list[str]:

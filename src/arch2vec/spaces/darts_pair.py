@@ -8,6 +8,7 @@ the two cells joined by ``+``, or as a published ``Genotype(...)``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
 
@@ -42,10 +43,10 @@ from arch2vec.spaces.darts_notation import (
     EXAMPLE,
     format_cells,
     format_genotype,
-    is_genotype,
     parse_cells,
-    split_genotype,
 )
+from arch2vec.spaces.darts_reading import cells_of
+from arch2vec.spaces.reading import Reading, read_texts
 from arch2vec.spaces.roles import Roles
 
 REDUCE_OUTPUT = len(VOCABULARY)
@@ -125,10 +126,17 @@ class DARTSPair(SearchSpace):
         return _join(Cells(parts[0], parts[1]), Cells(parts[2], parts[3]))
 
     @override
+    def read(self, architectures: Sequence[str]) -> Reading:
+        """Read ``normal+reduce`` with both cells in the compact form, or as other programs write them.
+
+        See :mod:`arch2vec.spaces.darts_reading`.
+        """
+        return read_texts(_parse_own, _imported, architectures)
+
+    @override
     def parse(self, architectures: Sequence[str]) -> GraphBatch:
-        """Read ``normal+reduce`` with both cells in the compact form, or published genotypes."""
-        pairs = [_two_cells(text) for text in architectures]
-        return _join(parse_cells([normal for normal, _ in pairs]), parse_cells([reduce for _, reduce in pairs]))
+        """Read architectures in any notation that :meth:`read` knows."""
+        return self.read(architectures).graphs
 
     @override
     def format(self, graphs: GraphBatch) -> list[str]:
@@ -239,10 +247,24 @@ def _replaced(cells: Cells, rows: NDArray[np.bool_], by: Cells) -> Cells:
     return Cells(operations, sources)
 
 
-def _two_cells(text: str) -> tuple[str, str]:
-    if is_genotype(text):
-        return split_genotype(text)
-    cells = text.split("+")
-    if len(cells) != 2:
-        raise InputError(f"not a pair of DARTS cells: {text!r}; one looks like {EXAMPLE}+{EXAMPLE}")
-    return cells[0], cells[1]
+def _parse_own(texts: Sequence[str]) -> GraphBatch:
+    pairs = []
+    for text in texts:
+        cells = text.split("+")
+        if len(cells) != 2:
+            raise InputError(f"not a pair of DARTS cells: {text!r}; one looks like {EXAMPLE}+{EXAMPLE}")
+        pairs.append(cells)
+    return _join(parse_cells([normal for normal, _ in pairs]), parse_cells([reduce for _, reduce in pairs]))
+
+
+def _imported(text: str) -> tuple[str, str | None] | None:
+    """See :data:`arch2vec.spaces.reading.Import`."""
+    if "~" in text:
+        return re.sub(r"\s+", "", text), None
+    found = cells_of(text)
+    if found is None:
+        return None
+    cells, notation = found
+    if len(cells) == 1:
+        raise InputError(f"{text[:120]!r} is one cell; the darts_pair space needs a normal and a reduction cell")
+    return "+".join(cells), notation

@@ -7,6 +7,7 @@ declaration has code k + 1, and everything works on batches.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -25,8 +26,10 @@ from arch2vec.spaces.declared_fixed import FixedCells
 from arch2vec.spaces.declared_free import FreeCells
 from arch2vec.spaces.declared_functions import function_labels
 from arch2vec.spaces.declared_text import read_yaml, to_reference
+from arch2vec.spaces.reading import Reading, literal, read_texts
 from arch2vec.spaces.roles import Roles, roles_by_name
 
+_SPACED = re.compile(r"\s*([|+,;~])\s*")  # what separates the parts of an architecture
 _MOST_ATTEMPTS = 200_000  # cells drawn at a time
 _IDLE_DRAWS = 2_000_000  # draws without anything new after which a sample is given up
 
@@ -146,6 +149,15 @@ class DeclaredSpace(SearchSpace):
         return GraphBatch.concatenate(parts)[slice(n)]
 
     @override
+    def read(self, architectures: Sequence[str]) -> Reading:
+        """Read what :meth:`parse` reads, also in quotes, spaced, or as lists of names (free: matrix and names)."""
+        return read_texts(self._cells.parse, self._imported, architectures)
+
+    def _imported(self, text: str) -> tuple[str, str | None] | None:
+        listed = self._cells.text_of(literal(text))
+        return (_SPACED.sub(r"\1", text), None) if listed is None else (listed, "lists of names")
+
+    @override
     def parse(self, architectures: Sequence[str]) -> GraphBatch:
         """Read architectures.
 
@@ -155,7 +167,7 @@ class DeclaredSpace(SearchSpace):
         matrix and operations as in NAS-Bench-101,
         ``010;001;000|input,op,output``.
         """
-        return self._cells.parse(architectures)
+        return self.read(architectures).graphs
 
     @override
     def format(self, graphs: GraphBatch) -> list[str]:

@@ -60,5 +60,9 @@ class Cells(ABC):
         """Read the notation; raises InputError."""
 
     @abstractmethod
+    def text_of(self, value: object) -> str | None:
+        """The notation of a cell that is given as lists, None where ``value`` is no such lists."""
+
+    @abstractmethod
     def format(self, cells: GraphBatch) -> list[str]:
         """Write the notation."""

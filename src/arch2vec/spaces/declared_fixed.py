@@ -22,6 +22,7 @@ from arch2vec.spaces.declared_cells import MAX_LISTED, Cells
 from arch2vec.spaces.declared_fields import SpaceDeclaration
 from arch2vec.spaces.declared_labels import distinct, labelled
 from arch2vec.spaces.declared_symmetry import Labellings
+from arch2vec.spaces.reading import name_list
 
 
 class FixedCells(Cells):
@@ -151,6 +152,12 @@ class FixedCells(Cells):
         if not right:
             raise InputError(f"not a {self._name} architecture: {text!r}; one looks like {self._example}")
         return names
+
+    @override
+    def text_of(self, value: object) -> str | None:
+        """Of a list with an operation's name for each position."""
+        listed = name_list(value)
+        return self._joined(listed) if listed is not None and len(listed) == len(self._choices) else None
 
     def _joined(self, names: Sequence[str]) -> str:
         if self._groups is None:

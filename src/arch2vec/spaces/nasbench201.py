@@ -22,6 +22,8 @@ from typing_extensions import override
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.spaces.base import SearchSpace
+from arch2vec.spaces.nasbench201_reading import imported
+from arch2vec.spaces.reading import Reading, published_index, read_texts
 from arch2vec.spaces.roles import Roles, roles_by_name
 
 OPERATIONS = ("input", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3", "skip_connect", "none", "output")
@@ -78,7 +80,27 @@ class NASBench201(SearchSpace):
         return self.from_edge_operations(_published_order()[rng.choice(self.size, size=n, replace=False)])
 
     @override
+    def read(self, architectures: Sequence[str]) -> Reading:
+        """Read cells in the benchmark's text, or as other programs write them.
+
+        See :mod:`arch2vec.spaces.nasbench201_reading` for the notations; a number is the
+        benchmark's index.
+        """
+        return read_texts(self._parse_own, self._imported, architectures)
+
+    def _imported(self, text: str) -> tuple[str, str | None] | None:
+        index = published_index(text, self.size, "the benchmark's published order")
+        if index is not None:
+            cell = self.from_edge_operations(_published_order()[index : index + 1])
+            return self.format(cell)[0], "an index in the benchmark's published order"
+        return imported(text)
+
+    @override
     def parse(self, architectures: Sequence[str]) -> GraphBatch:
+        """Read cells in any notation that :meth:`read` knows."""
+        return self.read(architectures).graphs
+
+    def _parse_own(self, architectures: Sequence[str]) -> GraphBatch:
         rows = []
         for text in architectures:
             match = _NOTATION.fullmatch(text.strip())

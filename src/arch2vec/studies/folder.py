@@ -16,8 +16,11 @@ from zlib import crc32
 import pyarrow as pa
 import pyarrow.parquet
 
+from arch2vec.documents import checked
 from arch2vec.errors import InputError
+from arch2vec.parquet import opened_parquet, write_parquet
 from arch2vec.storage import atomic_path, read_json, require_writable, write_json
+from arch2vec.stored_studies import COMPARISON
 from arch2vec.studies.table import SCHEMA, TEXTS, Trajectories, read_table
 
 _KIND = "arch2vec comparison 1"
@@ -73,6 +76,7 @@ class StudyFolder:
             found = read_json(path)
             if not isinstance(found, dict) or found.get("kind") != _KIND:
                 raise InputError(f"{path} does not describe a comparison; name another output folder")
+            checked(found, COMPARISON, path)
         merged: dict[str, Any] = dict(found)
         for group, entries in settings.items():
             known = found.get(group, {})
@@ -94,8 +98,7 @@ class StudyFolder:
         # The checksum keeps names apart that differ in what a file's name cannot hold.
         mark = crc32(f"{objective}\n{method}".encode())
         path = self._blocks / f"{_plain(objective)}--{_plain(method)}--{mark:08x}--{first}-{len(lengths)}.parquet"
-        with atomic_path(path) as temporary:
-            pyarrow.parquet.write_table(table, temporary, compression="zstd")
+        write_parquet(table, path)
         if path not in self._parts:
             self._parts.append(path)
         self.finished |= lengths
@@ -106,7 +109,7 @@ class StudyFolder:
             return
         with (
             atomic_path(self.path) as temporary,
-            pyarrow.parquet.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer,
+            pyarrow.parquet.ParquetWriter(temporary, SCHEMA, compression="zstd", write_page_checksum=True) as writer,
         ):
             for table in self._all():
                 writer.write_table(table)
@@ -118,9 +121,9 @@ class StudyFolder:
 
     def _all(self) -> Iterable[pa.Table]:
         if self.path.exists():
-            opened = pyarrow.parquet.ParquetFile(self.path, read_dictionary=TEXTS)
-            for group in range(opened.num_row_groups):
-                yield opened.read_row_group(group).cast(SCHEMA)
+            with opened_parquet(self.path, TEXTS) as opened:
+                for group in range(opened.num_row_groups):
+                    yield opened.read_row_group(group).select(SCHEMA.names).cast(SCHEMA)
         for part in self._parts:
             table = read_table(part)
             if self._combined.isdisjoint(_lengths(table, {})):

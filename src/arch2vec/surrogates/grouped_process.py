@@ -104,7 +104,7 @@ class GroupedProcess(Surrogate):
         """For each term (R, n, n) squared distances in units, and (R, T) the units."""
         groups = [
             torch.cdist(part, part, compute_mode="donot_use_mm_for_euclid_dist").square_()
-            for part in x.split(self.sizes, dim=2)
+            for part in torch.split(x, list(self.sizes), dim=2)
         ]
         squares, units = [], []
         n = x.shape[1]
@@ -200,8 +200,8 @@ class LearnedGroups(Learned):
         """For each group (p, q) squared distances."""
         if len(a) == 1:  # one pass over the points for all groups
             away = (b - a).square_()
-            return [part.sum(1).unsqueeze(0) for part in away.split(self.sizes, dim=1)]
-        parts = zip(a.split(self.sizes, dim=1), b.split(self.sizes, dim=1), strict=True)
+            return [part.sum(1).unsqueeze(0) for part in torch.split(away, list(self.sizes), dim=1)]
+        parts = zip(torch.split(a, list(self.sizes), dim=1), torch.split(b, list(self.sizes), dim=1), strict=True)
         return [torch.cdist(one.contiguous(), other.contiguous()).square_() for one, other in parts]
 
     @override
