@@ -112,7 +112,9 @@ PRIOR = np.zeros((2, 6, 3), np.float32)
 @pytest.mark.parametrize(
     ("arrays", "metadata", "complaint"),
     [
-        ({}, {"pooling": "max"}, "unknown pooling 'max'"),
+        ({}, {"pooling": "median"}, "unknown pool 'median'"),
+        ({}, {"pooling": "max,max"}, "named twice"),
+        ({}, {"pooling": ""}, "unknown pool ''"),
         ({"prior": PRIOR.astype(np.int32)}, {}, "prior"),
         ({"prior": PRIOR[:, :, :2]}, {}, "prior"),
         ({"prior": PRIOR * np.nan}, {}, "prior"),

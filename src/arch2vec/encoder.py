@@ -6,20 +6,21 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from arch2vec.documents import anything, checked, mapping, number, parse_json, record, text, whole
+from arch2vec.documents import anything, checked, flag, mapping, number, parse_json, record, text, whole
 from arch2vec.embedding import Embedding
-from arch2vec.errors import InputError, unknown
+from arch2vec.errors import InputError
 from arch2vec.fingerprints import fingerprint
 from arch2vec.generation import Prior, check_temperature, collected, perturbed, without_repeats
+from arch2vec.graph_inputs import graph_store, read_graphs
 from arch2vec.graphs import GraphBatch
 from arch2vec.models.autoencoder import MODELS, GraphAutoencoder, ModelConfig
-from arch2vec.models.inputs import GraphStore
+from arch2vec.models.pooling import pooled_arrays, pools_of
 from arch2vec.models.stored import stored_model
 from arch2vec.spaces import SearchSpace, stored_space
 from arch2vec.storage import AnyPath, read_arrays, write_arrays
@@ -31,10 +32,9 @@ FINISHED = "encoder.safetensors"
 _BATCH = 512  # graphs encoded at a time: their activations stay in the cache
 _DECODED = 4096  # points decoded at a time
 
-Pooling = Literal["sum", "mean"]
-
 _CONFIG = record(
-    {"name": text(*MODELS), "hidden": whole(1), "layers": whole(1), "latent": whole(1), "dropout": number(0, 1)}
+    {"name": text(*MODELS), "hidden": whole(1), "layers": whole(1), "latent": whole(1), "dropout": number(0, 1)},
+    {"directed": flag, "function_graph": flag, "mask": number(0, 1), "predicted": whole(0)},
 )
 
 
@@ -45,7 +45,9 @@ class Encoder:
         space: the search space it was trained on.
         model: the autoencoder, in evaluation mode.
         pooling: how an architecture's vector is made from its vertices' means: their
-            sum (paper) or their mean (public release). Padded vertices do not count.
+            sum (paper), their mean (public release), or several of
+            :data:`arch2vec.models.pooling.POOLS` side by side, separated by commas.
+            Padded vertices do not count.
         prior: (2, V, latent), mean and standard deviation of the training
             architectures' vertex means; the prior of generated architectures.
         training: how it was trained, as saved with it.
@@ -56,7 +58,7 @@ class Encoder:
         space: SearchSpace,
         model: GraphAutoencoder,
         config: ModelConfig,
-        pooling: Pooling,
+        pooling: str,
         prior: NDArray[np.float32],
         training: Mapping[str, Any],
     ) -> None:
@@ -70,8 +72,8 @@ class Encoder:
 
     @torch.no_grad()
     def encode(self, graphs: GraphBatch) -> NDArray[np.float32]:
-        """(N, V, latent) posterior means, zero at padded vertices."""
-        store = GraphStore(graphs, self.space.num_operations, self.device)
+        """(N, V, latent) posterior means, zero at padded vertices and at those that are not :meth:`read`."""
+        store = graph_store(graphs, self.space, self.config, self.device)
         means = torch.empty(len(store), store.num_vertices, self.config.latent)
         start = 0
         for batch in store.batches(_BATCH):
@@ -83,11 +85,12 @@ class Encoder:
         return means.numpy()
 
     def vectors(self, graphs: GraphBatch) -> NDArray[np.float32]:
-        """(N, latent) one vector an architecture."""
-        pooled = self.encode(graphs).sum(axis=1)
-        if self.pooling == "mean":
-            pooled /= graphs.mask.sum(axis=1, keepdims=True)
-        return pooled.astype(np.float32)
+        """(N, pools x latent) one vector an architecture."""
+        return pooled_arrays(self.encode(graphs), self.read(graphs).mask, self.pooling)
+
+    def read(self, graphs: GraphBatch) -> GraphBatch:
+        """What the model reads of ``graphs`` and reconstructs: themselves, or the graphs of their functions."""
+        return read_graphs(graphs, self.space, self.config)[0]
 
     def embed(self, graphs: GraphBatch | SearchSpace | str | Sequence[str] | None = None) -> Embedding:
         """The embedding of architectures, by default of the whole search space.
@@ -237,7 +240,8 @@ class Encoder:
         if fingerprint(a) == fingerprint(b):
             return a
         first, last = self.encode(a), self.encode(b)
-        first, last = np.where(a.mask[:, :, None], first, last), np.where(b.mask[:, :, None], last, first)
+        in_first, in_last = self.read(a).mask[:, :, None], self.read(b).mask[:, :, None]
+        first, last = np.where(in_first, first, last), np.where(in_last, last, first)
         share = (np.arange(1, steps, dtype=np.float32) / np.float32(steps))[:, None, None]
         between = self.decode(first * (1 - share) + last * share, rules=True)
         return without_repeats(GraphBatch.concatenate([a, between, b]))
@@ -277,15 +281,14 @@ class Encoder:
                 raise InputError(f"it does not say its {min(missing)}")
             config = ModelConfig(**checked(parse_json(metadata["config"], "its config"), _CONFIG, "its config"))
             training = checked(parse_json(metadata["training"], "its training"), mapping(anything), "its training")
-            if metadata["pooling"] not in get_args(Pooling):
-                raise unknown("pooling", metadata["pooling"], get_args(Pooling))
-            pooling = cast(Pooling, metadata["pooling"])
+            pooling = metadata["pooling"]
+            pools_of(pooling)
             prior = arrays.pop("prior", np.empty(0))
             _check_prior(prior, (2, space.num_vertices, config.latent))
             weights = {name.removeprefix("model."): array for name, array in arrays.items()}
             operations = space.num_operations
             model = stored_model(
-                lambda: GraphAutoencoder(config, operations, torch.Generator()), config.layers, weights
+                lambda: GraphAutoencoder(config, operations, torch.Generator(), pooling), config.layers, weights
             )
         except (TypeError, InputError) as error:
             raise InputError(f"{path} is a damaged encoder: {error}") from error

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -160,9 +161,16 @@ def _claim(folder: Path, space: SearchSpace, config: PretrainConfig) -> None:
     found = read_json(record) if record.exists() else None
     if isinstance(found, dict):
         defaults = asdict(PretrainConfig())
-        settings = {
-            name: value
-            for name, value in settings.items()
-            if name in found or name not in defaults or value != defaults[name]
-        }
+        if isinstance(found.get("model"), dict):
+            settings["model"] = _recorded(settings["model"], found["model"], defaults["model"])
+        settings = _recorded(settings, found, defaults)
     claim(record, "run", settings)
+
+
+def _recorded(settings: dict[str, Any], found: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """Those of the settings that a record has, or that are not at their defaults."""
+    return {
+        name: value
+        for name, value in settings.items()
+        if name in found or name not in defaults or value != defaults[name]
+    }

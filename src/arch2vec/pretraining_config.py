@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Literal
 
-from arch2vec.documents import anything, checked, flag, mapping, number, optional, record, whole
-from arch2vec.encoder import Encoder, Pooling
+from arch2vec.documents import anything, checked, flag, mapping, number, optional, record, text, whole
+from arch2vec.encoder import Encoder
 from arch2vec.errors import InputError, unknown
+from arch2vec.graph_inputs import TARGETS
 from arch2vec.models.autoencoder import PRECISIONS, ModelConfig, Precision
 from arch2vec.models.losses import ACTIVATIONS, OperationActivation
+from arch2vec.models.pooling import pools_of
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,7 @@ class Protocol:
 
     training_mode: Literal["throughout", "first epoch"]
     shuffle: Literal["every epoch", "once"]
-    pooling: Pooling
+    pooling: Literal["sum", "mean"]
     base_rate: bool
 
 
@@ -82,6 +85,11 @@ class PretrainConfig:
         compile: whether the encoder is compiled for training, which takes a C++ compiler
             and about a minute, and is then up to 15 % faster; only for a single process.
         seed: of the split, the initial weights, the order and all noise.
+        pools: how vertices' means become an architecture's vector: names of
+            :data:`arch2vec.models.pooling.POOLS`, separated by commas, None for the protocol's.
+        targets: what a linear head learns to predict from the vector beside
+            reconstruction, of :data:`arch2vec.graph_inputs.TARGETS`; None (paper) for nothing.
+        target_weight: factor of the mean squared error of the standardised targets.
     """
 
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -101,6 +109,9 @@ class PretrainConfig:
     precision: Precision = "float32"
     compile: bool = False
     seed: int = 0
+    pools: str | None = None
+    targets: str | None = None
+    target_weight: float = 1.0
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
@@ -122,13 +133,24 @@ class PretrainConfig:
             raise InputError("compile is only for a single process")
         if self.threads is not None and self.threads < 1:
             raise InputError(f"threads must be at least 1, got {self.threads}")
-        for name in ("learning_rate", "gradient_clip"):
-            if not getattr(self, name) > 0:
-                raise InputError(f"{name} must be positive, got {getattr(self, name)}")
+        if self.pools is not None:
+            pools_of(self.pools)
+        if self.targets is not None and self.targets not in TARGETS:
+            raise unknown("target", self.targets, TARGETS)
+        if self.model.predicted and self.targets is None:
+            raise InputError("a model that predicts needs targets")
+        for name in ("learning_rate", "gradient_clip", "target_weight"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise InputError(f"{name} must be positive and finite, got {getattr(self, name)}")
         if not 0 < self.held_out < 1:
             raise InputError(f"held_out must be between 0 and 1, got {self.held_out}")
         if not 0 <= self.seed < 2**63:
             raise InputError(f"seed must be between 0 and 2^63 - 1, got {self.seed}")
+
+
+def pooling_of(config: PretrainConfig) -> str:
+    """How the vectors of a run's encoder are pooled."""
+    return PROTOCOLS[config.protocol].pooling if config.pools is None else config.pools
 
 
 _RECORDED = record(
@@ -143,6 +165,9 @@ _RECORDED = record(
         "threads": optional(whole(1)),
         "processes": whole(1),
         "compile": flag,
+        "pools": optional(text()),
+        "targets": optional(text()),
+        "target_weight": number(),
     },
 )
 """What an encoder's record of its training must be like."""

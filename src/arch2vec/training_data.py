@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from arch2vec.errors import InputError
 from arch2vec.fingerprints import fingerprint
+from arch2vec.graph_inputs import StructureTargets, graph_store
 from arch2vec.graphs import GraphBatch
 from arch2vec.models.inputs import GraphStore, GraphTensors
 from arch2vec.pretraining_config import PROTOCOLS, PretrainConfig
@@ -60,6 +61,10 @@ class TrainingData(Protocol):
     def prior_sample(self) -> GraphBatch:
         """Training graphs in random order, enough to estimate the prior from."""
 
+    @property
+    def target_count(self) -> int:
+        """How many numbers of each graph are to be predicted, 0 for none."""
+
     def __len__(self) -> int:
         """Graphs an epoch."""
 
@@ -88,13 +93,20 @@ def training_data(
     return StreamedGraphs(space, config, device)
 
 
+def _targets(space: SearchSpace, config: PretrainConfig, sample: GraphBatch) -> StructureTargets | None:
+    """What is to be predicted, on the scale of a sample of the training graphs."""
+    return None if config.targets is None else StructureTargets(space, sample)
+
+
 class StoredGraphs:
     """Graphs that are all there: every epoch goes over the same ones."""
 
     def __init__(self, space: SearchSpace, config: PretrainConfig, graphs: GraphBatch, device: torch.device) -> None:
         self._config = config
         self._training, self.held_out = split(graphs, config)
-        self._store = GraphStore(self._training, space.num_operations, device)
+        targets = _targets(space, config, self.prior_sample)
+        self.target_count = 0 if targets is None else targets.count
+        self._store = graph_store(self._training, space, config.model, device, targets)
 
     @property
     def prior_sample(self) -> GraphBatch:
@@ -142,6 +154,8 @@ class StreamedGraphs:
         self._excluded = fingerprint(self.held_out)
         self._length = config.sample - count
         self._seen: tuple[int, list[NDArray[np.uint64]]] = (-1, [])
+        self._targets = None if config.targets is None else _targets(space, config, self.prior_sample)
+        self.target_count = 0 if self._targets is None else self._targets.count
 
     @cached_property
     def prior_sample(self) -> GraphBatch:
@@ -184,7 +198,7 @@ class StreamedGraphs:
         self._seen = (epoch, seen)
 
     def _store(self, graphs: GraphBatch) -> GraphStore:
-        return GraphStore(graphs, self._space.num_operations, self._device)
+        return graph_store(graphs, self._space, self._config.model, self._device, self._targets)
 
     def known(self, epoch: int) -> NDArray[np.uint64]:
         """Fingerprints of the graphs of one epoch, drawn again if another one was the last."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -24,7 +24,7 @@ from arch2vec.models.autoencoder import GraphAutoencoder, Losses
 from arch2vec.models.flat import clip_gradient, flatten_parameters
 from arch2vec.models.inputs import GraphTensors, divided
 from arch2vec.models.synced_norm import synchronise
-from arch2vec.pretraining_config import PAPER_BATCH_SIZE, PROTOCOLS, PretrainConfig
+from arch2vec.pretraining_config import PAPER_BATCH_SIZE, PROTOCOLS, PretrainConfig, pooling_of
 from arch2vec.spaces import SearchSpace
 from arch2vec.training_data import TrainingData
 
@@ -54,7 +54,9 @@ class Run:
         self.processes = processes or Processes()
         self.protocol = PROTOCOLS[config.protocol]
         initial = torch.Generator().manual_seed(config.seed)
-        self.model = GraphAutoencoder(config.model, space.num_operations, initial).to(device)
+        self.shape = replace(config.model, predicted=data.target_count)
+        self.pooling = pooling_of(config)
+        self.model = GraphAutoencoder(self.shape, space.num_operations, initial, self.pooling).to(device)
         if self.protocol.base_rate:
             self.model.decoder.start_at_base_rate()
         if self.processes.count > 1:
@@ -100,7 +102,7 @@ class Run:
         parameters = self.parameters
         assert parameters.grad is not None
         steps = -(-len(self.data) // config.batch_size)
-        totals = torch.zeros(4, device=self.device)
+        totals = torch.zeros(len(Losses._fields), device=self.device)
         for step, batch in enumerate(self.data.batches(epoch), start=1):
             losses = self._losses(batch)
             parameters.grad.zero_()
@@ -116,11 +118,14 @@ class Run:
         model.eval()
         self.processes.sum(totals)
         self.processes.check_equal(parameters)
-        names = ("loss", "loss_operations", "loss_edges", "kl")
+        names = ("loss", "loss_operations", "loss_edges", "kl", "loss_targets")
         means = (totals / steps).tolist()
         if not np.isfinite(means[0]):
             raise FloatingPointError(f"training diverged in epoch {epoch + 1}: the loss is {means[0]}")
-        return dict(zip(names, means, strict=True))
+        found = dict(zip(names, means, strict=True))
+        if model.head is None:
+            del found["loss_targets"]
+        return found
 
     def _losses(self, batch: GraphTensors) -> Losses:
         """The batch's losses, or this process's summands of them."""
@@ -138,6 +143,7 @@ class Run:
             share=share,
             precision=config.precision,
             encoder=encoder,
+            target_weight=config.target_weight,
         )
 
     def _learning_rate(self, epochs_done: float) -> float:
@@ -150,8 +156,8 @@ class Run:
         self.model.eval()
         last = self.history[-1] if self.history else {}
         training = {"config": asdict(self.config), "last_epoch": last}
-        empty = np.zeros((2, self.space.num_vertices, self.config.model.latent), dtype=np.float32)
-        encoder = Encoder(self.space, self.model, self.config.model, self.protocol.pooling, empty, training)
+        empty = np.zeros((2, self.space.num_vertices, self.shape.latent), dtype=np.float32)
+        encoder = Encoder(self.space, self.model, self.shape, self.pooling, empty, training)
         encoder.prior = prior_of(encoder, self.data.prior_sample)
         return encoder
 
@@ -159,7 +165,7 @@ class Run:
 def prior_of(encoder: Encoder, graphs: GraphBatch) -> NDArray[np.float32]:
     """(2, V, latent) mean and standard deviation of the graphs' vertex means, padded vertices left out."""
     means = encoder.encode(graphs).astype(np.float64)
-    present = graphs.mask[:, :, None]
+    present = encoder.read(graphs).mask[:, :, None]
     count = np.maximum(present.sum(axis=0), 1)
     mean = (means * present).sum(axis=0) / count
     variance = (np.square(means - mean) * present).sum(axis=0) / np.maximum(count - 1, 1)

@@ -61,6 +61,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--compile", action="store_true", help="compile the encoder first, which takes a minute")
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="of Adam (default 0.001)")
     parser.add_argument("--schedule", default="constant", help="of the learning rate: constant (default) or cosine")
+    _add_departures(parser)
 
     parser = command(
         commands,
@@ -86,6 +87,34 @@ def add_commands(commands: Any) -> None:
     add_run(parser)
     parser.add_argument("architecture", metavar="ARCH", help=NOTATION)
     parser.add_argument("-k", type=int, default=10, help="how many (default 10)")
+
+
+def _add_departures(parser: argparse.ArgumentParser) -> None:
+    """The options by which a model departs from the paper's."""
+    group = parser.add_argument_group("departures from the paper's model")
+    group.add_argument(
+        "--function-graph",
+        action="store_true",
+        help="read, and reconstruct, what an architecture computes: without skips, zeros and what only they feed",
+    )
+    group.add_argument(
+        "--directed", action="store_true", help="weigh what a vertex reads apart from what reads it, instead of adding"
+    )
+    group.add_argument(
+        "--pools",
+        metavar="P,P,...",
+        help="how vertices make a vector: of sum, mean, max, min, side by side (default: sum; release: mean)",
+    )
+    group.add_argument(
+        "--targets",
+        metavar="T",
+        help="structure: learn to predict numbers about paths, walks and costs too",
+    )
+    group.add_argument("--target-weight", type=float, default=1.0, help="of their error in the loss (default 1)")
+    group.add_argument(
+        "--mask", type=float, default=0.0, help="share of inner operations hidden from the encoder (default 0)"
+    )
+    group.add_argument("--latent", type=int, default=16, help="numbers a vertex, and a pool (default 16)")
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
@@ -157,7 +186,13 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
     from arch2vec.pretraining import PretrainConfig, pretrain
 
     config = PretrainConfig(
-        model=ModelConfig(name=arguments.model),
+        model=ModelConfig(
+            name=arguments.model,
+            latent=arguments.latent,
+            directed=arguments.directed,
+            function_graph=arguments.function_graph,
+            mask=arguments.mask,
+        ),
         protocol=arguments.protocol,
         activation=arguments.activation,
         epochs=arguments.epochs,
@@ -171,6 +206,9 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
         precision=arguments.precision,
         compile=arguments.compile,
         seed=arguments.seed,
+        pools=arguments.pools,
+        targets=arguments.targets,
+        target_weight=arguments.target_weight,
     )
     started = time.perf_counter()
     with pretraining_bar(f"pre-training on {space.name}") as show:

@@ -113,7 +113,9 @@ def sources_of(encoders: Sequence[tuple[str, Encoder]]) -> list[Source]:
 
 
 def _digest(encoder: Encoder) -> str:
-    digest = hashlib.sha256(f"{encoder.space.reference} {encoder.pooling}".encode())
+    # What the encoder reads makes other vectors of the same weights.
+    read = " function" if encoder.config.function_graph else ""
+    digest = hashlib.sha256(f"{encoder.space.reference} {encoder.pooling}{read}".encode())
     for name, tensor in sorted(encoder.model.state_dict().items()):
         digest.update(name.encode() + tensor.cpu().numpy().tobytes())
     return digest.hexdigest()[:16]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from arch2vec.graphs import PADDING, GraphBatch
@@ -17,13 +18,16 @@ class GraphTensors(NamedTuple):
 
     Attributes:
         X: (B, V, K) float, operations one-hot, zero rows at padded vertices.
-        A: (B, V, V) float, the adjacency matrix, strictly upper triangular.
+        A: (B, V, V) float, the adjacency matrix, strictly upper triangular; above 1 where
+            a vertex of a function graph reads another several times.
         mask: (B, V) float, 1 where there is a vertex; None if there is one everywhere.
+        targets: (B, T) float, what is to be predicted of each graph; None for nothing.
     """
 
     X: Tensor
     A: Tensor
     mask: Tensor | None
+    targets: Tensor | None = None
 
     @property
     def symmetrised(self) -> Tensor:
@@ -42,12 +46,14 @@ class Share(NamedTuple):
         first: the first of the part's graphs.
         vertices: share of the batch's vertices, padded ones left out.
         pairs: share of the batch's pairs of vertices.
+        own_graphs: share of the batch's graphs.
     """
 
     graphs: int
     first: int
     vertices: float
     pairs: float
+    own_graphs: float
 
     def whole(self, part: Tensor) -> Tensor:
         """Memory of the shape that ``part`` has for the whole batch, in which noise is drawn."""
@@ -65,7 +71,7 @@ def divided(batch: GraphTensors, process: int, processes: int) -> tuple[GraphTen
     """
     graphs = len(batch.X)
     if graphs < processes:
-        return batch, Share(graphs, 0, 1 / processes, 1 / processes)
+        return batch, Share(graphs, 0, 1 / processes, 1 / processes, 1 / processes)
     first, stop = graphs * process // processes, graphs * (process + 1) // processes
     own = slice(first, stop)
     mask = None if batch.mask is None else batch.mask[own]
@@ -75,19 +81,38 @@ def divided(batch: GraphTensors, process: int, processes: int) -> tuple[GraphTen
         present, all_present = mask.sum(1), batch.mask.sum(1)
         vertices = float(present.sum() / all_present.sum())
         pairs = float(present.square().sum() / all_present.square().sum())
-    return GraphTensors(batch.X[own], batch.A[own], mask), Share(graphs, first, vertices, pairs)
+    targets = None if batch.targets is None else batch.targets[own]
+    part = GraphTensors(batch.X[own], batch.A[own], mask, targets)
+    return part, Share(graphs, first, vertices, pairs, (stop - first) / graphs)
 
 
 class GraphStore:
     """N graphs in compact integer form on a device.
 
     A million 8-vertex graphs take 72 MB; only the batch at hand is expanded to floats.
+
+    Args:
+        graphs: N graphs.
+        num_operations: K.
+        device: where they are to be.
+        edges: (N, V, V), the weights of the graphs' edges; None for 1 each.
+        targets: (N, T), what is to be predicted of each graph; None for nothing.
     """
 
-    def __init__(self, graphs: GraphBatch, num_operations: int, device: torch.device) -> None:
+    def __init__(
+        self,
+        graphs: GraphBatch,
+        num_operations: int,
+        device: torch.device,
+        *,
+        edges: NDArray[np.uint8] | None = None,
+        targets: NDArray[np.float16] | None = None,
+    ) -> None:
         self.num_operations = num_operations
         self.ops = torch.from_numpy(np.ascontiguousarray(graphs.ops)).to(device)
-        self.adjacency = torch.from_numpy(np.ascontiguousarray(graphs.adjacency)).to(device)
+        adjacency = np.ascontiguousarray(graphs.adjacency if edges is None else edges)
+        self.adjacency = torch.from_numpy(adjacency).to(device)
+        self.targets = None if targets is None else torch.from_numpy(targets).to(device)
         self.padded = bool((self.ops == PADDING).any())
         self._codes = torch.arange(num_operations, dtype=torch.uint8, device=device)
 
@@ -104,7 +129,8 @@ class GraphStore:
         ops = self.ops[rows]
         X = (ops.unsqueeze(-1) == self._codes).float()
         mask = (ops != PADDING).float() if self.padded else None
-        return GraphTensors(X, self.adjacency[rows].float(), mask)
+        targets = None if self.targets is None else self.targets[rows].float()
+        return GraphTensors(X, self.adjacency[rows].float(), mask, targets)
 
     def batches(self, batch_size: int, order: Tensor | None = None) -> Iterator[GraphTensors]:
         """Graphs, ``batch_size`` at a time: those at the rows ``order``, or all as stored.
@@ -119,4 +145,6 @@ class GraphStore:
             chunk = self.expand(slice(start, stop) if order is None else order[start:stop])
             for first in range(0, stop - start, batch_size):
                 part = slice(first, first + batch_size)
-                yield GraphTensors(chunk.X[part], chunk.A[part], None if chunk.mask is None else chunk.mask[part])
+                mask = None if chunk.mask is None else chunk.mask[part]
+                targets = None if chunk.targets is None else chunk.targets[part]
+                yield GraphTensors(chunk.X[part], chunk.A[part], mask, targets)

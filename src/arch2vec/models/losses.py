@@ -52,7 +52,7 @@ def edge_loss(logits: Tensor, A: Tensor, mask: Tensor | None) -> Tensor:
 
     Args:
         logits: (B, V, V), of which only the strict upper triangle is used.
-        A: (B, V, V), strictly upper triangular.
+        A: (B, V, V), strictly upper triangular, 0 or 1.
         mask: (B, V), None for no padding.
     """
     V = A.shape[-1]
@@ -62,6 +62,11 @@ def edge_loss(logits: Tensor, A: Tensor, mask: Tensor | None) -> Tensor:
         return losses.mean()
     pairs = mask.unsqueeze(2) * mask.unsqueeze(1)
     return (losses * pairs).sum() / pairs.sum()
+
+
+def target_loss(predicted: Tensor, targets: Tensor) -> Tensor:
+    """Mean squared error of predicted numbers (B, T)."""
+    return functional.mse_loss(predicted, targets)
 
 
 def kl_divergence(mean: Tensor, log_std: Tensor, mask: Tensor | None) -> Tensor:
