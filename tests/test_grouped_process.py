@@ -93,13 +93,14 @@ def test_the_optimiser_finds_what_scipy_finds() -> None:
     assert float(gradients.norm(dim=1).max()) < 0.1
     for run in range(3):
         number = torch.tensor([run])
-        best = minimize(
-            lambda theta, number=number: tuple(
-                part[0].double().numpy() for part in posterior(number, torch.from_numpy(theta)[None])
-            ),
-            posterior.start()[run].numpy(),
-            jac=True,
-        )
+
+        def value(theta: np.ndarray, number: torch.Tensor = number) -> float:
+            return float(posterior(number, torch.from_numpy(theta)[None])[0])
+
+        def slope(theta: np.ndarray, number: torch.Tensor = number) -> np.ndarray:
+            return posterior(number, torch.from_numpy(theta)[None])[1][0].numpy()
+
+        best = minimize(value, posterior.start()[run].numpy(), jac=slope)
         assert float(values[run]) <= best.fun + 1e-2
 
 
