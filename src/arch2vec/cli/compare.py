@@ -6,7 +6,17 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arch2vec.cli.inputs import OBJECTIVE, add_limits, add_source, budget_of, load_embedding, names, restricted
+from arch2vec.cli.inputs import (
+    OBJECTIVE,
+    add_care,
+    add_limits,
+    add_source,
+    budget_of,
+    care_of,
+    load_embedding,
+    names,
+    restricted,
+)
 from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
 from arch2vec.errors import InputError
 
@@ -31,6 +41,7 @@ def add_command(commands: Any) -> None:
     add_source(parser)
     parser.add_argument("--objective", required=True, action="append", help=f"{OBJECTIVE}; may be given several times")
     add_limits(parser)
+    add_care(parser)
     parser.add_argument("--budgets", metavar="N,N", help="report at these numbers of evaluations too, as 25,50,100")
     parser.add_argument("--methods", default="random,bo", help="comma-separated (default random,bo)")
     parser.add_argument("--runs", type=int, default=20, help="searches by each method, seeds 0, 1, ... (default 20)")
@@ -71,6 +82,7 @@ def run_compare(arguments: argparse.Namespace) -> None:
             out=arguments.out,
             workers=arguments.workers,
             progress=show,
+            **care_of(arguments),
         )
     seeds = range(arguments.seed, arguments.seed + arguments.runs)
     rows: list[Row] = []
@@ -131,11 +143,12 @@ def _rows(objective: Objective, embedding: Embedding, runs: list[Runs], cuts: li
 def _print(objective: Objective, count: int, runs: list[Runs], rows: list[Row], cuts: list[Cut]) -> None:
     from arch2vec.studies.summary import comparisons
 
-    signal = objective.signal.removesuffix(", %")
+    signal = objective.signal.removesuffix(f", {objective.unit}")
+    unit = f", {objective.unit}" if objective.unit else ""
     for cut in cuts:
         print_table(
             f"{objective.name}, {cut}, {count} runs: the architecture best by {signal}, 95 % intervals of means",
-            ["method", objective.signal, "test, %", "at the optimum, %", "evaluations", "seconds a run"],
+            ["method", objective.signal, f"test{unit}", "at the optimum, %", "evaluations", "seconds a run"],
             [
                 [
                     str(row["method"]),

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from arch2vec.cli import data, experiment, export, pareto, proxies, representation, searching, status
-from arch2vec.errors import InputError
+from arch2vec.errors import InputError, WorkerDied
 
 _DESCRIPTION = (
     "Learn what neural architectures look like before a single one is trained, "
@@ -47,6 +47,9 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"arch2vec: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except WorkerDied as error:
+        print(f"arch2vec: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("arch2vec: interrupted; what was finished is kept", file=sys.stderr)
         return 1

@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from arch2vec.cli import compare
-from arch2vec.cli.inputs import OBJECTIVE, add_limits, add_source, budget_of, load_embedding, restricted
+from arch2vec.cli.inputs import (
+    OBJECTIVE,
+    add_care,
+    add_limits,
+    add_source,
+    budget_of,
+    care_of,
+    load_embedding,
+    restricted,
+)
 from arch2vec.cli.output import command, print_json, print_table, progress_bar
 
 
@@ -23,6 +32,7 @@ def add_commands(commands: Any) -> None:
     add_source(parser)
     parser.add_argument("--objective", required=True, help=OBJECTIVE)
     add_limits(parser)
+    add_care(parser)
     parser.add_argument("--method", default="bo", help="such as random, local-search, bo or arch2vec-rl (default bo)")
     parser.add_argument("--batch", type=int, default=1, help="architectures proposed at a time (default 1)")
     parser.add_argument("--out", type=Path, metavar="STUDY", help="folder that the search is kept in")
@@ -51,12 +61,12 @@ def run_search(arguments: argparse.Namespace) -> None:
     get_method(arguments.method)
     objective = resolve_objective(arguments.objective)
     embedding = restricted(load_embedding(arguments.source, arguments.space), [objective])
-    budget, best_seen, signal = budget_of(arguments), float("-inf"), objective.signal.removesuffix(", %")
+    budget, best_seen, signal = budget_of(arguments), float("-inf"), objective.signal.removesuffix(f", {objective.unit}")
     with progress_bar(f"{arguments.method} on {objective.name}") as update:
 
         def show(trial: Trial) -> None:
             nonlocal best_seen
-            best_seen = max(best_seen, trial.validation)
+            best_seen = best_seen if trial.failed else max(best_seen, trial.validation)
             update(trial.number, budget or trial.number, f"best {signal} {best_seen:.2f}")
 
         result = search(
@@ -69,8 +79,9 @@ def run_search(arguments: argparse.Namespace) -> None:
             batch=arguments.batch,
             out=arguments.out,
             on_evaluation=show,
+            **care_of(arguments),
         )
-    best = result.best
+    best, unit = result.best, f", {objective.unit}" if objective.unit else ""
     if arguments.json:
         print_json(
             {
@@ -91,7 +102,7 @@ def run_search(arguments: argparse.Namespace) -> None:
         [
             ["architecture", best.architecture],
             [objective.signal, f"{best.validation:.2f}"],
-            ["test, %", "-" if best.test is None else f"{best.test:.2f}"],
+            [f"test{unit}", "-" if best.test is None else f"{best.test:.2f}"],
             ["cost of all evaluations, s", f"{result.cost_s:,.1f}"],
         ],
         footer=objective.description,

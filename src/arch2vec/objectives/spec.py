@@ -14,7 +14,7 @@ joined by ``&``::
     proxy:synflow?batch=random
     table:results.parquet?validation=val_12&test=test_200&cost=seconds
     python:my_package.training:evaluate
-    python:train.py:evaluate?space=nasbench201
+    python:train.py:evaluate?space=nasbench201&unit=%25
 
 ``%`` and two hexadecimal digits stand for a byte, as in URLs: ``%26`` is an
 ``&`` and ``%3F`` a ``?`` within a name. Relative paths start from the current
@@ -28,6 +28,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from arch2vec.code_identity import mark_of_name
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
 from arch2vec.user_code import load_object
@@ -110,16 +111,18 @@ def _table(target: str, query: str) -> Objective:
 
 
 def _python(target: str, query: str) -> Objective:
-    options = _options("python", query, {"name": str, "space": str})
-    found, _ = load_object(target, "function", "FUNCTION")
+    options = _options("python", query, {"name": str, "space": str, "unit": str})
+    found, absolute = load_object(target, "function", "FUNCTION")
+    file, _, name = absolute.rpartition(":")
+    code = mark_of_name(Path(file), name) if file.endswith(".py") else None
     if isinstance(found, Objective):
+        found.code = code if found.code is None else found.code
         return found
-    name = target.rpartition(":")[2]
     if not callable(found):
         raise InputError(f"{name!r} in {target.rpartition(':')[0]} is a {type(found).__name__}, not a function")
     from arch2vec.objectives.function import FunctionObjective
 
-    return FunctionObjective(found, **{"name": name, **options})
+    return FunctionObjective(found, **{"name": name, "code": code, **options})
 
 
 def _benchmark(name: str, known: Mapping[str, Callable[[str], Any]]) -> Callable[[str, str], Objective]:
