@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from arch2vec.cli import data, experiment, export, pareto, proxies, representation, searching, status
+from arch2vec.cli.output import only_json_on_stdout
 from arch2vec.errors import InputError, WorkerDied
 
 _DESCRIPTION = (
@@ -43,7 +44,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (by default the process's) and return its exit code."""
     arguments = build_parser().parse_args(argv)
     try:
-        arguments.run(arguments)
+        with only_json_on_stdout(getattr(arguments, "json", False)):
+            arguments.run(arguments)
     except InputError as error:
         print(f"arch2vec: {' '.join(str(error).split())}", file=sys.stderr)
         return 2

@@ -5,10 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from arch2vec.pretraining import Progress
@@ -41,9 +42,60 @@ def command(
     return parser
 
 
+@contextmanager
+def only_json_on_stdout(wanted: bool) -> Iterator[None]:
+    """Within the block everything that is printed goes to stderr, but for :func:`print_json`.
+
+    That holds for what user code prints, for its subprocesses and for worker processes too.
+
+    Args:
+        wanted: whether to do so.
+    """
+    if not wanted:
+        yield
+        return
+    stream = sys.stdout
+    stream.flush()
+    try:
+        kept = os.dup(1) if stream.fileno() == 1 else None
+    except (OSError, ValueError, AttributeError):  # no file, as in a notebook
+        kept = None
+    _ASIDE.append((stream, kept))
+    sys.stdout = sys.stderr
+    if kept is not None:
+        os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        _ASIDE.pop()
+        _flush(stream)
+        sys.stdout = stream
+        if kept is not None:
+            os.dup2(kept, 1)
+            os.close(kept)
+
+
+_ASIDE: list[tuple[TextIO, int | None]] = []  # standard output, as it was
+
+
+def _flush(stream: TextIO) -> None:
+    with suppress(OSError, ValueError):
+        stream.flush()
+
+
 def print_json(document: Any) -> None:
     """Print the command's one JSON document; what is no number becomes null."""
-    print(json.dumps(_finite(document)))
+    text = json.dumps(_finite(document))
+    stream, kept = _ASIDE[-1] if _ASIDE else (sys.stdout, None)
+    if kept is None:
+        print(text, file=stream)
+        return
+    _flush(stream)  # what was printed to it directly
+    os.dup2(kept, 1)
+    try:
+        print(text, file=stream, flush=True)
+    finally:
+        os.dup2(2, 1)
 
 
 def _finite(value: Any) -> Any:
