@@ -74,7 +74,8 @@ def _leave(keep: bool) -> None:
         if _inside:
             return
         now = _read(_settings())
-        changed = {name: now[name] for name, value in _ours.items() if not _same(now.get(name), value)}
+        # What cannot be read here, as handlers of signals in another thread, stays.
+        changed = {name: now[name] for name, value in _ours.items() if name in now and not _same(now[name], value)}
         if keep:
             _at_import.update({name: value for name, value in changed.items() if name not in _OF_A_CALL})
         with contextlib.suppress(Exception):
