@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 import torch
 
-from arch2vec.errors import EvaluationFailed
+from arch2vec.errors import EvaluationError
 from arch2vec.objectives import FunctionObjective, Outcome, resolve_objective
 from arch2vec.objectives.digits import DigitsConfig, DigitsObjective
 from arch2vec.spaces import get_space
@@ -86,8 +86,11 @@ class Unprintable:
         (np.array(1j), "returned array(0.+1.j) (ndarray) as 'validation'; a number is needed"),
         (np.array(True), "returned array(True) (ndarray) as 'validation'; a number is needed"),
         ([], "returned [] (list) as 'validation'; a number is needed"),
-        (10**400, "returned 100000000000000000000000000000000000000000000000000000000... (int) as 'validation'; "
-         "a number that fits 64 bits is needed"),
+        (
+            10**400,
+            "returned 100000000000000000000000000000000000000000000000000000000... (int) as 'validation'; "
+            "a number that fits 64 bits is needed",
+        ),
         (math.inf, "returned inf as 'validation'; NaN marks a failed evaluation"),
         ({}, "returned no 'validation'; keys: none"),
         ({"test": 3}, "returned no 'validation'; keys: test"),
@@ -95,7 +98,7 @@ class Unprintable:
     ],
 )
 def test_what_a_function_may_not_return(returned: object, message: str) -> None:
-    with pytest.raises(EvaluationFailed) as caught:
+    with pytest.raises(EvaluationError) as caught:
         FunctionObjective(lambda _: returned, name="mine").evaluate("a")
     assert str(caught.value) == f"objective mine {message}"
 

@@ -21,6 +21,7 @@ import pytest
 from typing_extensions import override
 
 from arch2vec.embedding import Embedding
+from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.objectives.table import TableObjective
 from arch2vec.searching.base import Candidate

@@ -16,7 +16,7 @@ import linecache
 import sys
 import sysconfig
 import types
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 _MARK = 16  # hexadecimal digits
@@ -79,7 +79,7 @@ class _Reader:
                         self._function(value)
 
     def _function(self, function: types.FunctionType) -> None:
-        function = inspect.unwrap(function)  # type: ignore[assignment]
+        function = inspect.unwrap(function)
         file = _source_file(function)
         if file is None:
             return
@@ -96,7 +96,7 @@ class _Reader:
             if isinstance(node, kinds) and line in _first_lines(node):
                 self._parts.add(ast.unparse(node))
         self.names(file, set(_names_in(function.__code__)), required=False)
-        rebound = {name for name in function.__code__.co_freevars if name in _stored_in(tree, function.__code__)}
+        rebound = _nonlocals(tree)
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             try:
                 value = cell.cell_contents
@@ -106,7 +106,7 @@ class _Reader:
                 self._values([(name, value)])
         self._values([function.__defaults__, function.__kwdefaults__])
 
-    def _values(self, values: list[object]) -> None:
+    def _values(self, values: Sequence[object]) -> None:
         """Take in plain values, which do not change while a search runs, and code."""
         for value in values:
             if isinstance(value, types.FunctionType | functools.partial | types.MethodType | type):
@@ -171,7 +171,8 @@ def _tree(file: str) -> ast.Module | None:
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
             first = node.body[0] if node.body else None
-            if isinstance(first, ast.Expr) and isinstance(first.value, ast.Constant) and isinstance(first.value.value, str):
+            told = first.value if isinstance(first, ast.Expr) else None
+            if isinstance(told, ast.Constant) and isinstance(told.value, str):
                 node.body = node.body[1:] or [ast.Pass()]
     return tree
 
@@ -219,9 +220,8 @@ def _names_in(code: types.CodeType) -> Iterator[str]:
             yield from _names_in(constant)
 
 
-def _stored_in(tree: ast.Module, code: types.CodeType) -> set[str]:
+def _nonlocals(tree: ast.Module) -> set[str]:
     """Names that some function of the file declares nonlocal: counters, which say nothing of the code."""
-    del code
     return {name for node in ast.walk(tree) if isinstance(node, ast.Nonlocal) for name in node.names}
 
 

@@ -20,9 +20,9 @@ def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
     return InputError(f"unknown {kind} {name!r}; known: {', '.join(sorted(known))}")
 
 
-class EvaluationFailed(InputError):
+class EvaluationError(InputError):
     """One evaluation gave nothing that can be used, in one line; the next may. A search notes it and goes on."""
 
 
-class WorkerDied(RuntimeError):
+class WorkerError(RuntimeError):
     """A worker process has ended before its work, in one line."""

@@ -11,18 +11,21 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import functools
+import inspect
 import json
+import math
 import os
 import re
 import socket
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from arch2vec.errors import InputError
 from arch2vec.storage import require_writable
@@ -33,6 +36,9 @@ except ImportError:  # no such locks on this system
     fcntl = None  # type: ignore[assignment]
 
 OWNER = ".owner.json"
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _PATIENCE_S = 0.5  # a reader that looks whether a folder is owned holds its lock for an instant
 _HALF_WRITTEN = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp(\.\w+)?")  # as arch2vec.storage names them
@@ -51,24 +57,34 @@ _CHANGING = threading.Lock()
 
 
 @contextmanager
-def owning(folder: Path) -> Iterator[None]:
+def owning(folder: Path | None, *, wait: bool = False) -> Iterator[None]:
     """Be the owner of a folder within the block; it is created where missing.
 
     Whoever owns a folder may own it again within the same thread.
 
+    Args:
+        folder: None for nothing to own.
+        wait: whether to wait for another owner to end, instead of complaining.
+
     Raises:
         InputError: another process, or another thread, owns it; or it cannot be written to.
     """
+    if folder is None:
+        yield
+        return
     require_writable(folder)
     key = _key(folder)
     with _CHANGING:
         held = _HELD.get(key)
-        if held is not None:
-            if held.thread != threading.get_ident():
-                raise InputError(f"{folder} is in use by another thread of this process; name another output folder")
+        if held is not None and held.thread == threading.get_ident():
             held.times += 1
+        elif held is not None:
+            if wait:
+                held = None
+            else:
+                raise InputError(f"{folder} is in use by another thread of this process; name another output folder")
     if held is None:
-        held = _Held(_take(folder), threading.get_ident(), 1)
+        held = _Held(_take(folder, math.inf if wait else _PATIENCE_S), threading.get_ident(), 1)
         with _CHANGING:
             _HELD[key] = held
         _clear(folder)
@@ -109,10 +125,23 @@ def _key(folder: Path) -> tuple[int, int]:
     return found.st_dev, found.st_ino
 
 
-def _take(folder: Path) -> int:
+def owned(function: Callable[P, T]) -> Callable[P, T]:
+    """Let a function own the folder that its argument ``out`` names, for as long as it runs."""
+    signature = inspect.signature(function)
+
+    @functools.wraps(function)
+    def owner(*arguments: P.args, **named: P.kwargs) -> T:
+        out = signature.bind(*arguments, **named).arguments.get("out")
+        with owning(None if out is None else Path(out)):
+            return function(*arguments, **named)
+
+    return owner
+
+
+def _take(folder: Path, patience_s: float) -> int:
     """An open file that holds the folder's lock."""
     path = folder / OWNER
-    until = time.monotonic() + _PATIENCE_S
+    until = time.monotonic() + patience_s
     while True:
         try:
             handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
@@ -128,7 +157,9 @@ def _take(folder: Path) -> int:
             raise InputError(f"cannot write {path}: {error.strerror or error}") from error
         os.close(handle)
         if time.monotonic() > until:
-            raise InputError(f"{folder} is in use by {_described(_said(path))}; wait for it, or name another output folder")
+            raise InputError(
+                f"{folder} is in use by {_described(_said(path))}; wait for it, or name another output folder"
+            )
         time.sleep(0.02)
 
 

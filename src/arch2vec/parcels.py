@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from arch2vec.errors import InputError
-from arch2vec.user_code import loaded_files, load_file
+from arch2vec.user_code import load_file, loaded_files
 
 
 @dataclass(frozen=True)

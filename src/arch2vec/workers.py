@@ -16,7 +16,7 @@ from multiprocessing.context import SpawnContext, SpawnProcess
 from threading import Thread
 from types import ModuleType, TracebackType
 
-from arch2vec.errors import InputError, WorkerDied
+from arch2vec.errors import InputError, WorkerError
 
 
 class WorkerPool(ProcessPoolExecutor):
@@ -42,9 +42,9 @@ class WorkerPool(ProcessPoolExecutor):
         self.shutdown(wait=True, cancel_futures=kind is not None)
         self._lifeline.close()
         if isinstance(error, BrokenProcessPool):
-            raise WorkerDied(
-                "a worker process has ended before its work: killed, perhaps for want of memory, or by the code that it "
-                "ran; what was finished is kept"
+            raise WorkerError(
+                "a worker process has ended before its work: killed, perhaps for want of memory, or by the code that "
+                "it ran; what was finished is kept"
             ) from error
         return None
 
@@ -54,7 +54,7 @@ def worker_pool(workers: int) -> WorkerPool:
 
     Raises:
         InputError: less than one worker.
-        WorkerDied: on leaving the context, when a process has ended before its work.
+        WorkerError: on leaving the context, when a process has ended before its work.
     """
     return WorkerPool(workers)
 
@@ -71,7 +71,7 @@ class _Process(SpawnProcess):
 
 
 class _Context(SpawnContext):
-    Process = _Process  # type: ignore[assignment]
+    Process = _Process
 
 
 @contextmanager

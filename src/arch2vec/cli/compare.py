@@ -52,6 +52,7 @@ def add_command(commands: Any) -> None:
 def run_compare(arguments: argparse.Namespace) -> None:
     """``arch2vec compare``."""
     from arch2vec.objectives.spec import resolve_objective
+    from arch2vec.ownership import owning
     from arch2vec.searching import get_method
     from arch2vec.studies import Horizon, run_study
 
@@ -64,42 +65,43 @@ def run_compare(arguments: argparse.Namespace) -> None:
     horizon = Horizon(_longest(arguments), arguments.max_cost)
     objectives = [resolve_objective(spec) for spec in arguments.objective]
     embedding = restricted(load_embedding(arguments.source, arguments.space), objectives)
-    expected, done = len(objectives) * len(methods) * arguments.runs * (horizon.budget or 0), 0
-    with progress_bar(f"{len(methods)} methods x {arguments.runs} runs") as update:
+    with owning(arguments.out):
+        expected, done = len(objectives) * len(methods) * arguments.runs * (horizon.budget or 0), 0
+        with progress_bar(f"{len(methods)} methods x {arguments.runs} runs") as update:
 
-        def show(method: str, objective: str, evaluations: int) -> None:
-            nonlocal done
-            done += evaluations
-            update(done, max(done, expected), f"{method} on {objective}")
+            def show(method: str, objective: str, evaluations: int) -> None:
+                nonlocal done
+                done += evaluations
+                update(done, max(done, expected), f"{method} on {objective}")
 
-        found = run_study(
-            embedding,
-            objectives,
-            methods,
-            arguments.runs,
-            horizon,
-            seed0=arguments.seed,
-            out=arguments.out,
-            workers=arguments.workers,
-            progress=show,
-            **care_of(arguments),
-        )
-    seeds = range(arguments.seed, arguments.seed + arguments.runs)
-    rows: list[Row] = []
-    for objective in objectives:
-        runs = [found.runs(method, objective.name).select(seeds) for method in methods]
-        mine = _rows(objective, embedding, runs, cuts)
-        rows += mine
+            found = run_study(
+                embedding,
+                objectives,
+                methods,
+                arguments.runs,
+                horizon,
+                seed0=arguments.seed,
+                out=arguments.out,
+                workers=arguments.workers,
+                progress=show,
+                **care_of(arguments),
+            )
+        seeds = range(arguments.seed, arguments.seed + arguments.runs)
+        rows: list[Row] = []
+        for objective in objectives:
+            runs = [found.runs(method, objective.name).select(seeds) for method in methods]
+            mine = _rows(objective, embedding, runs, cuts)
+            rows += mine
+            if arguments.out is not None:
+                plain = "figure" if len(objectives) == 1 else f"figure-{objective.name}"
+                _draw(objective, runs, arguments.out / f"{plain}.png")
+            if not arguments.json:
+                _print(objective, arguments.runs, runs, mine, cuts)
+        if arguments.json:
+            print_json({"rows": rows})
         if arguments.out is not None:
-            plain = "figure" if len(objectives) == 1 else f"figure-{objective.name}"
-            _draw(objective, runs, arguments.out / f"{plain}.png")
-        if not arguments.json:
-            _print(objective, arguments.runs, runs, mine, cuts)
-    if arguments.json:
-        print_json({"rows": rows})
-    if arguments.out is not None:
-        _write(rows, arguments.out)
-        say(f"trajectories.parquet, table.csv and figures are in {arguments.out}")
+            _write(rows, arguments.out)
+            say(f"trajectories.parquet, table.csv and figures are in {arguments.out}")
 
 
 def _longest(arguments: argparse.Namespace) -> int | None:

@@ -14,7 +14,7 @@ from typing import NoReturn
 
 from arch2vec.cli import data, experiment, export, pareto, proxies, representation, searching, status
 from arch2vec.cli.output import only_json_on_stdout
-from arch2vec.errors import InputError, WorkerDied
+from arch2vec.errors import InputError, WorkerError
 
 _DESCRIPTION = (
     "Learn what neural architectures look like before a single one is trained, "
@@ -49,7 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"arch2vec: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
-    except WorkerDied as error:
+    except WorkerError as error:
         print(f"arch2vec: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:

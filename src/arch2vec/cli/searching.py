@@ -61,7 +61,11 @@ def run_search(arguments: argparse.Namespace) -> None:
     get_method(arguments.method)
     objective = resolve_objective(arguments.objective)
     embedding = restricted(load_embedding(arguments.source, arguments.space), [objective])
-    budget, best_seen, signal = budget_of(arguments), float("-inf"), objective.signal.removesuffix(f", {objective.unit}")
+    budget, best_seen, signal = (
+        budget_of(arguments),
+        float("-inf"),
+        objective.signal.removesuffix(f", {objective.unit}"),
+    )
     with progress_bar(f"{arguments.method} on {objective.name}") as update:
 
         def show(trial: Trial) -> None:

@@ -8,11 +8,12 @@ from collections.abc import Callable
 
 from typing_extensions import override
 
-from arch2vec.errors import EvaluationFailed, InputError
+from arch2vec.errors import EvaluationError, InputError
 from arch2vec.guard import guarded
 from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.objectives.returned import Reader
 from arch2vec.spaces import SearchSpace, get_space
+
 
 class FunctionObjective(Objective):
     """Calls a function with the architecture's text and makes an outcome of what it returns.
@@ -85,7 +86,7 @@ class FunctionObjective(Objective):
             with guarded():
                 returned = self._function(architecture, **arguments)
         except InputError as error:  # of something that the function uses: not the search's input is bad
-            raise EvaluationFailed(f"{type(error).__name__}: {error}") from error
+            raise EvaluationError(f"{type(error).__name__}: {error}") from error
         elapsed = time.perf_counter() - start
         return self._reader.outcome(returned, elapsed)
 

@@ -13,7 +13,7 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from arch2vec.errors import EvaluationFailed
+from arch2vec.errors import EvaluationError
 from arch2vec.objectives.base import Outcome
 
 _KEYS = ("validation", "test", "cost_s", "extra")
@@ -34,7 +34,7 @@ class Reader:
         """The outcome of a call that took so many seconds.
 
         Raises:
-            EvaluationFailed: there is no validation value in it.
+            EvaluationError: there is no validation value in it.
         """
         if isinstance(returned, Outcome):
             entries: Mapping[Any, object] = {key: getattr(returned, key) for key in _KEYS}
@@ -42,19 +42,21 @@ class Reader:
             entries = returned if isinstance(returned, Mapping) else {"validation": returned}
         if "validation" not in entries:
             keys = ", ".join(map(str, entries)) or "none"
-            raise EvaluationFailed(f"objective {self._name} returned no 'validation'; keys: {keys}")
+            raise EvaluationError(f"objective {self._name} returned no 'validation'; keys: {keys}")
         try:
             validation = real_number(entries["validation"])
         except ValueError as error:
             shown = _shown(entries["validation"])
-            raise EvaluationFailed(f"objective {self._name} returned {shown} as 'validation'; {error}") from error
+            raise EvaluationError(f"objective {self._name} returned {shown} as 'validation'; {error}") from error
         if math.isinf(validation):
-            raise EvaluationFailed(
+            raise EvaluationError(
                 f"objective {self._name} returned {validation} as 'validation'; NaN marks a failed evaluation"
             )
         cost_s = self._optional("cost_s", entries.get("cost_s"))
         if cost_s is not None and not cost_s >= 0:
-            self._say("cost_s", f"returned cost_s {cost_s}; seconds, at least 0, are needed: the call's own time counts")
+            self._say(
+                "cost_s", f"returned cost_s {cost_s}; seconds, at least 0, are needed: the call's own time counts"
+            )
             cost_s = None
         return Outcome(
             validation,

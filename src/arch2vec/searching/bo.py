@@ -161,7 +161,9 @@ class BayesianOptimization(SearchMethod):
     @override
     def _own_state(self) -> dict[str, Any]:
         looked = self._looked if self._outlook is None else (self._outlook[0], self._outlook[1].looks)
-        return {"learned_from": None, "looks": []} if looked is None else {"learned_from": looked[0], "looks": looked[1]}
+        return (
+            {"learned_from": None, "looks": []} if looked is None else {"learned_from": looked[0], "looks": looked[1]}
+        )
 
     @override
     def _read_own_state(self, state: Mapping[str, Any]) -> tuple[int, list[Look]] | None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import nullcontext
 
 from arch2vec.embedding import Embedding
-from arch2vec.errors import EvaluationFailed, InputError
+from arch2vec.errors import EvaluationError, InputError
 from arch2vec.guard import guarded
 from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.searching.base import LARGEST, Candidate, SearchMethod
@@ -84,7 +84,7 @@ def evaluate(
     except KeyboardInterrupt:
         raise
     except BaseException as raised:
-        if isinstance(raised, InputError) and not isinstance(raised, EvaluationFailed) and _is_ours(objective):
+        if isinstance(raised, InputError) and not isinstance(raised, EvaluationError) and _is_ours(objective):
             raise
         error = failures.note(objective.name, candidate.architecture, raised)
         outcome = Outcome(math.nan, None, time.perf_counter() - start)
@@ -107,7 +107,7 @@ def _outcome(objective: Objective, candidate: Candidate) -> Outcome:
     """What the objective says of a candidate, in plain finite numbers.
 
     Raises:
-        EvaluationFailed: it says what cannot be.
+        EvaluationError: it says what cannot be.
     """
     with nullcontext() if _is_ours(objective) else guarded():
         given = objective.evaluate(candidate.architecture, candidate.fidelity)
@@ -115,7 +115,7 @@ def _outcome(objective: Objective, candidate: Candidate) -> Outcome:
         test = None if given.test is None or math.isnan(given.test) else float(given.test)
         extra = {name: float(value) for name, value in given.extra.items()}
     if abs(validation) > LARGEST or not (math.isfinite(cost) and cost >= 0):
-        raise EvaluationFailed(
+        raise EvaluationError(
             f"objective {objective.name} gave validation {validation:g} at a cost of {cost:g} s; a validation value "
             f"is between -{LARGEST:g} and {LARGEST:g} or NaN (failed), a cost finite and not negative"
         )
@@ -125,4 +125,3 @@ def _outcome(objective: Objective, candidate: Candidate) -> Outcome:
 def _is_ours(objective: Objective) -> bool:
     """Whether it is of this package: a function's own objective guards the function itself."""
     return type(objective).__module__.partition(".")[0] == __name__.partition(".")[0]
-

@@ -15,7 +15,7 @@ import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from arch2vec.errors import EvaluationFailed, InputError
+from arch2vec.errors import EvaluationError, InputError
 from arch2vec.objectives.base import Objective
 from arch2vec.storage import write_text
 
@@ -86,7 +86,7 @@ class Failures:
 
     def _kept(self, objective: str, architecture: str, error: BaseException) -> str:
         """Where the traceback is, as the line says it."""
-        if isinstance(error, EvaluationFailed) and error.__cause__ is None:
+        if isinstance(error, EvaluationError) and error.__cause__ is None:
             return "it is a failed trial"
         if self.folder is None:
             return "it is a failed trial; with an output folder (--out) its traceback is kept"
@@ -111,7 +111,7 @@ def one_line(error: BaseException) -> str:
         message = " ".join(str(error).split())
     except Exception:  # a message of theirs
         message = ""
-    if isinstance(error, EvaluationFailed):
+    if isinstance(error, EvaluationError):
         text = message
     else:
         text = f"{type(error).__name__}: {message}" if message else type(error).__name__

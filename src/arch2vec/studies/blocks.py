@@ -83,7 +83,6 @@ class Block:
                 progress=progress,
             )
 
-
     def _values(self) -> Values:
         if not isinstance(self.values, ObjectiveValues):
             return self.values

@@ -103,7 +103,7 @@ def run_study(
             architectures there are, an objective for another space, an ``out``
             that is in use or holds something else, an objective that cannot be sent to
             another process, or too many failures in a row.
-        WorkerDied: a worker process has ended before its work.
+        WorkerError: a worker process has ended before its work.
     """
     check_limit(max_failures)
     targets = _named(objectives, embedding)
