@@ -108,8 +108,8 @@ def test_what_a_function_may_not_return(returned: object, message: str) -> None:
     [
         ({"test": "x"}, "returned 'x' (str) as 'test'; a number is needed: it is left out"),
         ({"test": math.inf}, "returned inf as 'test'; it is left out"),
-        ({"cost_s": -1}, "returned cost_s -1.0; seconds, at least 0, are needed: the call's own time counts"),
-        ({"cost_s": math.nan}, "returned cost_s nan; seconds, at least 0, are needed: the call's own time counts"),
+        ({"cost_s": -1}, "returned cost_s -1.0; seconds, at least 0, are needed: the call's time counts"),
+        ({"cost_s": math.nan}, "returned cost_s nan; seconds, at least 0, are needed: the call's time counts"),
         ({"extra": 3}, "returned 3 (int) as 'extra'; a mapping of numbers is needed: it is left out"),
         ({"extra": {"a": "b"}}, "returned 'b' (str) as 'a'; a number is needed: it is left out"),
         ({"tests": "b"}, "returned the unknown key 'tests'; did you mean 'test'?"),
