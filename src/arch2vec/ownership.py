@@ -248,6 +248,7 @@ def _forget_in_child() -> None:
     for held in _HELD.values():
         with contextlib.suppress(OSError):
             os.close(held.handle)
+        held.handle = -1
     _HELD.clear()
 
 

@@ -87,6 +87,8 @@ def _table(path: Path) -> pa.Table:
         if is_parquet(path):
             return pyarrow.parquet.read_table(path, page_checksum_verification=True)
         return pyarrow.csv.read_csv(path)
+    except MemoryError:  # an ArrowException too, and no fault of the file's
+        raise
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or 'not a whole Parquet file'}") from error
     except (pa.ArrowException, UnicodeDecodeError) as error:

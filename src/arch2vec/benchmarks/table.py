@@ -164,6 +164,8 @@ class _File:
         try:
             with pyarrow.parquet.ParquetFile(self.path, page_checksum_verification=True) as opened:
                 return opened.read(columns=[column]).column(0)
+        except MemoryError:  # an ArrowException too, and no fault of the file's
+            raise
         except (OSError, pa.ArrowException) as error:
             raise _unreadable(self.path, error) from error
 

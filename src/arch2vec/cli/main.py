@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import io
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
@@ -40,8 +41,16 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _print_anything() -> None:
+    """Let no character stop an output: folders may have names that are no text."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (by default the process's) and return its exit code."""
+    _print_anything()
     arguments = build_parser().parse_args(argv)
     try:
         with only_json_on_stdout(getattr(arguments, "json", False)):
@@ -51,6 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except WorkerError as error:
         print(f"arch2vec: {error}", file=sys.stderr)
+        return 1
+    except MemoryError as error:
+        reason = " ".join(str(error).split())
+        print(f"arch2vec: there is not enough memory{f' ({reason})' if reason else ''}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("arch2vec: interrupted; what was finished is kept", file=sys.stderr)

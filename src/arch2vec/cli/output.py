@@ -7,6 +7,7 @@ import json
 import math
 import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TextIO
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 
 _NAME = 30  # characters of a first column's cell that are kept on one line
 _PIECE = 8  # of one that is folded, at least
+_EVERY_S = 60.0  # between lines of progress
 _ANY = 10_000  # columns, more than any table has
 
 
@@ -145,7 +147,7 @@ def say(text: str) -> None:
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
-    """A progress bar on stderr, shown on a terminal only.
+    """A progress bar on stderr; off a terminal, as in a batch job's log, a line a minute.
 
     Yields:
         ``update(done, total, note)``.
@@ -166,9 +168,15 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
     )
     with bar:
         task = bar.add_task(label, total=1, note="")
+        start = told = time.monotonic()
 
         def update(done: int, total: int, note: str = "") -> None:
+            nonlocal told
             bar.update(task, completed=done, total=total, note=note)
+            now = time.monotonic()
+            if not console.is_terminal and now - told >= _EVERY_S:
+                told = now
+                say(f"{label}: {done:.0f} of {total:.0f} after {(now - start) / 60:.0f} min; {note}".rstrip("; "))
 
         yield update
 

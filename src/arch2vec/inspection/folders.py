@@ -153,7 +153,7 @@ def _training(folder: Path) -> Status | None:
 
 def short_space(space: object) -> str:
     """A space as people call it: a declaration by its name."""
-    text = str(space)
+    text = str(space).removeprefix("declared:")
     if not text.startswith("{"):
         return text
     try:

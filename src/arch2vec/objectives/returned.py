@@ -54,9 +54,7 @@ class Reader:
             )
         cost_s = self._optional("cost_s", entries.get("cost_s"))
         if cost_s is not None and not cost_s >= 0:
-            self._say(
-                "cost_s", f"returned cost_s {cost_s}; seconds, at least 0, are needed: the call's time counts"
-            )
+            self._say("cost_s", f"returned cost_s {cost_s}; seconds, at least 0, are needed: the call's time counts")
             cost_s = None
         return Outcome(
             validation,

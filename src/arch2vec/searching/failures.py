@@ -92,9 +92,9 @@ class Failures:
             return "it is a failed trial; with an output folder (--out) its traceback is kept"
         mark = hashlib.sha256(f"{objective}\n{architecture}".encode()).hexdigest()[:12]
         path = self.folder / FOLDER / f"{mark}.txt"
-        text = "".join(traceback.format_exception(error))
+        text = f"objective: {objective}\narchitecture: {architecture}\n\n{''.join(traceback.format_exception(error))}"
         try:
-            write_text(path, f"objective: {objective}\narchitecture: {architecture}\n\n{text}")
+            write_text(path, text.encode(errors="backslashreplace").decode())
         except InputError as full:
             return f"it is a failed trial, its traceback is lost ({full})"
         return f"it is a failed trial, its traceback is in {path}"

@@ -173,5 +173,7 @@ def read_table(path: Path) -> pa.Table:
             raise InputError(f"cannot read {path}: not written by a comparison, it has no column {missing[0]!r}")
         opened = pyarrow.parquet.ParquetFile(path, read_dictionary=TEXTS, page_checksum_verification=True)
         return opened.read().select(SCHEMA.names).cast(SCHEMA).unify_dictionaries()
+    except MemoryError:  # an ArrowException too, and no fault of the file's
+        raise
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
