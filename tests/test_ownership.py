@@ -128,7 +128,7 @@ def test_a_forked_child_keeps_no_lock(tmp_path: Path) -> None:
 
 
 def test_where_there_are_no_locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("arch2vec.ownership.fcntl", None)
+    monkeypatch.setattr("arch2vec.ownership._locks", None)
     monkeypatch.setattr("arch2vec.ownership._PATIENCE_S", 0.0)
     with owning(tmp_path):
         assert is_owned(tmp_path)

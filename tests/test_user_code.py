@@ -27,6 +27,7 @@ from arch2vec.code_identity import mark_of, mark_of_name
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.guard import guarded
+from arch2vec.networks.data.base import ImageData, MemoryPart, Normalisation
 from arch2vec.objectives import FunctionObjective, Objective, Outcome, resolve_objective
 from arch2vec.searching.study import search
 from arch2vec.studies import run_many
@@ -445,3 +446,22 @@ def test_two_files_of_one_name_are_two_modules(tmp_path: Path) -> None:
         found.append(resolve_objective(f"python:{tmp_path}/{folder}/a2v_same.py:worth"))
     first, second = (run_many(embed(chain(2)), each, ["random"], 1, 2).validation.iloc[0] for each in found)
     assert first != second
+
+
+def test_the_content_of_images_decides() -> None:
+    normalisation = Normalisation((0.5,), (0.5,))
+    pixels, labels = torch.zeros(4, 1, 2, 2, dtype=torch.uint8), torch.arange(4)
+    part = MemoryPart(pixels, labels, normalisation)
+    other = pixels.clone()
+    other[3, 0, 1, 1] = 1
+    marks = [
+        ImageData("made", {}, 4, 1, 2, *parts).mark
+        for parts in (
+            (part, part, None),
+            (MemoryPart(pixels.clone(), labels, normalisation), part, None),
+            (part, None, part),
+            (part, MemoryPart(other, labels, normalisation), None),
+            (part, MemoryPart(pixels, labels.flip(0), normalisation), None),
+        )
+    ]
+    assert marks[0] == marks[1] and len(set(marks)) == 4

@@ -12,6 +12,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import functools
+import importlib
 import inspect
 import json
 import math
@@ -30,10 +31,9 @@ from typing import Any, ParamSpec, TypeVar
 from arch2vec.errors import InputError
 from arch2vec.storage import require_writable
 
-try:
-    import fcntl
-except ImportError:  # no such locks on this system
-    fcntl = None  # type: ignore[assignment]
+_locks: Any = None
+with contextlib.suppress(ImportError):  # there are none of this kind on some systems
+    _locks = importlib.import_module("fcntl")
 
 OWNER = ".owner.json"
 
@@ -110,9 +110,9 @@ def is_owned(folder: Path) -> bool | None:
     except OSError:
         return None
     try:
-        if fcntl is None:
+        if _locks is None:
             return _lives(_said(path))
-        fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        _locks.flock(handle, _locks.LOCK_SH | _locks.LOCK_NB)
     except OSError as error:
         return _lives(_said(path)) if error.errno in _NO_LOCKS else True
     finally:
@@ -164,9 +164,9 @@ def _take(folder: Path, patience_s: float) -> int:
 
 
 def _locked(handle: int, path: Path) -> bool:
-    if fcntl is not None:
+    if _locks is not None:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _locks.flock(handle, _locks.LOCK_EX | _locks.LOCK_NB)
             return True
         except OSError as error:
             if error.errno not in _NO_LOCKS:

@@ -20,7 +20,7 @@ NAMED = {
     "measured": "what is measured",
     "code": "the objective's code",
     "table": "the numbers in the objective's table",
-    "data": "the objective's data",
+    "data": "the content of the objective's data",
     "space_code": "the code of the search space",
 }
 """How messages call each mark."""
