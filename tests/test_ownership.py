@@ -155,12 +155,32 @@ def test_who_waits_gets_the_folder(tmp_path: Path) -> None:
 
 def test_half_written_files_go_with_the_next_owner(tmp_path: Path) -> None:
     left = [tmp_path / ".study.abcd1234.tmp.json", tmp_path / "blocks" / ".x--y.0a_b1c2d.tmp.parquet"]
+    left.append(tmp_path / f".embedding-{32 * '0'}.safetensors")
     kept = [tmp_path / ".mine.tmp.json", tmp_path / "tmp.json", tmp_path / ".study.json"]
     (tmp_path / "blocks").mkdir()
     for path in (*left, *kept):
         path.write_text("half")
     search_in(tmp_path)
     assert not any(path.exists() for path in left) and all(path.exists() for path in kept)
+
+
+def test_an_interruption_of_workers_is_one_line(tmp_path: Path) -> None:
+    """As a terminal sends it, to all processes at once; what was trained is in the journals."""
+    embed(chain(3)).save(tmp_path / "vectors.safetensors")
+    (tmp_path / "counting.py").write_text(COUNTING)
+    command = [sys.executable, "-m", "arch2vec", "compare", "vectors.safetensors", "--objective"]
+    command += ["python:counting.py:worth", "--methods", "random,evolution", "--runs", "8", "--budget", "25"]
+    command += ["--workers", "2", "--out", "out"]
+    process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while len(counted(tmp_path)) < 6 and time.monotonic() < deadline:
+        time.sleep(0.01)
+    os.killpg(process.pid, signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+    assert said == "arch2vec: interrupted; what was finished is kept\n" and process.returncode == 1
+    lines = [line for path in (tmp_path / "out" / "blocks").iterdir() for line in path.read_text().split("\n") if line]
+    assert len(counted(tmp_path)) - 2 <= len(lines) <= len(counted(tmp_path))
+    assert not (tmp_path / "out" / OWNER).exists()
 
 
 COUNTING = """

@@ -41,7 +41,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 _PATIENCE_S = 0.5  # a reader that looks whether a folder is owned holds its lock for an instant
-_HALF_WRITTEN = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp(\.\w+)?")  # as arch2vec.storage names them
+# Files under the names that arch2vec.storage gives them at first, and what a study shares with its workers.
+_HALF_WRITTEN = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp(\.\w+)?|\.embedding-[0-9a-f]{32}\.safetensors")
 _NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.EINVAL)
 
 

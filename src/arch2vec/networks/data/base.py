@@ -121,7 +121,7 @@ class MemoryPart(Part):
     def mark(self) -> str:
         digest = hashlib.blake2b(digest_size=8)
         for tensor in (self.pixels, self.labels):
-            digest.update(np.ascontiguousarray(tensor.cpu().numpy()))
+            digest.update(np.ascontiguousarray(tensor.cpu().numpy()).data)
         return digest.hexdigest()
 
     @override
