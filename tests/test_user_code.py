@@ -465,3 +465,17 @@ def test_the_content_of_images_decides() -> None:
         )
     ]
     assert marks[0] == marks[1] and len(set(marks)) == 4
+
+
+def test_a_comparison_of_nothing_but_failures(
+    tmp_path: Path, vectors: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a2v_never.py").write_text("def worth(a):\n    raise ValueError('never')\n")
+    command = ["compare", str(vectors), "--objective", f"python:{tmp_path}/a2v_never.py:worth", "--methods", "random"]
+    command += ["--runs", "2", "--budget", "3", "--out", str(tmp_path / "out")]
+    assert main([*command, "--json"]) == 0
+    captured = capsys.readouterr()
+    (row,) = json.loads(captured.out)["rows"]
+    assert (row["validation_mean"], row["evaluations"]) == (None, 3.0)
+    assert "2 of 2 runs of random have failed altogether" in captured.err
+    assert main(command) == 0 and "never" not in capsys.readouterr().err  # none is tried again

@@ -190,13 +190,22 @@ def _interval(row: Row, name: str) -> str:
 
 
 def _draw(objective: Objective, runs: list[Runs], path: Path) -> None:
+    """The best so far of every run. One of which every evaluation has failed has no curve."""
+    import numpy as np
+
     from arch2vec.plots.curves import best_so_far
 
-    curves = {
-        each.method: [values[:length] for values, length in zip(each.validation, each.lengths.tolist(), strict=True)]
-        for each in runs
-    }
-    best_so_far(curves, path, optimum=getattr(objective, "optimum", None), band="ci95", title=objective.name)
+    curves = {}
+    for each in runs:
+        made = [values[:length] for values, length in zip(each.validation, each.lengths.tolist(), strict=True)]
+        found = [values for values in made if np.isfinite(values).any()]
+        if len(found) < len(made):
+            lost = len(made) - len(found)
+            say(f"{lost} of {len(made)} runs of {each.method} have failed altogether: no curves of them")
+        if found:
+            curves[each.method] = found
+    if curves:
+        best_so_far(curves, path, optimum=getattr(objective, "optimum", None), band="ci95", title=objective.name)
 
 
 def _write(rows: list[Row], out: Path) -> None:
