@@ -13,9 +13,10 @@ from arch2vec.surrogates.basis_network import Training
 from arch2vec.surrogates.bayesian_linear import BayesianLinear
 from arch2vec.surrogates.dngo import DNGO
 from arch2vec.surrogates.gaussian_process import GaussianProcess, Kernel
+from arch2vec.surrogates.grouped_process import GroupedProcess
 
 SMALL = Training(width=16, epochs=30)
-SURROGATES = [DNGO(SMALL), GaussianProcess(), GaussianProcess("rbf")]
+SURROGATES = [DNGO(SMALL), GaussianProcess(), GaussianProcess("rbf"), GroupedProcess((1, 2), ((0,), (1,), (0, 1)))]
 
 
 def problem(n: int, runs: int = 1, seed: int = 0, noise: float = 0.3) -> tuple[np.ndarray, np.ndarray]:

@@ -22,6 +22,7 @@ import torch
 from arch2vec.benchmarks import BenchmarkTable, convert, load
 from arch2vec.benchmarks.pickles import read_pickle
 from arch2vec.cli import main
+from arch2vec.errors import InputError
 from arch2vec.spaces import NASBench201
 from benchmark_files import official_records, whole_document, write_pbz2
 from one_line import error_of
@@ -270,8 +271,43 @@ def test_damaged_files_are_refused(
     member.write_bytes(content[:-10])
     assert "000011" in refused(folder, cache, capsys, "--partial")
     member.write_bytes(content)
+    for file in folder.iterdir():
+        file.unlink()
+    assert "one for each architecture" in refused(folder, cache, capsys, "--partial")
+
+
+def test_folders_and_archives_as_people_have_them(
+    tmp_path: Path, architectures: list[str], small: Records, cache: Path
+) -> None:
+    """Without the list, whose order is published; in folders of folders, as unpacking leaves it; compressed."""
+    folder = simple(tmp_path / "NATS-tss-simple", architectures, small)
+    expected = convert(folder, partial=True)
+    archive = tmp_path / "NATS-tss-simple.tar.gz"
+    with tarfile.open(archive, "w:gz") as opened:
+        opened.add(folder, arcname="some/where/NATS-tss-simple")
     (folder / "meta.pickle.pbz2").unlink()
-    assert "meta.pickle.pbz2" in refused(folder, cache, capsys, "--partial")
+    outer = tmp_path / "unpacked" / "NATS-tss-simple"
+    outer.mkdir(parents=True)
+    (outer / "readme.txt").write_text("")
+    inner = folder.rename(outer / folder.name)
+    for path in (archive, inner, tmp_path / "unpacked", tarred(tmp_path / "bare.tar", inner)):
+        table = convert(path, partial=True)
+        assert table.architectures == expected.architectures
+        for metric in expected.metrics:
+            np.testing.assert_array_equal(table.column(metric), expected.column(metric))
+    simple(tmp_path / "unpacked" / "another", architectures, small)
+    with pytest.raises(InputError, match="several folders, NATS-tss-simple, another"):
+        convert(tmp_path / "unpacked", partial=True)
+
+
+def test_the_size_space_is_called_by_its_name(
+    tmp_path: Path, small: Records, cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = simple(tmp_path / "NATS-sss-simple", ["8:8:8:8:8", "8:8:8:8:16"], small)
+    assert "NATS-Bench's size space" in refused(path, cache, capsys, "--partial")
+    packed = tmp_path / "NATS-tss.pickle.pbz2.zip"
+    packed.write_bytes(b"PK\x03\x04 and more")
+    assert "unpack it" in refused(packed, cache, capsys)
 
 
 def test_a_flipped_bit_in_a_zip_is_seen(

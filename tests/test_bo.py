@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
-from arch2vec.encodings import adjacency_one_hot
 from arch2vec.errors import InputError
 from arch2vec.fingerprints import fingerprint
+from arch2vec.representations.discrete import adjacency_one_hot
 from arch2vec.searching import METHODS
 from arch2vec.searching.acquisition import (
     ExpectedImprovement,

@@ -383,7 +383,7 @@ def test_damaged_folders_are_one_line(tmp_path: Path) -> None:
 
     assert "does not fit" in error_of(lambda: train_classifier(Larger(), DATA, BUSY, 0, out=tmp_path, device="cpu"))
     (tmp_path / "result.json").write_text("{}")
-    assert "damaged result" in error_of(lambda: run(out=tmp_path))
+    assert "result.json is damaged" in error_of(lambda: run(out=tmp_path))
 
 
 def test_records_are_whole() -> None:

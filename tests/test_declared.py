@@ -151,7 +151,11 @@ INNER_FIELDS: dict[str, Any] = {
         (FREE_FIELDS, {"operations": ["conv", "input"]}, "field 'operations': 'input' is reserved"),
         (FREE_FIELDS, {"operations": ["conv", "output"]}, "field 'operations': 'output' is reserved"),
         (FREE_FIELDS, {"operations": ["conv", "a,b"]}, "field 'operations': got 'a,b'; a name has no spaces and none"),
-        (FREE_FIELDS, {"operations": ["conv", False]}, "'operations': False is a bool, not text; write it in quotes"),
+        (
+            FREE_FIELDS,
+            {"operations": ["conv", False]},
+            "'operations': False is a truth value, not text; write it in quotes",
+        ),
         (FREE_FIELDS, {"operations": [str(k) for k in range(63)]}, "field 'operations': 63 given; at most 62"),
         (FREE_FIELDS, {"carries": "nodes"}, "field 'carries': got 'nodes'; 'vertices' or 'edges'"),
         (FREE_FIELDS, {"vertices": None}, "field 'vertices': missing; a whole number from 3 to 12 in a free topology"),
@@ -216,10 +220,10 @@ def test_mistakes_get_one_line(tmp_path: Path, fields: dict[str, Any], change: d
     ("text", "problem"),
     [
         ("name: [", "line 1, column 8: not YAML"),
-        ("", "a mapping with the fields name, operations, carries and others is needed, got None"),
+        ("", "a mapping with the fields name, operations, carries and others is needed, got null"),
         ("- a\n- b", "got ['a', 'b']"),
         ("operations: [a]\ncarries: edges", "field 'name' is missing"),
-        ("name: x\noperations:\ncarries: edges", "field 'operations': got None"),
+        ("name: x\noperations:\ncarries: edges", "field 'operations': got null"),
         ("name: x\nname: y", "field 'name' is there twice"),
         (YAML.replace("0-1:", "0-2:"), "field '0-2' is there twice"),
         ("name: x\n---\nname: y", "not YAML"),
@@ -242,7 +246,7 @@ def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "binary.yaml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match=r"cannot read .*binary\.yaml"):
         get_space(str(tmp_path / "binary.yaml"))
-    with pytest.raises(InputError, match="what follows 'declared:' is not JSON"):
+    with pytest.raises(InputError, match="what follows 'declared:': not a JSON document"):
         get_space("declared:{")
     with pytest.raises(InputError, match="declared space: field 'name' is missing"):
         get_space("declared:{}")

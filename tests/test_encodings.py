@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arch2vec.encodings import ENCODINGS, adjacency_one_hot, path_encoding, short_path_encoding
 from arch2vec.graphs import GraphBatch
+from arch2vec.representations.discrete import ENCODINGS, adjacency_one_hot, path_encoding, short_path_encoding
 from arch2vec.spaces import DARTS, DARTSPair, DeclaredSpace, NASBench101, NASBench201, SearchSpace, SpaceDeclaration
 from arch2vec.spaces.nasbench201 import OPERATIONS
 from graph_strategies import relabelled

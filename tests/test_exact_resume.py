@@ -17,9 +17,10 @@ from arch2vec.surrogates.base import Surrogate
 from arch2vec.surrogates.dngo import DNGO
 from arch2vec.surrogates.forest import Forest
 from arch2vec.surrogates.gaussian_process import GaussianProcess
+from arch2vec.surrogates.grouped_process import GroupedProcess
 from search_helpers import chain, embed
 
-MODELLED = ["bo", "bo-local", "gp-bo"]
+MODELLED = ["bo", "bo-local", "gp-bo", "group-bo"]
 TRIALS = 30
 Row = tuple[int, int | None]
 
@@ -80,7 +81,11 @@ def test_every_method_at_every_evaluation(name: str, batch: int, embedding: Embe
         check(name, embedding, batch, Sampled(30), range(TRIALS))
 
 
-@pytest.mark.parametrize("surrogate", [DNGO(), GaussianProcess(), Forest()], ids=["dngo", "gp", "forest"])
+@pytest.mark.parametrize(
+    "surrogate",
+    [DNGO(), GaussianProcess(), Forest(), GroupedProcess((2, 4), ((0,), (1,), (0, 1)))],
+    ids=["dngo", "gp", "forest", "grouped"],
+)
 def test_a_belief_is_built_up_again_in_the_same_steps(surrogate: Surrogate) -> None:
     rng = np.random.default_rng(0)
     vectors = rng.normal(size=(300, 6)).astype(np.float32)

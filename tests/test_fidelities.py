@@ -15,6 +15,7 @@ from arch2vec.searching.base import Candidate
 from arch2vec.searching.random_search import RandomSearch
 from arch2vec.searching.study import search
 from arch2vec.searching.trials import SearchResult, Trial
+from arch2vec.storage import read_json
 from search_helpers import chain, embed
 
 CHAIN = embed(chain(5))
@@ -94,7 +95,7 @@ def test_resumes_after_a_crash_at_any_point(tmp_path: Path, stop: int, batch: in
     assert search(CHAIN, objective, "bohb", 40, batch=batch, out=tmp_path).trials == whole.trials
     assert len(objective.made) == 40 - stop
     path = tmp_path / "study.json"
-    document = json.loads(path.read_text())
+    document = read_json(path)
     document["trials"][3]["fidelity"] = 10
     path.write_text(json.dumps(document))
     with pytest.raises(InputError, match="knows of other evaluations"):
@@ -105,7 +106,7 @@ def test_a_study_from_before_there_were_fidelities_goes_on(tmp_path: Path) -> No
     whole = search(CHAIN, Epochs(), "random", 12)
     search(CHAIN, Epochs(), "random", 7, out=tmp_path)
     path = tmp_path / "study.json"
-    document = json.loads(path.read_text())
+    document = read_json(path)
     for entry in document["trials"]:
         assert entry.pop("fidelity") is None
     assert all(isinstance(row, int) for row in document["method"]["asked"])

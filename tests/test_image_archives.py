@@ -225,4 +225,4 @@ def test_bad_choices_are_one_line() -> None:
     assert "[0, 1)" in error_of(lambda: choice_of(validation=1.0))
     assert "split_seed" in error_of(lambda: choice_of(split_seed=-1))
     assert "at least 2" in error_of(lambda: choice_of(limit=1))
-    assert "as they are" in error_of(lambda: DataChoice("imagenet", validation=0.1))
+    assert "validation=0.1" in error_of(lambda: DataChoice("imagenet", limit=100))

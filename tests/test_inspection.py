@@ -23,7 +23,7 @@ from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.ownership import owning
 from arch2vec.searching.study import search
 from arch2vec.searching.trials import Trial
-from arch2vec.storage import write_json
+from arch2vec.storage import read_json, write_json
 from arch2vec.studies import Horizon, run_study
 from one_line import error_of
 from pareto_tables import embedding, objective
@@ -248,7 +248,7 @@ def test_bad_input_is_one_line(command: str, half_done: Path, capsys: pytest.Cap
     empty.mkdir()
     assert f"{empty} holds no" in complaint(empty)
     (half_done / "study.json").write_text('{"kind": "arch2vec study 1", "config": {}, "trials": [{}]}')
-    assert "damaged study.json" in complaint(half_done)
+    assert "study.json is damaged" in complaint(half_done)
     (half_done / "study.json").write_text("{")
     assert "not a JSON document" in complaint(half_done)
 
@@ -264,7 +264,7 @@ def test_estimates() -> None:
 
 def test_the_note_says_what_was_asked_for(tmp_path: Path) -> None:
     note_start(tmp_path, done=3, budget=5, runs={"a": 2})
-    document = json.loads((tmp_path / ASKED).read_text())
+    document = read_json(tmp_path / ASKED)
     assert document.pop("started_at") == pytest.approx(time.time(), abs=60)
     assert document == {"done_at_start": 3, "budget": 5, "runs": {"a": 2}}
     assert np.isfinite(inspect_time(tmp_path))

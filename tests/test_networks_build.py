@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from arch2vec.networks.build import SHAPES, ImageShape, NetworkPlan, build_network, count_macs, count_parameters
-from arch2vec.networks.declared import LAYERS, Cell, layer_names
+from arch2vec.networks.declared import ACTIVATIONS, LAYERS, Cell, layer_names
 from arch2vec.networks.nasbench201 import ConvNorm
 from arch2vec.spaces import (
     DARTSPair,
@@ -45,6 +45,7 @@ OWN_201 = DeclaredSpace(
 FREE = DeclaredSpace(
     SpaceDeclaration(name="free", carries="vertices", operations=tuple(LAYERS), vertices=5, max_edges=8)
 )
+MEANT = {name: name for name in ACTIVATIONS}
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -149,7 +150,7 @@ def test_cells_are_sums_of_what_their_layers_give() -> None:
         graph = graphs[row]
         operations = [FREE.operations[code] for code in graph.ops[0, graph.mask[0]].tolist()]
         used |= set(operations[1:-1])
-        cell = Cell(graph, layer_names(FREE, operations, None), 4).to_empty(device="cpu")
+        cell = Cell(graph, layer_names(FREE, operations, MEANT), 4).to_empty(device="cpu")
         generator = torch.Generator().manual_seed(row)
         with torch.no_grad():
             for module in cell.modules():

@@ -293,14 +293,17 @@ FORMS = (
         (
             "table:a.csv?valid=b",
             "objective table has no option 'valid'; it has validation, test, cost, architecture, space, name, "
-            "cost_scale, scale, partial",
+            "unit, cost_scale, scale, absent, partial, minimise, minimize, seed, noise_seed",
         ),
         ("python:a2v_nothing", "python:a2v_nothing names no function; write python:MODULE_OR_FILE.py:FUNCTION"),
         ("python::f", "python::f names no function; write python:MODULE_OR_FILE.py:FUNCTION"),
-        ("python:a.py:f", "there is no Python file a.py"),
+        (
+            "python:a.py:f",
+            "there is no Python file a.py; write your own, which examples/mine.py of the repository shows",
+        ),
         ("python:os:getcwdd", "os has no function 'getcwdd'; it has getcwd, getcwdb, getuid"),
         ("python:os:sep", "'sep' in os is a str, not a function"),
-        ("python:os:getcwd?seed=1", "objective python has no option 'seed'; it has name, space, unit"),
+        ("python:os:getcwd?seed=1", "objective python has no option 'seed'; it has name, space, unit, fidelities"),
         ("python:os:getcwd?space=x", "unknown search space 'x'; known: "),
     ],
 )

@@ -147,8 +147,8 @@ def test_isomorphic_cells_are_the_same(tmp_path: Path) -> None:
     assert error_of(lambda: objective.evaluate(chain)).startswith(f"{chain!r} is not among the 2 architectures")
     frame.loc[1, "architecture"] = f"0110;0001;0001;0000|{turned}"
     path = write(frame, tmp_path / "t.csv")
-    assert (
-        bad_table(path) == f"{path} holds architectures more than once: {cells[0]!r} at rows 0 and 1; rows too many: 1"
+    assert bad_table(path).startswith(
+        f"{path} holds architectures more than once: {cells[0]!r} at rows 0 and 1; rows too many: 1; say seed=mean"
     )
 
 
@@ -188,10 +188,15 @@ def test_fractions_become_percent(table: Callable[[pd.DataFrame], Path]) -> None
     assert "val (times 10)" in scaled.description
 
 
-def test_one_value_above_one_makes_a_column_percent(table: Callable[[pd.DataFrame], Path]) -> None:
+def test_fractions_with_one_value_beyond_are_refused(table: Callable[[pd.DataFrame], Path]) -> None:
     frame = small_frame()
-    frame["val"] = [0.5, 0.5, 0.25, 0.75, 0.125, 1.01]
-    assert TableObjective(table(frame), validation="val", partial=True).evaluate(CELLS[2]).validation == 0.25
+    frame["val"] = [0.5, 0.5, 0.25, 0.75, 0.125, -1.0]
+    path = table(frame)
+    said = "lies between 0 and 1 in 5 of 6 rows but is -1 at row 5: say scale=100 or scale=1, or absent=-1"
+    assert said in bad_table(path)
+    assert TableObjective(path, validation="val", scale=1, partial=True).evaluate(CELLS[2]).validation == 0.25
+    without = TableObjective(path, validation="val", absent=-1, partial=True)
+    assert without.evaluate(CELLS[2]).validation == 25.0 and len(without) == 5
 
 
 def test_whole_numbers_and_a_cost_scale(table: Callable[[pd.DataFrame], Path]) -> None:
@@ -268,7 +273,8 @@ def test_duplicate_architectures(table: Callable[[pd.DataFrame], Path]) -> None:
     frame["architecture"] = [CELLS[0], CELLS[1], CELLS[2], f" {CELLS[1]}", CELLS[2], CELLS[1]]
     path = table(frame)
     assert bad_table(path) == (
-        f"{path} holds architectures more than once: {CELLS[1]!r} at rows 1 and 3; rows too many: 3"
+        f"{path} holds architectures more than once: {CELLS[1]!r} at rows 1 and 3; rows too many: 3; "
+        "say seed=mean for means over the rows of one, or seed=random to draw one of them for each"
     )
 
 
@@ -286,11 +292,13 @@ def test_a_missing_architecture(tmp_path: Path) -> None:
     frame["architecture"] = frame["architecture"].astype(object)
     frame.loc[2, "architecture"] = None
     path = write(frame, tmp_path / "t.parquet")
-    assert bad_table(path) == f"{path}: column 'architecture' is empty at row 2"
-    path = write(frame, tmp_path / "t.csv")  # where an empty text is the only way to write it
-    assert bad_table(path).startswith(f"{path}, row 2: not a nasbench201 architecture: ''")
+    for name in ("t.parquet", "t.csv"):
+        path = write(frame, tmp_path / name)
+        said = f"{path}: column 'architecture' is empty at row 2; partial=true leaves such rows out"
+        assert bad_table(path, partial=False) == said
+        assert len(TableObjective(path, validation="val", partial=True)) == 5
     frame["architecture"] = None
-    assert "'architecture'" in bad_table(write(frame, tmp_path / "t.csv"))
+    assert "no row with an architecture" in bad_table(write(frame, tmp_path / "t.csv"))
 
 
 def test_architectures_of_no_known_space(table: Callable[[pd.DataFrame], Path]) -> None:
@@ -309,10 +317,16 @@ def test_a_number_that_is_not_finite(table: Callable[[pd.DataFrame], Path], colu
     frame.loc[[3, 5], column] = value
     path = table(frame)
     what = "empty" if math.isnan(value) else str(value)  # pandas writes a NaN as an empty entry
-    assert bad_table(path, test="test", cost="seconds") == (
+    hint = "; partial=true leaves rows without one out" if math.isnan(value) else ""
+    assert bad_table(path, test="test", cost="seconds", partial=False) == (
         f"{path}: column {column!r} is {what} at row 3 (architecture {CELLS[3]!r}), "
-        "and unusable in 2 of 6 rows; a finite number is needed in each"
+        f"and unusable in 2 of 6 rows; a finite number is needed in each{hint}"
     )
+    if math.isnan(value):  # a test value may be missing, the others are what an evaluation is made of
+        kept = TableObjective(path, validation="val", test="test", cost="seconds", partial=True)
+        assert len(kept) == (6 if column == "test" else 4)
+    else:
+        assert f"is {what} at row 3" in bad_table(path, test="test", cost="seconds")
 
 
 def test_a_column_of_text(table: Callable[[pd.DataFrame], Path]) -> None:
@@ -352,6 +366,7 @@ def test_options_that_contradict(tmp_path: Path) -> None:
     assert bad_table(path, cost_scale=6.0) == "cost_scale needs a cost column to multiply"
     assert bad_table(path, cost="seconds", cost_scale=-1.0) == "cost_scale must be a positive number, got -1.0"
     assert bad_table(path, scale=math.nan) == "scale must be a positive number, got nan"
+    assert "say minimise=true" in bad_table(path, scale=-1.0)
 
 
 def test_bad_evaluations(tmp_path: Path) -> None:

@@ -273,7 +273,7 @@ class TestProblem:
     def test_a_table_of_your_own(self, tmp_path: Path, cells: Embedding) -> None:
         lines = [f'"{cell}",{70 + number / 10},{60 + number},{5 + number}' for number, cell in enumerate(CELLS)]
         (tmp_path / "mine.csv").write_text("\n".join(["architecture,val,tst,ms", *lines]))
-        target = TableObjective(tmp_path / "mine.csv", validation="val", test="tst", partial=True)
+        target = TableObjective(tmp_path / "mine.csv", validation="val", test="tst", unit="points", partial=True)
         found, _ = problem_of(target, cells, ["latency:ms"])
         assert found.values[:, 1].tolist() == [5.0 + number for number in range(len(CELLS))]
         assert problem_of(target, cells, ["params:ms"])[0].known == ("ms",)

@@ -20,6 +20,7 @@ from arch2vec.multiobjective.run import ParetoTrial, pareto_search
 from arch2vec.multiobjective.study import front_spans, pareto_study
 from arch2vec.multiobjective.summary import cuts_for, fronts_frame, summary_rows, to_markdown, write_tables
 from arch2vec.plots.pareto import draw_fronts
+from arch2vec.storage import read_json
 from one_line import error_of
 from pareto_tables import CRITERIA, columns, embedding, objective
 
@@ -171,7 +172,7 @@ def test_bad_input(made: ParetoProblem, tmp_path: Path) -> None:
     pareto_study(CELLS, made, ["random"], 1, 3, out=tmp_path)
     assert "batch 1, not 2" in error_of(lambda: pareto_study(CELLS, made, ["random"], 1, 3, out=tmp_path, batch=2))
     file = tmp_path / "runs" / "random--seed-0.json"
-    whole = json.loads(file.read_text())
+    whole = read_json(file)
     changes: list[dict[str, Any]] = [
         {"kind": "other"}, {"seed": 4}, {"trials": whole["trials"][:2]}, {"trials": 3}, {"state": {}}
     ]  # fmt: skip

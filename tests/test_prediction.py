@@ -16,13 +16,13 @@ from hypothesis import strategies as st
 
 from arch2vec.cli import main
 from arch2vec.encoder import Encoder
-from arch2vec.encodings import adjacency_one_hot
 from arch2vec.experiments.prediction import KEY, Settings, run_prediction
 from arch2vec.experiments.prediction_inputs import TARGETS, Source, choose_targets, columns_of, sources_of
 from arch2vec.experiments.prediction_table import PUBLISHED, tabulate, to_markdown, to_rows
 from arch2vec.gp_regression import GaussianProcess
 from arch2vec.models.autoencoder import GraphAutoencoder, ModelConfig
 from arch2vec.prediction import PREDICTORS, score
+from arch2vec.representations.discrete import adjacency_one_hot
 from arch2vec.spaces import DARTS, DARTSPair, NASBench201, SearchSpace
 from one_line import error_of
 
@@ -86,8 +86,8 @@ def test_predictors_learn_and_repeat(name: str) -> None:
     rng = np.random.default_rng(0)
     X = rng.normal(size=(500, 3))
     y = 90 + 2 * np.sin(X[:, 0]) + X[:, 1]
-    first = PREDICTORS[name](X[:200], y[:200], X[200:], 1)
-    np.testing.assert_array_equal(first, PREDICTORS[name](X[:200], y[:200], X[200:], 1))
+    first = PREDICTORS[name](X[:200], y[:200], X[200:], 1, (("one", 3),))
+    np.testing.assert_array_equal(first, PREDICTORS[name](X[:200], y[:200], X[200:], 1, (("one", 3),)))
     assert score(first, y[200:])["tau"] > 0.75
 
 

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from arch2vec.encodings import adjacency_one_hot
 from arch2vec.experiments.prediction import Settings, run_prediction
 from arch2vec.experiments.prediction_inputs import TARGETS, sources_of
 from arch2vec.experiments.prediction_proxies import joined
 from arch2vec.gp_regression import GaussianProcess
 from arch2vec.prediction import score
 from arch2vec.proxies.features import FEATURES, proxy_features, small_setting
+from arch2vec.representations.discrete import adjacency_one_hot
 from arch2vec.spaces import NASBench201, get_space
 from one_line import error_of
 from test_prediction import untrained

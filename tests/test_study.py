@@ -20,6 +20,7 @@ from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.searching import METHODS
 from arch2vec.searching.study import SearchResult, Trial, search
 from arch2vec.spaces import get_space
+from arch2vec.storage import read_json
 
 EVALUATIONS = 21  # five rounds of the model
 BOTH = pytest.mark.parametrize("method", sorted(METHODS))
@@ -250,10 +251,8 @@ class TestResume:
         search(embedding, Worth(), "random", 5, out=tmp_path)
         path = tmp_path / "study.json"
         text = path.read_text()
-        document = json.loads(text)
-        wrong_row = json.loads(text)
+        document, wrong_row, no_cost = read_json(path), read_json(path), read_json(path)
         wrong_row["trials"][2]["index"] += 1
-        no_cost = json.loads(text)
         del no_cost["trials"][1]["cost_s"]
         damaged = [
             text[: len(text) // 2],
@@ -261,6 +260,7 @@ class TestResume:
             "",
             "[]",
             "{}",
+            text.replace('"seed": 0', '"seed": 8'),
             json.dumps({**document, "trials": None}),
             json.dumps({**document, "config": {}}),
             json.dumps({**document, "method": {}}),

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from arch2vec.objectives.base import Objective, Outcome
     from arch2vec.objectives.spec import resolve_objective
     from arch2vec.pretraining import PretrainConfig, pretrain
+    from arch2vec.representations.ready import structure_embedding, vectors
     from arch2vec.searching.study import search
     from arch2vec.spaces import DeclaredSpace, SearchSpace, SpaceDeclaration, get_space
     from arch2vec.studies import run_many, run_study, summarise
@@ -45,7 +46,9 @@ _HOMES = {
     "run_many": "arch2vec.studies",
     "run_study": "arch2vec.studies",
     "search": "arch2vec.searching.study",
+    "structure_embedding": "arch2vec.representations.ready",
     "summarise": "arch2vec.studies",
+    "vectors": "arch2vec.representations.ready",
 }
 
 __all__ = [
@@ -65,7 +68,9 @@ __all__ = [
     "run_many",
     "run_study",
     "search",
+    "structure_embedding",
     "summarise",
+    "vectors",
 ]
 __version__ = "0.1.0"
 

@@ -6,15 +6,19 @@ import json
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
 import torch
 
+from arch2vec.documents import checked, listing, parse_json, record, whole
 from arch2vec.errors import InputError
 from arch2vec.models.adam import FlatAdam
+from arch2vec.models.stored import stored_state
 from arch2vec.spaces import SearchSpace, stored_space
 from arch2vec.storage import read_arrays, write_arrays
 
 _KIND = "arch2vec checkpoint"
 _OPTIMIZER = "optimizer.0."  # of the first of all parameters, which is the only one
+_HISTORY = listing(record({"epoch": whole(1)}))
 
 
 class Checkpointable(Protocol):
@@ -52,15 +56,21 @@ def load_checkpoint(path: Path, run: Checkpointable) -> list[dict[str, Any]]:
         raise InputError(f"{path} is not a checkpoint of a pre-training run")
     stored_space(metadata.get("space", ""), run.space, path)
     try:
-        tensors = {name: torch.from_numpy(array) for name, array in arrays.items()}
-        run.model.load_state_dict(_under("model.", tensors))
-        run.optimizer.load_state_dict(_under(_OPTIMIZER, tensors))
-        run.noise.set_state(tensors["noise"])
-        run.history[:] = json.loads(metadata["history"])
+        history = checked(parse_json(metadata.get("history", ""), "its history"), _HISTORY, "its history")
+        if [entry["epoch"] for entry in history] != list(range(1, len(history) + 1)):
+            raise InputError("its history does not go through the epochs")
+        state = stored_state(run.model.state_dict(), _under("model.", arrays))
+        # The optimiser has its own names for its shapes.
+        optimizer = {name: torch.from_numpy(array) for name, array in _under(_OPTIMIZER, arrays).items()}
+        noise = torch.from_numpy(arrays["noise"])
+        run.noise.set_state(noise)
+        run.optimizer.load_state_dict(optimizer)
+        run.model.load_state_dict(state)
     except (KeyError, ValueError, RuntimeError, TypeError) as error:
         raise InputError(f"{path} does not fit this run: {str(error).splitlines()[0]}") from error
+    run.history[:] = history
     return run.history
 
 
-def _under(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {name.removeprefix(prefix): array for name, array in arrays.items() if name.startswith(prefix)}

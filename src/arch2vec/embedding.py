@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from arch2vec.documents import parse_json, shown
 from arch2vec.errors import InputError
 from arch2vec.fingerprints import fingerprint
 from arch2vec.graphs import GraphBatch
+from arch2vec.representations.features import Groups
 from arch2vec.spaces import SearchSpace, stored_space
-from arch2vec.storage import atomic_path, read_arrays, write_arrays
+from arch2vec.storage import AnyPath, read_arrays, write_arrays
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 _KIND = "arch2vec embedding"
 
@@ -27,11 +34,14 @@ class Embedding:
         space: the space they belong to.
         graphs: the N architectures.
         vectors: (N, d) float32.
+        groups: the names of groups of dimensions, in their order, and how many dimensions each
+            has; by default all are ``learned``.
     """
 
     space: SearchSpace
     graphs: GraphBatch
     vectors: NDArray[np.float32]
+    groups: Groups = ()
 
     def __post_init__(self) -> None:
         if self.vectors.ndim != 2 or len(self.vectors) != len(self.graphs):
@@ -41,6 +51,10 @@ class Embedding:
             )
         if not np.isfinite(self.vectors).all():
             raise InputError("an embedding holds a vector that is not finite")
+        if not self.groups:
+            object.__setattr__(self, "groups", (("learned", self.dimensions),))
+        if len(dict(self.groups)) != len(self.groups) or sum(dict(self.groups).values()) != self.dimensions:
+            raise InputError(f"groups {self.groups} are not {self.dimensions} dimensions under different names")
 
     def __len__(self) -> int:
         return len(self.graphs)
@@ -106,7 +120,7 @@ class Embedding:
         rows = candidates[np.argsort(distances[candidates], kind="stable")][:k]
         return rows, distances[rows]
 
-    def save(self, path: Path) -> None:
+    def save(self, path: AnyPath) -> None:
         """Write to ``path``: Parquet (``.parquet``) for other programs, safetensors for anything else.
 
         Parquet has the columns ``architecture`` and ``v0`` ... ``v{d-1}``.
@@ -114,24 +128,27 @@ class Embedding:
         Raises:
             InputError: the folder cannot be written to.
         """
+        path = Path(path)
         if path.suffix == ".parquet":
             import pyarrow as pa
-            import pyarrow.parquet as pq
+
+            from arch2vec.parquet import write_parquet
 
             columns = {"architecture": pa.array(self.architectures)}
             columns |= {f"v{i}": pa.array(self.vectors[:, i]) for i in range(self.dimensions)}
-            table = pa.table(columns).replace_schema_metadata({"kind": _KIND, "space": self.space.reference})
-            with atomic_path(path) as temporary:
-                pq.write_table(table, temporary)
+            write_parquet(pa.table(columns), path, self._metadata())
         else:
             write_arrays(
                 path,
                 {"vectors": self.vectors, **self.graphs.arrays()},
-                {"kind": _KIND, "space": self.space.reference},
+                self._metadata(),
             )
 
+    def _metadata(self) -> dict[str, str]:
+        return {"kind": _KIND, "space": self.space.reference, "groups": json.dumps(self.groups)}
+
     @classmethod
-    def load(cls, path: Path, space: SearchSpace | None = None) -> Embedding:
+    def load(cls, path: AnyPath, space: SearchSpace | None = None) -> Embedding:
         """Read what :meth:`save` wrote, in either format. Runs no code from the file.
 
         Args:
@@ -141,35 +158,100 @@ class Embedding:
         Raises:
             InputError: the file is missing, damaged, no embedding or of another space.
         """
+        path = Path(path)
         if path.suffix == ".parquet":
             return cls._load_parquet(path, space)
         arrays, metadata = read_arrays(path)
         if metadata.get("kind") != _KIND or "vectors" not in arrays:
             raise InputError(f"{path} is not an embedding; 'arch2vec embed' writes one")
         space = stored_space(metadata.get("space", ""), space, path)
-        graphs = GraphBatch.from_arrays(arrays)
-        space.check(graphs)
-        return cls(space, graphs, arrays["vectors"])
+        try:
+            graphs = GraphBatch.from_arrays(arrays)
+            space.check(graphs)
+            rows = np.concatenate([graphs.ops, arrays["adjacency_bits"]], axis=1)
+            _require_different([row.tobytes() for row in rows])
+            vectors = arrays["vectors"]
+            if vectors.dtype != np.float32:
+                raise InputError(f"its vectors hold {vectors.dtype} numbers, not float32")
+            return cls(space, graphs, vectors, _groups(metadata.get("groups", "")))
+        except InputError as error:
+            raise InputError(f"{path} is a damaged embedding: {error}") from error
 
     @classmethod
     def _load_parquet(cls, path: Path, space: SearchSpace | None) -> Embedding:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
+        from arch2vec.parquet import read_parquet
 
-        try:
-            table = pq.read_table(path)
-        except (OSError, pa.ArrowException) as error:
-            raise InputError(f"cannot read {path}: {error}".splitlines()[0]) from error
-        metadata = table.schema.metadata or {}
+        table, metadata = read_parquet(path)
         if metadata.get(b"kind") != _KIND.encode():
             raise InputError(f"{path} is not an embedding; 'arch2vec embed' writes one")
-        space = stored_space(metadata.get(b"space", b"").decode(), space, path)
-        graphs = space.parse(table.column("architecture").to_pylist())
-        names = [name for name in table.column_names if name != "architecture"]
-        vectors = np.stack([table.column(name).to_numpy() for name in names], axis=1)
-        return cls(space, graphs, vectors.astype(np.float32))
+        space = stored_space(metadata.get(b"space", b"").decode(errors="replace"), space, path)
+        try:
+            texts = _texts(table)
+            _require_different(texts)
+            graphs = space.parse(texts)
+            return cls(space, graphs, _vectors(table), _groups(metadata.get(b"groups", b"").decode(errors="replace")))
+        except InputError as error:
+            raise InputError(f"{path} is a damaged embedding: {error}") from error
 
     def subset(self, rows: Sequence[int] | NDArray[np.integer]) -> Embedding:
         """The embedding of some of the architectures."""
         index = np.asarray(rows, dtype=np.int64)
-        return Embedding(self.space, self.graphs[index], self.vectors[index])
+        return Embedding(self.space, self.graphs[index], self.vectors[index], self.groups)
+
+
+def _groups(text: str) -> Groups:
+    """The groups of dimensions that a file names; none where it was written before there were any."""
+    if not text:
+        return ()
+    pairs = parse_json(text, "its groups")
+    if not (isinstance(pairs, list) and all(_is_group(pair) for pair in pairs)):
+        raise InputError(f"its groups are {shown(pairs)}; a list of [name, number of dimensions] is needed")
+    return tuple((name, size) for name, size in pairs)
+
+
+def _is_group(pair: object) -> bool:
+    if not (isinstance(pair, list) and len(pair) == 2):
+        return False
+    name, size = pair
+    return isinstance(name, str) and isinstance(size, int) and not isinstance(size, bool) and size > 0
+
+
+def _require_different(rows: Sequence[str | bytes]) -> None:
+    if len(set(rows)) < len(rows):
+        first = {row: index for index, row in reversed(list(enumerate(rows)))}
+        twice = next(index for index, row in enumerate(rows) if first[row] < index)
+        raise InputError(f"the architecture in row {twice} is there twice")
+
+
+def _texts(table: pa.Table) -> list[str]:
+    """The column of architectures."""
+    if table.column_names.count("architecture") != 1:
+        raise InputError(f"it has {table.column_names.count('architecture')} columns 'architecture', not one")
+    texts: list[Any] = table.column("architecture").to_pylist()
+    wrong = next((row for row, text in enumerate(texts) if not isinstance(text, str)), None)
+    if wrong is not None:
+        raise InputError(f"its column 'architecture' holds {shown(texts[wrong])} in row {wrong}, not a text")
+    return texts
+
+
+def _vectors(table: pa.Table) -> NDArray[np.float32]:
+    """The columns ``v0``, ``v1``, ... by their names, (N, d)."""
+    import pyarrow as pa
+
+    dimensions = max(1, len(table.column_names) - 1)
+    vectors = np.empty((len(table), dimensions), dtype=np.float32)
+    for dimension in range(dimensions):
+        name = f"v{dimension}"
+        if table.column_names.count(name) != 1:
+            others = set(table.column_names) - {"architecture", *(f"v{number}" for number in range(dimensions))}
+            found = f", but {shown(min(others))}" if others else ""
+            raise InputError(
+                f"it has {table.column_names.count(name)} columns {name!r}{found}; "
+                f"beside 'architecture' it needs v0 to v{dimensions - 1}, once each"
+            )
+        column = table.column(name)
+        if not pa.types.is_floating(column.type) or column.null_count:
+            what = f"{column.null_count} empty entries" if column.null_count else f"{column.type}"
+            raise InputError(f"its column {name!r} holds {what}; a floating-point number is needed in every row")
+        vectors[:, dimension] = column.to_numpy()
+    return vectors

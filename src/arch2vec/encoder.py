@@ -3,27 +3,39 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from arch2vec.documents import anything, checked, mapping, number, parse_json, record, text, whole
 from arch2vec.embedding import Embedding
-from arch2vec.errors import InputError
+from arch2vec.errors import InputError, unknown
+from arch2vec.fingerprints import fingerprint
+from arch2vec.generation import Prior, check_temperature, collected, perturbed, without_repeats
 from arch2vec.graphs import GraphBatch
-from arch2vec.models.autoencoder import GraphAutoencoder, ModelConfig
+from arch2vec.models.autoencoder import MODELS, GraphAutoencoder, ModelConfig
 from arch2vec.models.inputs import GraphStore
+from arch2vec.models.stored import stored_model
 from arch2vec.spaces import SearchSpace, stored_space
-from arch2vec.storage import read_arrays, write_arrays
+from arch2vec.storage import AnyPath, read_arrays, write_arrays
 
 _KIND = "arch2vec encoder"
+FINISHED = "encoder.safetensors"
+"""The file of a run's folder that holds its encoder."""
+
 _BATCH = 512  # graphs encoded at a time: their activations stay in the cache
+_DECODED = 4096  # points decoded at a time
 
 Pooling = Literal["sum", "mean"]
+
+_CONFIG = record(
+    {"name": text(*MODELS), "hidden": whole(1), "layers": whole(1), "latent": whole(1), "dropout": number(0, 1)}
+)
 
 
 class Encoder:
@@ -77,36 +89,160 @@ class Encoder:
             pooled /= graphs.mask.sum(axis=1, keepdims=True)
         return pooled.astype(np.float32)
 
-    def embed(self, graphs: GraphBatch | SearchSpace | None = None) -> Embedding:
-        """The embedding of ``graphs``, by default of the whole search space.
+    def embed(self, graphs: GraphBatch | SearchSpace | str | Sequence[str] | None = None) -> Embedding:
+        """The embedding of architectures, by default of the whole search space.
+
+        Args:
+            graphs: a batch of graphs; or one architecture's text, or several in a
+                list, in any notation that the space reads; or the space itself or
+                None for all of them.
 
         Raises:
-            InputError: a graph is no architecture of this encoder's space, or the
-                whole space is asked for and too large.
+            InputError: a graph is no architecture of this encoder's space, a text is
+                malformed, there are none, or the whole space is asked for and too large.
         """
         if isinstance(graphs, SearchSpace) and graphs.reference != self.space.reference:
             raise InputError(f"this encoder was trained on {self.space.name}, not on {graphs.name}")
-        if isinstance(graphs, GraphBatch):
-            self.space.check(graphs)
-        else:
+        if graphs is None or isinstance(graphs, SearchSpace):
             graphs = self.space.enumerate()
+        elif isinstance(graphs, GraphBatch):
+            self.space.check(graphs)
+        elif isinstance(graphs, str | Sequence):
+            graphs = self.space.parse([graphs] if isinstance(graphs, str) else graphs)
+        else:
+            raise InputError(
+                "embed takes architectures as text, a batch of graphs or the encoder's space, "
+                f"got {type(graphs).__name__}"
+            )
+        if not len(graphs):
+            raise InputError("embed needs at least one architecture, got none")
         return Embedding(self.space, graphs, self.vectors(graphs))
 
     @torch.no_grad()
-    def decode(self, Z: NDArray[np.float32]) -> GraphBatch:
-        """The most probable graph of each latent point (N, V, latent); it need not be an architecture."""
+    def decode(
+        self,
+        Z: NDArray[np.float32],
+        *,
+        rules: bool = False,
+        temperature: float = 0.0,
+        rng: np.random.Generator | None = None,
+    ) -> GraphBatch:
+        """The most probable graph of each latent point (N, V, latent).
+
+        Args:
+            Z: the points.
+            rules: whether only architectures of the space are looked at, see
+                :meth:`arch2vec.SearchSpace.most_likely`. Without, as in the paper, each operation and
+                each edge is the most probable on its own, and the graph need not be an architecture.
+            temperature: with ``rules``, of noise on what the decoder believes
+                (:func:`arch2vec.generation.perturbed`): 0 for none, 1 to draw from what it believes.
+            rng: where the noise is drawn from.
+
+        Raises:
+            InputError: with ``rules``, a point is not finite; a temperature is below 0, or given
+                without ``rules`` or ``rng``.
+        """
+        check_temperature(temperature)
+        if temperature and (not rules or rng is None):
+            raise InputError("a temperature needs decoding under rules, and a generator to draw the noise from")
+        if rules:
+            parts = []
+            for beliefs in self._beliefs(Z):
+                noisy = perturbed(*beliefs, temperature, rng) if rng is not None and temperature else beliefs
+                parts.append(self.space.most_likely(*noisy))
+            return GraphBatch.concatenate(parts)
         parts = []
-        for start in range(0, len(Z), 4096):
-            ops, adjacency = self.model.decode(torch.from_numpy(Z[start : start + 4096]).to(self.device))
+        for start in range(0, len(Z), _DECODED):
+            ops, adjacency = self.model.decode(torch.from_numpy(Z[start : start + _DECODED]).to(self.device))
             parts.append(GraphBatch(ops.cpu().numpy(), adjacency.cpu().numpy()))
         return GraphBatch.concatenate(parts)
+
+    @torch.no_grad()
+    def _beliefs(self, Z: NDArray[np.float32]) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
+        """What the decoder believes of points, some at a time: see :meth:`arch2vec.SearchSpace.most_likely`."""
+        if not np.isfinite(Z).all():
+            raise InputError("points of the latent space must be finite numbers")
+        for start in range(0, max(1, len(Z)), _DECODED):
+            points = torch.from_numpy(Z[start : start + _DECODED]).to(self.device)
+            operation_logits, edge_logits = self.model.decoder(points)
+            yield operation_logits.cpu().numpy(), edge_logits.cpu().numpy()
 
     def sample_prior(self, n: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """(n, V, latent) standard normal draws, scaled and shifted to the training embedding."""
         mean, std = self.prior
         return rng.standard_normal((n, *mean.shape), dtype=np.float32) * std + mean
 
-    def save(self, path: Path) -> None:
+    def generate(
+        self,
+        n: int,
+        rng: np.random.Generator,
+        *,
+        rules: bool = True,
+        temperature: float = 0.0,
+        prior: Prior | None = None,
+        distinct: bool = False,
+        known: NDArray[np.uint64] | None = None,
+    ) -> GraphBatch:
+        """``n`` graphs decoded from draws of the prior.
+
+        Args:
+            n: how many.
+            rng: of the draws.
+            rules: whether only architectures are decoded, as in :meth:`decode`.
+            temperature: as in :meth:`decode`.
+            prior: another prior than :meth:`sample_prior`, such as
+                :class:`arch2vec.generation.JointPrior`.
+            distinct: whether to go on drawing until there are ``n`` of which no two are isomorphic.
+            known: fingerprints of graphs to leave out, of those that the encoder has learned from for example.
+
+        Raises:
+            InputError: ``n`` is below 1; there are not so many distinct ones, or so many distinct (or
+                unknown) ones are not found; see :meth:`decode`.
+        """
+        if n < 1:
+            raise InputError(f"at least 1 architecture has to be asked for, got {n}")
+        if distinct and rules:
+            self.space.check_sample_size(n)
+        sample = self.sample_prior if prior is None else prior.sample
+
+        def draw(number: int) -> GraphBatch:
+            return self.decode(sample(number, rng), rules=rules, temperature=temperature, rng=rng)
+
+        return collected(draw, n, distinct, known) if distinct or known is not None else draw(n)
+
+    def interpolate(self, a: GraphBatch, b: GraphBatch, steps: int = 10) -> GraphBatch:
+        """Architectures on the way from one to another: those that points between them decode to.
+
+        A vertex that only one of the two has stays at that one's point; how many vertices there are
+        follows from where the decoder sees the output.
+
+        Args:
+            a: the first, a batch of one.
+            b: the last, a batch of one.
+            steps: into how many equal parts the straight line between them is divided.
+
+        Returns:
+            ``a``, the architectures between, ``b``; no two next to each other are isomorphic. One
+            graph if ``a`` and ``b`` are isomorphic.
+
+        Raises:
+            InputError: a graph is no architecture of this space, or not one; ``steps`` is below 1.
+        """
+        if steps < 1:
+            raise InputError(f"at least 1 step is needed, got {steps}")
+        for end in (a, b):
+            if len(end) != 1:
+                raise InputError(f"interpolation is between two batches of one architecture, got one of {len(end)}")
+            self.space.check(end)
+        if fingerprint(a) == fingerprint(b):
+            return a
+        first, last = self.encode(a), self.encode(b)
+        first, last = np.where(a.mask[:, :, None], first, last), np.where(b.mask[:, :, None], last, first)
+        share = (np.arange(1, steps, dtype=np.float32) / np.float32(steps))[:, None, None]
+        between = self.decode(first * (1 - share) + last * share, rules=True)
+        return without_repeats(GraphBatch.concatenate([a, between, b]))
+
+    def save(self, path: AnyPath) -> None:
         """Write the encoder as one safetensors file, atomically."""
         arrays = {f"model.{name}": tensor.cpu().numpy() for name, tensor in self.model.state_dict().items()}
         metadata = {
@@ -119,11 +255,11 @@ class Encoder:
         write_arrays(path, {**arrays, "prior": self.prior}, metadata)
 
     @classmethod
-    def load(cls, path: Path, device: torch.device | str = "cpu", space: SearchSpace | None = None) -> Encoder:
+    def load(cls, path: AnyPath, device: torch.device | str = "cpu", space: SearchSpace | None = None) -> Encoder:
         """Read what :meth:`save` wrote. Runs no code from the file.
 
         Args:
-            path: the file.
+            path: the file, or the folder of a run.
             device: where the model is to be.
             space: the space it was trained on; needed only where that is Python code of
                 your own.
@@ -131,23 +267,48 @@ class Encoder:
         Raises:
             InputError: the file is missing, damaged, no encoder or of another space.
         """
+        path = _file_of(Path(path))
         arrays, metadata = read_arrays(path)
         if metadata.get("kind") != _KIND:
             raise InputError(f"{path} is not an encoder; 'arch2vec pretrain' writes one")
+        space = stored_space(metadata.get("space", ""), space, path)
         try:
-            space = stored_space(metadata["space"], space, path)
-            config = ModelConfig(**json.loads(metadata["config"]))
-            pooling: Pooling = "mean" if metadata["pooling"] == "mean" else "sum"
-            model = GraphAutoencoder(config, space.num_operations, torch.Generator())
-            state = {
-                name.removeprefix("model."): torch.from_numpy(array)
-                for name, array in arrays.items()
-                if name.startswith("model.")
-            }
-            model.load_state_dict(state)
-            training = json.loads(metadata["training"])
-            return cls(space, model.to(device), config, pooling, arrays["prior"], training)
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{path} is a damaged encoder: {str(error).splitlines()[0]}") from error
+            if missing := {"config", "pooling", "training"} - metadata.keys():
+                raise InputError(f"it does not say its {min(missing)}")
+            config = ModelConfig(**checked(parse_json(metadata["config"], "its config"), _CONFIG, "its config"))
+            training = checked(parse_json(metadata["training"], "its training"), mapping(anything), "its training")
+            if metadata["pooling"] not in get_args(Pooling):
+                raise unknown("pooling", metadata["pooling"], get_args(Pooling))
+            pooling = cast(Pooling, metadata["pooling"])
+            prior = arrays.pop("prior", np.empty(0))
+            _check_prior(prior, (2, space.num_vertices, config.latent))
+            weights = {name.removeprefix("model."): array for name, array in arrays.items()}
+            operations = space.num_operations
+            model = stored_model(
+                lambda: GraphAutoencoder(config, operations, torch.Generator()), config.layers, weights
+            )
+        except (TypeError, InputError) as error:
+            raise InputError(f"{path} is a damaged encoder: {error}") from error
+        return cls(space, model.to(device), config, pooling, prior, training)
+
+
+def _check_prior(prior: NDArray[Any], shape: tuple[int, ...]) -> None:
+    if prior.shape != shape or prior.dtype != np.float32:
+        raise InputError(f"its prior is {prior.shape} {prior.dtype}, not {shape} float32")
+    if not np.isfinite(prior).all() or (prior[1] < 0).any():
+        raise InputError("its prior holds a number that is not finite, or a negative deviation")
+
+
+def _file_of(path: Path) -> Path:
+    """The encoder's file, where ``path`` is the folder of a run.
+
+    Raises:
+        InputError: the folder holds none.
+    """
+    if not path.is_dir():
+        return path
+    if (path / FINISHED).exists():
+        return path / FINISHED
+    if (path / "config.json").exists():
+        raise InputError(f"the run in {path} is not finished; repeat its 'arch2vec pretrain' command to resume it")
+    raise InputError(f"no run in {path}; make one with: arch2vec pretrain SPACE --out {path}")

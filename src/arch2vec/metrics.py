@@ -75,9 +75,9 @@ def quality(
     return Quality(reconstruction(encoder, held_out), generation(encoder, known, draws=draws, seed=seed))
 
 
-def reconstruction(encoder: Encoder, graphs: GraphBatch) -> Reconstruction:
-    """Encode and decode ``graphs`` (held-out ones, for the paper's metric)."""
-    decoded = encoder.decode(encoder.encode(graphs))
+def reconstruction(encoder: Encoder, graphs: GraphBatch, *, rules: bool = False) -> Reconstruction:
+    """Encode and decode ``graphs`` (held-out ones, for the paper's metric), freely or under the space's rules."""
+    decoded = encoder.decode(encoder.encode(graphs), rules=rules)
     mask = graphs.mask
     upper = np.triu(np.ones((graphs.num_vertices, graphs.num_vertices), dtype=np.bool_), 1)
     pairs = mask[:, :, None] & mask[:, None, :] & upper

@@ -28,8 +28,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
+from arch2vec import stored_studies
+from arch2vec.documents import checked, parse_json
 from arch2vec.errors import InputError
-from arch2vec.storage import require_writable
+from arch2vec.storage import read_text, require_writable
 
 _locks: Any = None
 with contextlib.suppress(ImportError):  # there are none of this kind on some systems
@@ -40,6 +42,7 @@ OWNER = ".owner.json"
 P = ParamSpec("P")
 T = TypeVar("T")
 
+_LARGEST = 1 << 16  # bytes of what a lock's file says
 _PATIENCE_S = 0.5  # a reader that looks whether a folder is owned holds its lock for an instant
 # Files under the names that arch2vec.storage gives them at first, and what a study shares with its workers.
 _HALF_WRITTEN = re.compile(r"\..+\.[a-z0-9_]{8}\.tmp(\.\w+)?|\.embedding-[0-9a-f]{32}\.safetensors")
@@ -203,27 +206,26 @@ def _self() -> dict[str, Any]:
 
 def _said(path: Path) -> dict[str, Any]:
     try:
-        found = json.loads(path.read_bytes())
-    except (OSError, ValueError):
+        found: dict[str, Any] = checked(parse_json(read_text(path, _LARGEST), path), stored_studies.OWNER, path)
+    except InputError:
         return {}
-    return found if isinstance(found, dict) else {}
+    return found
 
 
 def _described(owner: dict[str, Any]) -> str:
     if not owner:
         return "another process"
-    where = "" if owner.get("host") == socket.gethostname() else f" on {owner.get('host')}"
-    return f"process {owner.get('process')}{where} since {owner.get('since')}"
+    where = "" if owner["host"] == socket.gethostname() else f" on {owner['host']}"
+    return f"process {owner['process']}{where} since {owner['since']}"
 
 
 def _lives(owner: dict[str, Any]) -> bool:
     """Whether the process that a file names is there, as far as this machine can tell."""
-    number = owner.get("process")
-    if not isinstance(number, int) or number < 1 or number == os.getpid() or owner.get("host") != socket.gethostname():
+    if not owner or owner["process"] == os.getpid() or owner["host"] != socket.gethostname():
         return False
     try:
-        os.kill(number, 0)
-    except ProcessLookupError:
+        os.kill(owner["process"], 0)
+    except (ProcessLookupError, OverflowError):
         return False
     except OSError:
         return True

@@ -10,22 +10,46 @@ from scipy.stats import kendalltau, pearsonr, spearmanr
 
 from arch2vec.errors import InputError
 from arch2vec.gp_regression import GaussianProcess
+from arch2vec.representations.features import Groups, slices
 
 Values = NDArray[np.float64]
 Vectors = NDArray[np.floating]
 
-Predictor = Callable[[Vectors, Values, Vectors, int], Values]
-"""From n vectors, their n values, m other vectors and a seed to m predicted values."""
+Predictor = Callable[[Vectors, Values, Vectors, int, Groups], Values]
+"""From n vectors, their n values, m other vectors, a seed and the vectors' groups to m predicted values."""
 
 _TREES = 200
 
 
-def gaussian_process(vectors: Vectors, values: Values, others: Vectors, seed: int) -> Values:  # noqa: ARG001
+def gaussian_process(vectors: Vectors, values: Values, others: Vectors, seed: int, groups: Groups) -> Values:  # noqa: ARG001
     """The posterior mean of :class:`arch2vec.gp_regression.GaussianProcess`."""
     return GaussianProcess(vectors, values).predict(others)
 
 
-def random_forest(vectors: Vectors, values: Values, others: Vectors, seed: int) -> Values:
+def grouped_process(vectors: Vectors, values: Values, others: Vectors, seed: int, groups: Groups) -> Values:  # noqa: ARG001
+    """The posterior mean of a process that weighs groups of numbers, the surrogate of the search ``group-bo``.
+
+    It sees vectors standardised over all architectures, labelled or not, and labels as
+    normal scores; its predictions have the labels' mean and spread.
+    """
+    from arch2vec.searching.bo import normal_scores
+    from arch2vec.searching.group_bo import grouped_process as surrogate_for
+
+    centre, spread = others.mean(axis=0, dtype=np.float64), others.std(axis=0, dtype=np.float64)
+    varies = spread > 1e-6 * np.abs(others).max(axis=0, initial=0)
+    kept = tuple((name, int(varies[part].sum())) for name, part in slices(groups).items() if varies[part].any())
+    if not kept:
+        return np.full(len(others), values.mean())
+
+    def shown(numbers: Vectors) -> NDArray[np.float32]:
+        return ((numbers[:, varies] - centre[varies]) / spread[varies]).astype(np.float32)
+
+    known, targets = shown(vectors), normal_scores(values)
+    learned = surrogate_for(kept).fit(known[None], targets[None])[0]
+    return learned.posterior_mean(shown(others), known, targets) * values.std() + values.mean()
+
+
+def random_forest(vectors: Vectors, values: Values, others: Vectors, seed: int, groups: Groups) -> Values:  # noqa: ARG001
     """The mean of 200 regression trees, each grown on a bootstrap sample and a third of the dimensions a split."""
     from sklearn.ensemble import RandomForestRegressor
 
@@ -33,8 +57,24 @@ def random_forest(vectors: Vectors, values: Values, others: Vectors, seed: int) 
     return np.asarray(forest.fit(vectors, values).predict(others), dtype=np.float64)
 
 
-PREDICTORS: Mapping[str, Predictor] = {"gp": gaussian_process, "forest": random_forest}
+def extra_trees(vectors: Vectors, values: Values, others: Vectors, seed: int, groups: Groups) -> Values:  # noqa: ARG001
+    """The mean of 200 extremely randomised trees (Geurts, Ernst and Wehenkel, 2006), a third of dimensions a split."""
+    from sklearn.ensemble import ExtraTreesRegressor
+
+    forest = ExtraTreesRegressor(_TREES, max_features=1 / 3, random_state=seed, n_jobs=1)
+    return np.asarray(forest.fit(vectors, values).predict(others), dtype=np.float64)
+
+
+PREDICTORS: Mapping[str, Predictor] = {
+    "gp": gaussian_process,
+    "groups": grouped_process,
+    "forest": random_forest,
+    "extra-trees": extra_trees,
+}
 """The predictors by name."""
+
+BEST = 0.01
+"""The share of architectures that are the best, for the precision of predictions."""
 
 
 def score(predicted: Values, actual: Values) -> dict[str, float]:
@@ -46,7 +86,8 @@ def score(predicted: Values, actual: Values) -> dict[str, float]:
 
     Returns:
         ``tau`` and ``rho``, the rank correlations of Kendall (tau-b) and
-        Spearman; ``pearson``, the linear correlation; ``rmse``, in the unit of the values.
+        Spearman; ``pearson``, the linear correlation; ``rmse``, in the unit of the values;
+        ``precision``, how many of the predicted best 1 % are among the true best 1 %.
         Predictions that are all the same have no correlation with anything: 0. Fewer
         than two points, or points whose true values are all the same, have none that
         could be told: NaN.
@@ -61,7 +102,17 @@ def score(predicted: Values, actual: Values) -> dict[str, float]:
         "rho": _correlation(spearmanr, predicted, actual),
         "pearson": _correlation(pearsonr, predicted, actual),
         "rmse": float(np.sqrt(np.mean((predicted - actual) ** 2))) if len(actual) else float("nan"),
+        "precision": _precision(predicted, actual),
     }
+
+
+def _precision(predicted: Values, actual: Values) -> float:
+    """The share of the predicted best that are among the true best; ties by place."""
+    count = round(BEST * len(actual))
+    if not count:
+        return float("nan")
+    best = [set(np.argsort(-values, kind="stable")[:count].tolist()) for values in (predicted, actual)]
+    return len(best[0] & best[1]) / count
 
 
 def _correlation(

@@ -16,7 +16,7 @@ import torch
 
 from arch2vec.checkpoint import load_checkpoint
 from arch2vec.distributed import Processes, helped, joined_by_launcher, launched
-from arch2vec.encoder import Encoder
+from arch2vec.encoder import FINISHED, Encoder
 from arch2vec.graphs import GraphBatch
 from arch2vec.metrics_stream import MetricsStream
 from arch2vec.ownership import owning
@@ -30,7 +30,7 @@ from arch2vec.pretraining_config import (
     default_activation,
 )
 from arch2vec.spaces import SearchSpace, get_space
-from arch2vec.storage import claim, read_json
+from arch2vec.storage import AnyPath, claim, read_json
 from arch2vec.threads import thread_count
 from arch2vec.training_data import architectures, split, training_data
 from arch2vec.training_run import Progress, Run, prior_of
@@ -49,7 +49,6 @@ __all__ = [
     "split",
 ]
 
-_FINISHED = "encoder.safetensors"
 _ONE_THREAD_BELOW = 128  # graphs a batch, from which on a second thread pays
 
 
@@ -59,7 +58,7 @@ def pretrain(
     *,
     graphs: GraphBatch | None = None,
     seed: int | None = None,
-    out: Path | str | None = None,
+    out: AnyPath | None = None,
     progress: Callable[[Progress], None] | None = None,
     device: torch.device | str | None = None,
 ) -> Encoder:
@@ -98,7 +97,7 @@ def pretrain(
         with joined_by_launcher() as processes:
             config = replace(config, processes=processes.count)
             return _pretrain(processes, space, config, graphs, folder, torch.device(device), progress)
-    alone = config.processes == 1 or (folder is not None and (folder / _FINISHED).exists())
+    alone = config.processes == 1 or (folder is not None and (folder / FINISHED).exists())
     if alone:
         return _pretrain(Processes(), space, config, graphs, folder, torch.device(device), progress)
     # A space in code that was loaded from a file can only be loaded again.
@@ -129,7 +128,7 @@ def _pretrain(
     progress: Callable[[Progress], None] | None,
 ) -> Encoder:
     folder = folder if processes.rank == 0 else None
-    with processes.copied(None if folder is None else folder / _FINISHED) as finished:
+    with processes.copied(None if folder is None else folder / FINISHED) as finished:
         if finished is not None:
             if folder is not None:
                 _claim(folder, space, config)
@@ -151,7 +150,7 @@ def _pretrain(
         if stream is not None:
             stream.close()
         if folder is not None:
-            encoder.save(folder / _FINISHED)
+            encoder.save(folder / FINISHED)
         return encoder
 
 

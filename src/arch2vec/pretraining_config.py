@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from arch2vec.documents import anything, checked, flag, mapping, number, optional, record, whole
 from arch2vec.encoder import Encoder, Pooling
 from arch2vec.errors import InputError, unknown
 from arch2vec.models.autoencoder import PRECISIONS, ModelConfig, Precision
@@ -130,6 +131,23 @@ class PretrainConfig:
             raise InputError(f"seed must be between 0 and 2^63 - 1, got {self.seed}")
 
 
+_RECORDED = record(
+    {"model": mapping(anything), "epochs": whole(1), "batch_size": whole(1), "seed": whole(0)},
+    {
+        "sample": optional(whole(2)),
+        "stream": flag,
+        "held_out": number(0, 1),
+        "learning_rate": number(),
+        "gradient_clip": number(),
+        "kl_weight": optional(number()),
+        "threads": optional(whole(1)),
+        "processes": whole(1),
+        "compile": flag,
+    },
+)
+"""What an encoder's record of its training must be like."""
+
+
 def default_activation(protocol: str, num_operations: int) -> OperationActivation:
     """The activation of the operation logits where none is asked for.
 
@@ -150,7 +168,7 @@ def config_of(encoder: Encoder) -> PretrainConfig:
         InputError: the encoder's record of it is damaged.
     """
     try:
-        recorded = dict(encoder.training["config"])
+        recorded = checked(encoder.training.get("config"), _RECORDED, "its configuration")
         return PretrainConfig(**{**recorded, "model": ModelConfig(**recorded["model"])})
-    except (KeyError, TypeError) as error:
+    except (TypeError, InputError) as error:
         raise InputError(f"the encoder does not say how it was trained: {error}") from error

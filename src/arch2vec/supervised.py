@@ -17,18 +17,31 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from arch2vec.documents import checked, number, optional, parse_json, record, row, text, whole
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.models.adam import FlatAdam, cosine
 from arch2vec.models.flat import clip_gradient, flatten_parameters
 from arch2vec.models.inputs import GraphStore, GraphTensors
-from arch2vec.models.regressor import Regressor, RegressorConfig
+from arch2vec.models.regressor import ENCODERS, Regressor, RegressorConfig
+from arch2vec.models.stored import stored_model
 from arch2vec.spaces import SearchSpace, stored_space
 from arch2vec.storage import read_arrays, write_arrays
 from arch2vec.threads import thread_count
 
 _KIND = "arch2vec supervised encoder"
 _BATCH = 512  # graphs encoded at a time: their activations stay in the cache
+_MODEL = {"encoder": text(*ENCODERS), "hidden": whole(1), "layers": whole(1), "latent": whole(1)}
+_CONFIG = record(
+    {
+        "model": record({**_MODEL, "pooling": text("mean", "sum")}),
+        "epochs": whole(1),
+        "batch_size": optional(whole(1)),
+        "learning_rate": number(),
+        "weight_decay": number(),
+        "gradient_clip": number(),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -129,17 +142,18 @@ class SupervisedEncoder:
         arrays, metadata = read_arrays(path)
         if metadata.get("kind") != _KIND:
             raise InputError(f"{path} is not a supervised encoder")
+        space = stored_space(metadata.get("space", ""), space, path)
         try:
-            space = stored_space(metadata["space"], space, path)
-            recorded = json.loads(metadata["config"])
+            recorded = checked(parse_json(metadata.get("config", ""), "its config"), _CONFIG, "its config")
             config = SupervisedConfig(**{**recorded, "model": RegressorConfig(**recorded["model"])})
-            regressor = Regressor(config.model, space.num_operations, torch.Generator())
-            regressor.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
-            centre, spread = (float(number) for number in json.loads(metadata["scale"]))
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{path} is a damaged supervised encoder: {str(error).splitlines()[0]}") from error
+            scale = row(number(), number())
+            centre, spread = checked(parse_json(metadata.get("scale", ""), "its scale"), scale, "its scale")
+            operations = space.num_operations
+            regressor = stored_model(
+                lambda: Regressor(config.model, operations, torch.Generator()), config.model.layers, arrays
+            )
+        except (TypeError, InputError) as error:
+            raise InputError(f"{path} is a damaged supervised encoder: {error}") from error
         return cls(space, regressor, config, centre, spread)
 
 

@@ -77,7 +77,9 @@ def load_file(path: Path) -> ModuleType:
         InputError: there is none, or running it fails.
     """
     if not path.is_file():
-        raise InputError(f"there is no Python file {path}")
+        raise InputError(
+            f"there is no Python file {path}; write your own, which examples/mine.py of the repository shows"
+        )
     path = path.resolve()
     try:
         source = path.read_bytes()

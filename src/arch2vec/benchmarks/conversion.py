@@ -27,6 +27,7 @@ from arch2vec.benchmarks.table import BenchmarkTable, stored_schema
 from arch2vec.benchmarks.torch_files import is_torch_file
 from arch2vec.cache import cache_folder
 from arch2vec.errors import InputError
+from arch2vec.storage import require_file
 
 _VERSION = 1  # raised whenever a conversion changes its result, so that older ones are not used
 _BZIP2_START = b"BZh"
@@ -39,7 +40,7 @@ def convert(
 
     Args:
         path: a TFRecord, ``.pth``, ``.pickle.pbz2``, Parquet or CSV file, or a
-            ``-simple`` folder or archive.
+            ``-simple`` folder or tar archive, compressed or not.
         out: the Parquet file to write; by default one in the cache folder, used
             again as long as ``path`` doesn't change.
         partial: accept a part of a benchmark: architectures or runs may be missing,
@@ -51,8 +52,8 @@ def convert(
             Nothing is written then.
     """
     path = Path(path)
-    if not path.exists():
-        raise InputError(f"cannot read {path}: No such file or directory")
+    if not path.is_dir():
+        require_file(path)
     target = converted_path(path, partial) if out is None else Path(out)
     if out is None and (found := _earlier(target)) is not None:
         return found
@@ -85,7 +86,7 @@ def convert(
 
 def converted_path(path: Path, partial: bool = False) -> Path:
     """Where the conversion of a file is kept; it depends on the file's place, size and time of change."""
-    files = sorted(path.iterdir()) if path.is_dir() else [path, schema_path(path)]
+    files = sorted(path.rglob("*")) if path.is_dir() else [path, schema_path(path)]
     digest = hashlib.sha256(f"{_VERSION} {path.resolve()} {partial}".encode())
     for file in files:
         if file.exists():
@@ -112,8 +113,10 @@ def _earlier(target: Path) -> BenchmarkTable | None:
 def _reader(path: Path) -> Callable[[Path, Progress | None], Results]:
     """What reads a file, by how it begins rather than by its name."""
     try:
-        if path.is_dir() or path.suffix == ".tar":
+        if path.is_dir() or _is_tar(path):
             return read_simple
+        if path.suffix in (".gz", ".zip", ".xz", ".7z"):  # .pth files are zip archives inside, but not by name
+            raise InputError(f"{path} is compressed; of benchmarks' files only .tar archives are read so: unpack it")
         if is_torch_file(path):
             return read_pth
         if is_parquet(path) or path.suffix in (".csv", ".parquet"):
@@ -126,6 +129,11 @@ def _reader(path: Path) -> Callable[[Path, Progress | None], Results]:
     if path.suffix in (".pth", ".pbz2"):
         raise InputError(f"{path} is damaged: it doesn't begin as a {path.suffix} file does")
     return read_nasbench101
+
+
+def _is_tar(path: Path) -> bool:
+    """Whether a file is a tar archive by its name, compressed or not; ``.pth`` and pickles are none."""
+    return path.name.endswith((".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tbz2", ".tar.xz", ".txz"))
 
 
 def _whole_column(results: Results) -> Callable[[Metric], NDArray[np.float64]]:

@@ -11,7 +11,6 @@ that for all of 4, 12, 36 and 108.
 from __future__ import annotations
 
 import binascii
-import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from arch2vec.benchmarks.model_metrics import parse_model_metrics
 from arch2vec.benchmarks.results import ARCHITECTURE, Progress, Results
 from arch2vec.benchmarks.schema import Metric, Split, TableSchema
 from arch2vec.benchmarks.tfrecord import read_records
+from arch2vec.documents import parse_json, shown
 from arch2vec.errors import InputError
 from arch2vec.spaces.nasbench101 import NASBench101
 from arch2vec.spaces.nasbench101_hashes import module_hashes
@@ -69,10 +69,10 @@ class _Cells:
 
     def add(self, record: bytes) -> None:
         try:
-            module_hash, epochs, matrix, operations, message = json.loads(record)
+            module_hash, epochs, matrix, operations, message = parse_json(record, "it")
             metrics = parse_model_metrics(binascii.a2b_base64(message))
             if type(epochs) is not int or epochs < 1:
-                raise ValueError(f"{epochs!r} epochs")
+                raise ValueError(f"{shown(epochs)} epochs")
             if len(metrics.evaluations) != len(_MOMENTS) + 1:
                 raise ValueError(f"{len(metrics.evaluations)} evaluations, not those before, half-way and after")
             row = self._row_of.get(module_hash)
@@ -88,7 +88,7 @@ class _Cells:
             if max(max(moment[1:]) for moment in values) > 1:
                 raise ValueError(f"an accuracy above 1: {values}")
             self._runs.setdefault(epochs, _Runs()).add(row, values)
-        except (ValueError, TypeError) as error:
+        except (ValueError, TypeError, AttributeError, OverflowError) as error:
             reason = str(error).partition("\n")[0][:200]
             raise InputError(f"{self._path}: record {self._count:,} is not one of NAS-Bench-101 ({reason})") from error
         self._count += 1

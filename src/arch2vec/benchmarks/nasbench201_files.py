@@ -4,7 +4,9 @@
   ``torch.save``;
 - ``NATS-tss-v1_0-3ffb9.pickle.pbz2``: one pickle, compressed with bzip2;
 - ``NATS-tss-v1_0-3ffb9-simple``: a folder with such a file for each architecture
-  and one, ``meta.pickle.pbz2``, with their list; or the ``.tar`` of it.
+  and one, ``meta.pickle.pbz2``, with their list; or the ``.tar`` of it, compressed or
+  not. The folder may lie in others, as unpacking makes it, and the list may be missing: the
+  order of the architectures is published.
 
 The single files are one object, which has to be in memory as a whole, as with
 the published interface; the folder and the archive are read one architecture at
@@ -15,18 +17,25 @@ from __future__ import annotations
 
 import bz2
 import io
+import lzma
 import re
 import tarfile
+import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 from arch2vec.benchmarks.nasbench201_records import Records
 from arch2vec.benchmarks.pickles import read_pickle
 from arch2vec.benchmarks.results import Progress, Results
 from arch2vec.benchmarks.torch_files import read_torch_file
+from arch2vec.benchmarks.unpacked import unpacked
 from arch2vec.errors import InputError
+from arch2vec.storage import require_file
 
+_WAITING = 2_000  # records that are kept for a list that may still come
+_DEEP = 4  # folders within folders
+_RATIO = 40  # bytes that one of a .pbz2 file may become; a bomb's become thousands
 _MEMBER = re.compile(r"(\d{1,6}|meta)\.pickle\.pbz2")
 
 
@@ -54,7 +63,7 @@ def read_simple(path: Path, progress: Progress | None = None) -> Results:
     """A ``-simple`` folder of NATS-Bench's topology space, or the tar archive of one.
 
     Raises:
-        InputError: as for :func:`read_pth`, or the list of architectures is missing.
+        InputError: as for :func:`read_pth`, or it holds no architectures.
     """
     records: Records | None = None
     waiting: dict[int, Any] = {}  # architectures that an archive has before their list
@@ -63,17 +72,34 @@ def read_simple(path: Path, progress: Progress | None = None) -> Results:
         where = f"{path} ({name})"
         document = _decompressed(opened, where)
         if name.startswith("meta"):
-            records = Records(where, _entry(document, "meta_archs", where))
+            whole = Records(where, _entry(document, "meta_archs", where))
+            if records is not None:
+                continue  # they went by the published order, which the list has just been compared with
+            records = whole
             for index, record in waiting.items():
                 records.add(index, record)
             waiting.clear()
         elif records is None:
             waiting[int(name.partition(".")[0])] = document
+            if len(waiting) > _WAITING:  # their list is not there, or at the end, where it changes nothing
+                records = _listed(path, waiting)
         else:
             records.add(int(name.partition(".")[0]), document)
-    if records is None:
-        raise InputError(f"{path} is no NATS-Bench archive: it has no meta.pickle.pbz2")
+    if records is None and not waiting:
+        raise InputError(
+            f"{path} is no NATS-Bench archive: it holds no 000000.pickle.pbz2 and so on, one for each architecture"
+        )
+    records = records or _listed(path, waiting)
     return records.results("NATS-Bench topology (Dong et al., TPAMI 2021)")
+
+
+def _listed(path: Path, waiting: dict[int, Any]) -> Records:
+    """The records of architectures in the published order."""
+    records = Records(path)
+    for index, record in waiting.items():
+        records.add(index, record)
+    waiting.clear()
+    return records
 
 
 def _whole(document: object, path: Path, release: str) -> Results:
@@ -94,7 +120,10 @@ def _entry(document: object, name: str, where: object) -> Any:
 
 def _decompressed(opened: IO[bytes], where: object) -> Any:
     """The object in a bzip2-compressed pickle that is all of the file."""
-    with bz2.BZ2File(opened) as plain:
+    start = opened.tell()
+    size = opened.seek(0, io.SEEK_END) - start
+    opened.seek(start)
+    with unpacked(cast(IO[bytes], bz2.BZ2File(opened)), size, _RATIO, where) as plain:
         document = read_pickle(plain, where)
         try:
             rest = plain.read(1)  # to the end, where the checksum is compared
@@ -106,6 +135,7 @@ def _decompressed(opened: IO[bytes], where: object) -> Any:
 
 
 def _folder(path: Path, progress: Progress | None) -> Iterator[tuple[str, IO[bytes]]]:
+    path = _inner(path)
     names = sorted(entry.name for entry in path.iterdir() if _MEMBER.fullmatch(entry.name))
     # The list of architectures first.
     names.sort(key=lambda name: not name.startswith("meta"))
@@ -116,16 +146,40 @@ def _folder(path: Path, progress: Progress | None) -> Iterator[tuple[str, IO[byt
             progress(done, len(names))
 
 
+def _inner(path: Path) -> Path:
+    """The folder with the files, which may lie in folders that hold nothing else.
+
+    Raises:
+        InputError: there are several.
+    """
+    for _ in range(_DEEP):
+        if any(_MEMBER.fullmatch(entry.name) for entry in path.iterdir()):
+            return path
+        folders = [entry for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith((".", "__MACOSX"))]
+        if not folders:
+            return path
+        if len(folders) > 1:
+            shown = ", ".join(sorted(entry.name for entry in folders)[:5])
+            raise InputError(f"{path} holds several folders, {shown}; name the one with the .pickle.pbz2 files")
+        (path,) = folders
+    return path
+
+
 def _archive(path: Path, progress: Progress | None) -> Iterator[tuple[str, IO[bytes]]]:
     with _Counted(path, progress) as counted:
+        size = path.stat().st_size
         try:
-            with tarfile.open(fileobj=counted, mode="r|") as archive:
+            with tarfile.open(fileobj=counted, mode="r|*") as archive:
                 for member in archive:
                     name = Path(member.name).name
+                    if member.issparse() or member.size > size:
+                        raise InputError(f"{path} is refused: its {name[:60]!r} claims {member.size:,} bytes")
                     content = archive.extractfile(member) if _MEMBER.fullmatch(name) else None
                     if content is not None:
                         yield name, io.BytesIO(content.read())
-        except (tarfile.TarError, EOFError) as error:
+        except (tarfile.TarError, EOFError, zlib.error, lzma.LZMAError, ValueError, OverflowError) as error:
+            if isinstance(error, InputError):
+                raise
             raise InputError(f"{path} is damaged or truncated: {error}") from error
 
 
@@ -133,6 +187,7 @@ class _Counted(io.BufferedReader):
     """A file that says how far it was read."""
 
     def __init__(self, path: Path, progress: Progress | None) -> None:
+        require_file(path)
         try:
             super().__init__(_Reporting(path, progress), buffer_size=1 << 20)
         except OSError as error:

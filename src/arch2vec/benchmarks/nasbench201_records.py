@@ -15,6 +15,7 @@ test images.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,6 +32,7 @@ from arch2vec.spaces.nasbench201 import NASBench201
 EPOCHS = {"12": 12, "less": 12, "200": 200, "full": 200}
 """Training budgets by the keys of the different releases."""
 
+_SIZE_SPACE = re.compile(r"\d+(?::\d+){4}")  # NATS-Bench's: the widths of five parts of a network
 _SHORT = {dataset: short for short, dataset in DATASETS.items()}
 _EVALUATIONS = {
     "c10valid": {"val": "x-valid", "test": "ori-test"},
@@ -45,20 +47,28 @@ class Records:
 
     Args:
         where: the file, for complaints.
-        architectures: all that the file says it has, in its order.
+        architectures: all that the file says it has, in its order; None where it has no list,
+            which is published.
 
     Raises:
         InputError: these are not the first of the benchmark's own list.
     """
 
-    def __init__(self, where: object, architectures: object) -> None:
+    def __init__(self, where: object, architectures: object = None) -> None:
         self._where = where
         space = NASBench201()
         published = space.format(space.enumerate())
+        if architectures is None:
+            architectures = published
         if not isinstance(architectures, list | tuple) or not architectures:
             raise InputError(f"{where} is no file of NAS-Bench-201: it has no list of architectures")
         for index, (found, right) in enumerate(zip(architectures, published, strict=False)):
             if found != right:
+                if _SIZE_SPACE.fullmatch(str(found)):
+                    raise InputError(
+                        f"{where} is of NATS-Bench's size space, whose architectures are widths such as {found}; it is "
+                        "no search space here, only the topology space (NATS-tss, which is NAS-Bench-201) is"
+                    )
                 raise InputError(f"{where}: architecture {index} is {str(found)[:100]!r}, not {right!r}")
         if len(architectures) > len(published):
             raise InputError(f"{where} lists {len(architectures):,} architectures; there are {len(published):,}")

@@ -18,7 +18,6 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.csv
-import pyarrow.parquet
 import pyarrow.types
 from numpy.typing import NDArray
 
@@ -26,7 +25,9 @@ from arch2vec.benchmarks.results import ARCHITECTURE, Results
 from arch2vec.benchmarks.schema import METADATA_KEY, TableSchema
 from arch2vec.errors import InputError
 from arch2vec.fingerprints import fingerprint
+from arch2vec.parquet import opened_parquet
 from arch2vec.spaces import get_space
+from arch2vec.storage import read_text, reading
 
 PARQUET_START = b"PAR1"
 
@@ -49,7 +50,7 @@ def read_own(path: Path) -> Results:
     if stored is not None:
         schema = TableSchema.from_json(stored, path)
     elif beside.exists():
-        schema = TableSchema.from_json(beside.read_bytes(), beside)
+        schema = TableSchema.from_json(read_text(beside), beside)
     else:
         raise InputError(f"{path} doesn't say what it holds; describe its columns in {beside.name} beside it")
     space = get_space(schema.space)
@@ -78,21 +79,16 @@ def read_own(path: Path) -> Results:
 
 def is_parquet(path: Path) -> bool:
     """Whether a file begins as Parquet does."""
-    with path.open("rb") as opened:
+    with reading(path, "a file"), path.open("rb") as opened:
         return opened.read(len(PARQUET_START)) == PARQUET_START
 
 
 def _table(path: Path) -> pa.Table:
-    try:
-        if is_parquet(path):
-            return pyarrow.parquet.read_table(path, page_checksum_verification=True)
+    if is_parquet(path):
+        with opened_parquet(path) as opened:
+            return opened.read()
+    with reading(path, "a whole Parquet file or a CSV file"):
         return pyarrow.csv.read_csv(path)
-    except MemoryError:  # an ArrowException too, and no fault of the file's
-        raise
-    except OSError as error:
-        raise InputError(f"cannot read {path}: {error.strerror or 'not a whole Parquet file'}") from error
-    except (pa.ArrowException, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path}: neither a whole Parquet file nor a CSV file") from error
 
 
 def _column(path: Path, table: pa.Table, name: str) -> pa.ChunkedArray:

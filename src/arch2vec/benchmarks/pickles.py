@@ -7,6 +7,7 @@ containers; a pickle that names anything else is refused before that is called.
 
 from __future__ import annotations
 
+import io
 import pickle
 import re
 from collections import OrderedDict
@@ -15,6 +16,8 @@ from typing import IO, Any, NoReturn
 
 import numpy as np
 
+from arch2vec.benchmarks.pickle_bytes import PickleBytes
+from arch2vec.documents import shown
 from arch2vec.errors import InputError
 
 _DAMAGE = (
@@ -55,7 +58,7 @@ def read_pickle(opened: IO[bytes], where: object, *, tensors: bool = False, enco
         raise
     except _DAMAGE as error:
         raise InputError(f"{where} is damaged or truncated: it holds no whole pickle ({_one_line(error)})") from error
-    except OSError as error:
+    except Exception as error:  # of decompression, or whatever else the bytes bring about
         raise InputError(f"{where} is damaged: {_one_line(error)}") from error
 
 
@@ -65,7 +68,9 @@ class Skipped:
 
 class _Restricted(pickle.Unpickler):
     def __init__(self, opened: IO[bytes], where: object, tensors: bool, encoding: str) -> None:
-        super().__init__(opened, encoding=encoding)
+        self._bytes = PickleBytes(opened)
+        super().__init__(io.BufferedReader(self._bytes, 1 << 16), encoding=encoding)
+        self._copied = 0
         self._where = where
         self._tensors = tensors
 
@@ -80,12 +85,23 @@ class _Restricted(pickle.Unpickler):
                 f"{self._where} is refused: its pickle asks for {name!r}, which is no part of a benchmark; "
                 "nothing in it was run"
             )
-        return found
+        return _Function(self._copying(found)) if found in (OrderedDict, set, _LATIN1) else found
+
+    def _copying(self, make: Callable[..., Any]) -> Callable[..., Any]:
+        """``make``, as long as what it copies is no more than the pickle has had bytes: each thing once."""
+
+        def made(*arguments: Any) -> Any:
+            self._copied += sum(len(argument) for argument in arguments if hasattr(argument, "__len__"))
+            if self._copied > self._bytes.passed:
+                raise ValueError("it copies the same things again and again")
+            return make(*arguments)
+
+        return made
 
     def persistent_load(self, pid: Any, /) -> Any:
         if self._tensors and isinstance(pid, tuple) and len(pid) >= 5 and pid[0] == "storage":
             return Skipped()
-        raise InputError(f"{self._where} is refused: its pickle refers to something outside of it, {str(pid)[:60]!r}")
+        raise InputError(f"{self._where} is refused: its pickle refers to something outside of it, {shown(pid)}")
 
 
 class _NumberType:
@@ -159,13 +175,13 @@ class _Function:
         raise TypeError(f"an attempt to change what {self._function.__name__} does")
 
 
-_SKIP = _Function(_skip)
+_SKIP, _LATIN1 = _Function(_skip), _Function(_latin1)
 _ALLOWED: dict[tuple[str, str], Callable[..., Any]] = {
-    # Two built-in types, which cannot be changed either.
+    # Two built-in types; the pickle gets functions that make them.
     ("collections", "OrderedDict"): OrderedDict,
     ("builtins", "set"): set,
     ("__builtin__", "set"): set,
-    ("_codecs", "encode"): _Function(_latin1),
+    ("_codecs", "encode"): _LATIN1,
     ("numpy", "dtype"): _Function(_NumberType),
     ("numpy", "ndarray"): _Function(_empty_array),
     ("numpy.core.multiarray", "scalar"): _Function(_scalar),

@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
+from arch2vec.documents import parse_json
 from arch2vec.errors import InputError, unknown
 
 KINDS: Mapping[str, str] = {
@@ -174,7 +175,7 @@ class TableSchema:
             InputError: it is no such document, or of a newer version of this package.
         """
         try:
-            document = json.loads(text)
+            document = parse_json(text, where)
             version = document.pop("format")
             if version != FORMAT:
                 raise InputError(f"{where} is of format {version}; this version of arch2vec reads format {FORMAT}")

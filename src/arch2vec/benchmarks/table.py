@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet
 import pyarrow.types
 from numpy.typing import NDArray
 
 from arch2vec.benchmarks.schema import METADATA_KEY, Metric, TableSchema
 from arch2vec.errors import InputError
+from arch2vec.parquet import opened_parquet
 
 
 class BenchmarkTable:
@@ -138,14 +138,11 @@ class _File:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        try:
-            with pyarrow.parquet.ParquetFile(path) as opened:
-                schema = opened.schema_arrow
-                self.names: list[str] = list(schema.names)
-                self.metadata: dict[bytes, bytes] = schema.metadata or {}
-                self.rows: int = opened.metadata.num_rows
-        except (OSError, pa.ArrowException) as error:
-            raise _unreadable(path, error) from error
+        with opened_parquet(path) as opened:
+            schema = opened.schema_arrow
+            self.names: list[str] = list(schema.names)
+            self.metadata: dict[bytes, bytes] = schema.metadata or {}
+            self.rows: int = opened.metadata.num_rows
 
     def texts(self, column: str) -> list[str]:
         texts = self._read(column).to_pylist()
@@ -161,15 +158,5 @@ class _File:
         return np.asarray(read.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
 
     def _read(self, column: str) -> Any:
-        try:
-            with pyarrow.parquet.ParquetFile(self.path, page_checksum_verification=True) as opened:
-                return opened.read(columns=[column]).column(0)
-        except MemoryError:  # an ArrowException too, and no fault of the file's
-            raise
-        except (OSError, pa.ArrowException) as error:
-            raise _unreadable(self.path, error) from error
-
-
-def _unreadable(path: Path, error: Exception) -> InputError:
-    strerror = getattr(error, "strerror", None)
-    return InputError(f"cannot read {path}: {strerror or 'not a whole Parquet file'}")
+        with opened_parquet(self.path) as opened:
+            return opened.read(columns=[column]).column(0)

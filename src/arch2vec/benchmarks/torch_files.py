@@ -8,16 +8,17 @@ system, the object, and the keys of the tensors' storages, which follow.
 from __future__ import annotations
 
 import zipfile
-import zlib
 from pathlib import Path
 from typing import IO, Any
 
 from arch2vec.benchmarks.pickles import read_pickle
+from arch2vec.benchmarks.unpacked import unpacked
 from arch2vec.errors import InputError
 
 LEGACY_START = b"\x80\x02\x8a\x0al\xfc\x9cF\xf9 j\xa8P\x19."
 """The pickled magic number that files of the older format begin with."""
 ZIP_START = b"PK\x03\x04"
+_RATIO = 8  # bytes that one of a compressed member may become; PyTorch does not compress
 
 
 def is_torch_file(path: Path) -> bool:
@@ -45,10 +46,16 @@ def read_torch_file(opened: IO[bytes], where: object) -> Any:
             names = [name for name in archive.namelist() if name.endswith("/data.pkl")]
             if len(names) != 1:
                 raise InputError(f"{where} is no file of torch.save: {len(names)} pickles in a ZIP archive")
-            with archive.open(names[0]) as member:
+            facts = archive.getinfo(names[0])
+            with (
+                archive.open(names[0]) as packed,
+                unpacked(packed, facts.compress_size, _RATIO, where) as member,
+            ):
                 read = read_pickle(member, where, tensors=True)
                 while member.read(1 << 20):  # to the end, where the checksum is compared
                     pass
                 return read
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except InputError:
+        raise
+    except Exception as error:  # whatever the parts of a damaged archive bring about
         raise InputError(f"{where} is damaged or truncated: {error}") from error

@@ -13,9 +13,9 @@ from arch2vec.cli.inputs import (
     add_source,
     budget_of,
     care_of,
-    load_embedding,
     names,
-    restricted,
+    note_fidelities,
+    source_and_objectives,
 )
 from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
 from arch2vec.errors import InputError
@@ -43,7 +43,7 @@ def add_command(commands: Any) -> None:
     add_limits(parser)
     add_care(parser)
     parser.add_argument("--budgets", metavar="N,N", help="report at these numbers of evaluations too, as 25,50,100")
-    parser.add_argument("--methods", default="random,bo", help="comma-separated (default random,bo)")
+    parser.add_argument("--methods", default="random,group-bo", help="comma-separated (default random,group-bo)")
     parser.add_argument("--runs", type=int, default=20, help="searches by each method, seeds 0, 1, ... (default 20)")
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for trajectories.parquet, tables and figures")
@@ -51,7 +51,6 @@ def add_command(commands: Any) -> None:
 
 def run_compare(arguments: argparse.Namespace) -> None:
     """``arch2vec compare``."""
-    from arch2vec.objectives.spec import resolve_objective
     from arch2vec.ownership import owning
     from arch2vec.searching import get_method
     from arch2vec.studies import Horizon, run_study
@@ -63,8 +62,9 @@ def run_compare(arguments: argparse.Namespace) -> None:
         raise InputError("compare needs at least one method and one run")
     cuts = _cuts(arguments)
     horizon = Horizon(_longest(arguments), arguments.max_cost)
-    objectives = [resolve_objective(spec) for spec in arguments.objective]
-    embedding = restricted(load_embedding(arguments.source, arguments.space), objectives)
+    source, objectives = source_and_objectives(arguments.source, arguments.space, arguments.objective)
+    embedding = source.embedding(objectives)
+    note_fidelities(methods, objectives)
     with owning(arguments.out):
         expected, done = len(objectives) * len(methods) * arguments.runs * (horizon.budget or 0), 0
         with progress_bar(f"{len(methods)} methods x {arguments.runs} runs") as update:
@@ -145,12 +145,18 @@ def _rows(objective: Objective, embedding: Embedding, runs: list[Runs], cuts: li
 def _print(objective: Objective, count: int, runs: list[Runs], rows: list[Row], cuts: list[Cut]) -> None:
     from arch2vec.studies.summary import comparisons
 
-    signal = objective.signal.removesuffix(f", {objective.unit}")
-    unit = f", {objective.unit}" if objective.unit else ""
+    signal = objective.signal_name
     for cut in cuts:
         print_table(
             f"{objective.name}, {cut}, {count} runs: the architecture best by {signal}, 95 % intervals of means",
-            ["method", objective.signal, f"test{unit}", "at the optimum, %", "evaluations", "seconds a run"],
+            [
+                "method",
+                objective.signal,
+                objective.with_unit("test"),
+                "at the optimum, %",
+                "evaluations",
+                "seconds a run",
+            ],
             [
                 [
                     str(row["method"]),

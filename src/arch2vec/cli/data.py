@@ -24,6 +24,7 @@ def add_commands(commands: Any) -> None:
         "Which benchmark files are known, where they were found, whether they hold what is published,\n"
         "and where to get them. They are looked for in $ARCH2VEC_DATA, else in data and ../shared/data\n"
         "of the current folder and in ~/.local/share/arch2vec.",
+        random=False,
     )
     actions = parser.add_subparsers(metavar="[show NAME | convert FILE]")
     show = _action(actions, "show", run_show, "the columns of a benchmark: what each one measures")
@@ -34,7 +35,7 @@ def add_commands(commands: Any) -> None:
         "file",
         type=Path,
         metavar="FILE",
-        help="a .tfrecord, .pth, .pickle.pbz2, .tar, .csv or .parquet file, or a -simple folder",
+        help="a .tfrecord, .pth, .pickle.pbz2, .tar (also .tar.gz), .csv or .parquet file, or a -simple folder",
     )
     convert.add_argument("--out", type=Path, metavar="FILE", help="a Parquet file (default: in the cache folder)")
     convert.add_argument(
@@ -48,15 +49,16 @@ def _action(actions: Any, name: str, run: Any, summary: str) -> argparse.Argumen
     """One of the things to do with data; the common flags may also stand before its name."""
     parser: argparse.ArgumentParser = actions.add_parser(name, help=summary, description=f"{summary}.".capitalize())
     parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON document")
-    parser.set_defaults(run=run)
+    parser.set_defaults(run=run, parser=parser)
     return parser
 
 
 def run_list(arguments: argparse.Namespace) -> None:
     """``arch2vec data``."""
     from arch2vec.benchmarks import RELEASES, data_folders
+    from arch2vec.benchmarks.embedded import EMBEDDED
 
-    found = [_status(release) for release in RELEASES]
+    found = [*(_embedded(name) for name in EMBEDDED), *(_status(release) for release in RELEASES)]
     if arguments.json:
         print_json({"folders": [str(folder) for folder in data_folders()], "files": found})
         return
@@ -79,6 +81,25 @@ def run_list(arguments: argparse.Namespace) -> None:
         elif entry["found"] is None:
             print(f"{entry['name']} is not here: {entry['file']}, from {entry['where']}")
     print(f"Looked in {', '.join(str(folder) for folder in data_folders())}")
+
+
+def _embedded(name: str) -> dict[str, Any]:
+    """What is known of a benchmark that comes with the package."""
+    from arch2vec import benchmarks
+
+    table = benchmarks.load(name)
+    return {
+        "name": name,
+        "benchmark": name,
+        "file": table.path.name,
+        "found": str(table.path),
+        "table": str(table.path),
+        "verified": None,  # nothing else is published to compare with
+        "problem": None,
+        "architectures": len(table),
+        "metrics": len(table.metrics),
+        "where": "comes with arch2vec",
+    }
 
 
 def _status(release: Release) -> dict[str, Any]:

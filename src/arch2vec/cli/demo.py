@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arch2vec.cli.output import pretraining_bar, print_json, print_table, progress_bar, say
+from arch2vec.documents import checked, number, record
 from arch2vec.errors import InputError
 from arch2vec.ownership import owned
 from arch2vec.storage import claim, read_json, require_writable, write_json
@@ -126,7 +127,9 @@ def _train(path: Path, architecture: str) -> dict[str, Any]:
             outcome = DigitsObjective(DigitsConfig(seeds=seeds)).evaluate(architecture)
         found = {"validation": outcome.validation, "test": outcome.test, "seconds": outcome.cost_s}
         write_json(path, {"architecture": architecture, "seeds": seeds, **found})
-    return read_json(path)
+    kept = record({"validation": number(0, 100), "test": number(0, 100), "seconds": number(0)})
+    trained: dict[str, Any] = checked(read_json(path), kept, path)
+    return trained
 
 
 def _draw(out: Path, embedding: Embedding, made: pd.DataFrame, best: str, optimum: float) -> None:

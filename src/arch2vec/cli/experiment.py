@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from arch2vec.cli import darts_experiment, digits201, prediction, pretraining_study, proxies_study, search_tables
+from arch2vec.cli import (
+    darts_experiment,
+    digits201,
+    prediction,
+    pretraining_study,
+    proxies_study,
+    representations_study,
+    search_tables,
+)
 
 _EXPERIMENTS: tuple[Callable[[Any], None], ...] = (
     pretraining_study.add_command,
     prediction.add_command,
+    representations_study.add_command,
     search_tables.add_command,
     darts_experiment.add_command,
     proxies_study.add_command,

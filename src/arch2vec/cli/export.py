@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arch2vec.cli.architectures import read_architectures, say_notation
 from arch2vec.cli.output import command, print_json
-from arch2vec.errors import InputError, unknown
+from arch2vec.errors import InputError
 
 if TYPE_CHECKING:
     from arch2vec.networks.build import NetworkPlan
     from arch2vec.spaces import SearchSpace
+    from arch2vec.spaces.reading import Reading
 
 _PICTURES = (".svg", ".png", ".pdf")
 _DESCRIPTION = """\
@@ -31,8 +34,14 @@ def add_commands(commands: Any) -> None:
     parser.add_argument(
         "architecture",
         metavar="ARCH",
-        help="in its space's notation, or the name of a published DARTS genotype: DARTS_V2, ARCH2VEC_BO, ...",
+        help="in its space's notation or another that is known, or the name of a published DARTS genotype: DARTS_V2, "
+        "ARCH2VEC_BO, ...; "
+        "or the folder of a search or comparison, for the best that it has found",
     )
+    parser.add_argument(
+        "--rank", type=int, metavar="N", help="of a folder: the N-th best, as 'arch2vec top' lists them"
+    )
+    parser.add_argument("--by", metavar="NUMBER", help="of a folder: best by another number, as in 'arch2vec top --by'")
     parser.add_argument("--space", help="the search space (published genotypes: darts_pair unless you say otherwise)")
     parser.add_argument("--to", type=Path, nargs="+", required=True, metavar="FILE", help="what to write")
     network = parser.add_argument_group("the network")
@@ -62,9 +71,11 @@ def run_export(arguments: argparse.Namespace) -> None:
     writers = {path: _writer(path) for path in arguments.to}
     if arguments.weights is not None and not any(path.suffix.lower() == ".onnx" for path in writers):
         raise InputError("--weights are for .onnx files; a .py file holds no weights, its network loads them")
-    space, architecture = _architecture(arguments)
+    space, reading = _architecture(arguments)
+    architecture = space.format(reading.graphs)[0]
     for path, write in writers.items():
         write(arguments, space, architecture, path)
+    say_notation(reading)
     if arguments.json:
         document: dict[str, Any] = {
             "architecture": architecture,
@@ -99,21 +110,43 @@ def _writer(path: Path) -> _Writer:
     return _WRITERS[suffix]
 
 
-def _architecture(arguments: argparse.Namespace) -> tuple[SearchSpace, str]:
-    """The search space, and the architecture as the space writes it."""
+def _architecture(arguments: argparse.Namespace) -> tuple[SearchSpace, Reading]:
+    """The search space, and the architecture."""
     from arch2vec.spaces import get_space
-    from arch2vec.spaces.darts_published import PUBLISHED_GENOTYPES
+    from arch2vec.spaces.darts_reading import cells_of
+    from arch2vec.spaces.reading import unwrapped
 
-    given = arguments.architecture.strip()
-    published = PUBLISHED_GENOTYPES.get(given)
-    if published is None and given.isidentifier() and arguments.space in (None, "darts", "darts_pair"):
-        raise unknown("published genotype", given, PUBLISHED_GENOTYPES)
-    if arguments.space is None and published is None and not given.startswith("Genotype("):
+    given, named = arguments.architecture.strip(), arguments.space
+    if os.path.isdir(given):  # noqa: PTH112  # a pasted genotype is too long for a path, at which Path complains
+        from arch2vec.inspection.top import ranked
+
+        architecture, found = ranked(given, arguments.rank or 1, arguments.by)
+        space = _space_of_study(named, found, given)
+        return space, space.read([architecture])
+    if arguments.rank is not None or arguments.by is not None:
+        raise InputError(f"--rank and --by choose from a study's folder, and {given[:60]!r} is none")
+    if named is None and "~" not in given and cells_of(unwrapped(given)) is not None:
+        named = "darts_pair"  # published genotypes are of this space unless somebody says otherwise
+    if named is None:
         raise InputError(
             "name the architecture's search space: --space nasbench101, nasbench201, darts, darts_pair or FILE.yaml"
         )
-    space = get_space(arguments.space or "darts_pair")
-    return space, space.format(space.parse([published or given]))[0]
+    space = get_space(named)
+    return space, read_architectures(space, [given])
+
+
+def _space_of_study(named: str | None, found: str | None, folder: str) -> SearchSpace:
+    """The space that a study's architectures are of: the one that the user names, else what the folder says."""
+    from arch2vec.spaces import get_space
+
+    if named is not None:
+        return get_space(named)
+    try:
+        return get_space(found or "")
+    except InputError as error:
+        raise InputError(
+            f"the study in {folder} is of the search space {found!r}: say where it is, --space FILE.yaml"
+        ) from error
 
 
 def _plan(arguments: argparse.Namespace) -> NetworkPlan:
@@ -171,10 +204,17 @@ def _write_picture(_arguments: argparse.Namespace, space: SearchSpace, architect
 
 def _sizes(arguments: argparse.Namespace, space: SearchSpace, architecture: str) -> dict[str, int]:
     from arch2vec.networks.build import build_network, count_macs, count_parameters
+    from arch2vec.networks.nasbench201 import NASBench201Network
+    from arch2vec.spaces.nasbench201_cost import count_cost
 
     plan = _plan(arguments)
     network = build_network(space, architecture, plan, seed=None)
-    return {"parameters": count_parameters(network), "macs": count_macs(network, plan.images)}
+    sizes = {"parameters": count_parameters(network), "macs": count_macs(network, plan.images)}
+    if isinstance(network, NASBench201Network):
+        # The benchmark's list counts convolutions that lead nowhere too, as the parameters do; they are not computed.
+        every = count_cost(space.parse([architecture]), network.skeleton, plan.images.side).macs[0]
+        sizes["macs_with_idle"] = int(every)
+    return sizes
 
 
 _WRITERS: Mapping[str, _Writer] = {

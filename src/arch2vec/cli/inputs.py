@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,9 @@ from arch2vec.errors import InputError
 
 if TYPE_CHECKING:
     from arch2vec.embedding import Embedding
+    from arch2vec.graphs import GraphBatch
     from arch2vec.objectives.base import Objective
+    from arch2vec.spaces import SearchSpace
 
 OBJECTIVE = (
     "what an architecture is worth: a benchmark by its name, 'nasbench201?dataset=cifar10', 'nasbench101', "
@@ -26,7 +29,13 @@ OBJECTIVE = (
 
 def add_source(parser: argparse.ArgumentParser) -> None:
     """Where the vectors come from."""
-    parser.add_argument("source", type=Path, metavar="RUN", help="a run's folder, or a file made by 'arch2vec embed'")
+    parser.add_argument(
+        "source",
+        type=Path,
+        metavar="SPACE|RUN|VECTORS",
+        help="a search space (its architectures' structure, no pre-training), a run's folder, or a file made by "
+        "'arch2vec embed'",
+    )
     add_space(parser)
 
 
@@ -57,18 +66,101 @@ def care_of(arguments: argparse.Namespace) -> dict[str, Any]:
     return {"max_failures": arguments.max_failures or None, "accept_changes": arguments.accept_changes}
 
 
-def load_embedding(source: Path, space: str | None) -> Embedding:
-    """The embedding in a file of ``arch2vec embed``, or of the encoder in a run's folder.
+@dataclass(frozen=True)
+class Source:
+    """Where a command's vectors come from.
+
+    Attributes:
+        space: the search space.
+        whole: the embedding of all its architectures that there are to search.
+        of: the embedding of any of its architectures; None where only those of a file have vectors.
+    """
+
+    space: SearchSpace
+    whole: Callable[[], Embedding]
+    of: Callable[[GraphBatch], Embedding] | None
+
+    def embedding(self, objectives: Sequence[Objective] = ()) -> Embedding:
+        """The architectures to search: those that all tables among the objectives hold.
+
+        Of a space too large to list, the tables' own architectures are embedded.
+
+        Raises:
+            InputError: an objective is for another space, or nothing is left.
+        """
+        from arch2vec.objectives.lookup import LookupObjective
+
+        tables = [objective for objective in objectives if isinstance(objective, LookupObjective)]
+        if (
+            self.of is not None
+            and tables
+            and not self.space.enumerable
+            and all(table.space == self.space.name for table in tables)
+        ):
+            say(
+                f"{self.space.name} is too large to list: "
+                f"the {len(tables[0]):,} architectures of the table are embedded"
+            )
+            return restricted(self.of(tables[0].graphs), tables[1:])
+        return restricted(self.whole(), objectives)
+
+
+def open_source(source: Path, space: str | None) -> Source:
+    """A file of ``arch2vec embed``, a run's folder, or a search space, whose architectures' structure is taken.
 
     Raises:
         InputError: there is none, or it is of another space than ``space``.
     """
-    from arch2vec.embedding import Embedding
     from arch2vec.spaces import get_space
 
+    if _names_space(source):
+        if space is not None:
+            raise InputError(f"{source} is a search space already; leave --space {space} out")
+        return _structure(get_space(str(source)))
     if source.is_file():
-        return Embedding.load(source, get_space(space) if space else None)
-    return embed_some(load_encoder(source, space))
+        from arch2vec.embedding import Embedding
+
+        vectors = Embedding.load(source, get_space(space) if space else None)
+        return Source(vectors.space, lambda: vectors, None)
+    encoder = load_encoder(source, space)
+    return Source(encoder.space, lambda: embed_some(encoder), encoder.embed)
+
+
+def _structure(space: SearchSpace) -> Source:
+    from arch2vec.representations.ready import SAMPLE, structure_embedding
+
+    def whole() -> Embedding:
+        if not space.enumerable:
+            say(f"{space.name} is too large to list: {SAMPLE:,} of its architectures are searched")
+        return structure_embedding(space)
+
+    return Source(space, whole, lambda graphs: structure_embedding(space, graphs))
+
+
+def source_and_objectives(source: Path, space: str | None, specs: Sequence[str]) -> tuple[Source, list[Objective]]:
+    """Where vectors come from, and the objectives that lines of text name.
+
+    Only tables need to know the space, so that a mistake in another objective is told at once.
+
+    Raises:
+        InputError: one of them is wrong.
+    """
+    from arch2vec.objectives.spec import resolve_objective
+
+    found = {spec: resolve_objective(spec) for spec in specs if not spec.strip().startswith("table:")}
+    opened = open_source(source, space)
+    return opened, [found[spec] if spec in found else resolve_objective(spec, opened.space) for spec in specs]
+
+
+def _names_space(source: Path) -> bool:
+    """Whether it is a search space and no file or folder of a run."""
+    from arch2vec.spaces import SPACES
+
+    text = str(source)
+    name = text.partition("?")[0]
+    if source.suffix in (".yaml", ".yml") or text.startswith(("python:", "declared:")):
+        return True
+    return name in SPACES and not source.exists()
 
 
 def restricted(embedding: Embedding, objectives: Sequence[Objective]) -> Embedding:
@@ -86,6 +178,19 @@ def restricted(embedding: Embedding, objectives: Sequence[Objective]) -> Embeddi
     if len(embedding) < whole:
         say(f"{whole - len(embedding):,} of {whole:,} architectures are left out: they are not in the tables")
     return embedding
+
+
+def note_fidelities(methods: Sequence[str], objectives: Sequence[Objective]) -> None:
+    """Say so where a method that chooses fidelities has none to choose from."""
+    if not any(method.partition("?")[0] == "bohb" for method in methods):
+        return
+    from arch2vec.objectives.function import FunctionObjective
+
+    for objective in objectives:
+        if not objective.fidelities:
+            own = isinstance(objective, FunctionObjective) and objective.takes_fidelity
+            hint = "; say which its function may be asked for, as in fidelities=3,9,27" if own else ""
+            say(f"bohb evaluates everything at one fidelity: objective {objective.name} offers no others{hint}")
 
 
 def budget_of(arguments: argparse.Namespace) -> int | None:

@@ -13,7 +13,8 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from arch2vec.cli import data, experiment, export, pareto, proxies, representation, searching, status
+from arch2vec import __version__
+from arch2vec.cli import data, experiment, export, generation, pareto, proxies, representation, searching, status
 from arch2vec.cli.output import only_json_on_stdout
 from arch2vec.errors import InputError, WorkerError
 
@@ -35,8 +36,9 @@ class _Parser(argparse.ArgumentParser):
 def build_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     parser = _Parser(prog="arch2vec", description=_DESCRIPTION, allow_abbrev=False)
+    parser.add_argument("--version", action="version", version=f"arch2vec {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
-    for group in (representation, proxies, searching, data, export, experiment, pareto, status):
+    for group in (representation, generation, proxies, searching, data, export, experiment, pareto, status):
         group.add_commands(commands)
     return parser
 
@@ -51,7 +53,10 @@ def _print_anything() -> None:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (by default the process's) and return its exit code."""
     _print_anything()
-    arguments = build_parser().parse_args(argv)
+    parser = build_parser()
+    arguments, unknown = parser.parse_known_args(argv)
+    if unknown:  # of the command that they were given to, so that its --help is named
+        getattr(arguments, "parser", parser).error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         with only_json_on_stdout(getattr(arguments, "json", False)):
             arguments.run(arguments)

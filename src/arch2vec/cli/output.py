@@ -22,16 +22,25 @@ _EVERY_S = 60.0  # between lines of progress
 _ANY = 10_000  # columns, more than any table has
 
 
-def add_common(parser: argparse.ArgumentParser) -> None:
+def add_common(parser: argparse.ArgumentParser, random: bool = True) -> None:
     """The flags that every command has."""
-    parser.add_argument("--seed", type=int, default=0, help="seed of everything random (default 0)")
+    told = (
+        "seed of everything random (default 0)" if random else "taken by every command; nothing is random in this one"
+    )
+    parser.add_argument("--seed", type=int, default=0, help=told)
     parser.add_argument("--json", action="store_true", help="print one JSON document; all else goes to stderr")
 
 
 def command(
-    commands: Any, name: str, run: Callable[[argparse.Namespace], None], summary: str, description: str | None = None
+    commands: Any,
+    name: str,
+    run: Callable[[argparse.Namespace], None],
+    summary: str,
+    description: str | None = None,
+    *,
+    random: bool = True,
 ) -> argparse.ArgumentParser:
-    """Add a command with the common flags."""
+    """Add a command with the common flags; ``random`` says whether its seed matters."""
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=summary,
@@ -39,8 +48,8 @@ def command(
         allow_abbrev=False,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    add_common(parser)
-    parser.set_defaults(run=run)
+    add_common(parser, random)
+    parser.set_defaults(run=run, parser=parser)
     return parser
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arch2vec.cli.inputs import OBJECTIVE, add_source, load_embedding, names
+from arch2vec.cli.inputs import OBJECTIVE, add_source, names, source_and_objectives
 from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
 from arch2vec.errors import InputError
 
@@ -65,14 +65,13 @@ def run_pareto(arguments: argparse.Namespace) -> None:
     from arch2vec.multiobjective.problem import problem_of
     from arch2vec.multiobjective.study import pareto_study
     from arch2vec.multiobjective.summary import cuts_for, summary_rows, write_tables
-    from arch2vec.objectives.spec import resolve_objective
     from arch2vec.ownership import owning
 
-    objective = resolve_objective(arguments.objective)
+    source, (objective,) = source_and_objectives(arguments.source, arguments.space, [arguments.objective])
     known = {"all": against, "none": []}.get(
         arguments.known or "", None if arguments.known is None else names(arguments.known)
     )
-    whole = load_embedding(arguments.source, arguments.space)
+    whole = source.embedding([objective])
     problem, embedding = problem_of(objective, whole, against, known)
     if len(embedding) < len(whole):
         say(f"{len(whole) - len(embedding):,} of {len(whole):,} architectures are left out: they lack a criterion")

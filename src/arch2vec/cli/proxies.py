@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arch2vec.cli.architectures import add_architectures, listed_architectures, read_architectures, say_notation
 from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
 from arch2vec.errors import InputError
 
@@ -24,7 +25,7 @@ def add_commands(commands: Any) -> None:
         commands,
         "proxies",
         run_proxies,
-        "what untrained networks give away: zero-cost proxies of all (or N) architectures, as Parquet",
+        "what untrained networks give away: zero-cost proxies of all, N or given architectures, as Parquet",
         "Zero-cost proxies of all (or N) architectures: synflow, jacov, NASWOT, Zen, SNIP, GraSP, Fisher, sizes.\n"
         "No network is trained, and no value is an accuracy.\n"
         "The same command again resumes; more architectures or proxies add to the file.",
@@ -32,6 +33,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("source", metavar="SPACE", help="a search space, or a run's folder for the space of the run")
     parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="a Parquet file")
     parser.add_argument("--sample", type=int, metavar="N", help="N architectures of the space instead of all")
+    add_architectures(parser)
     add_setting(parser)
     parser.add_argument("--batch", default="digits", help="images shown: digits (default) or random")
     parser.add_argument("--space", metavar="SPACE", help="of a run whose space is your own Python code")
@@ -82,12 +84,21 @@ def run_proxies(arguments: argparse.Namespace) -> None:
 
     if arguments.out.suffix != ".parquet":
         raise InputError(f"--out must end in .parquet, got {arguments.out}")
+    if arguments.architectures is not None and arguments.sample is not None:
+        raise InputError("--sample draws architectures and --architectures names them; give one of the two")
     setting = setting_of(arguments, arguments.batch)
     if Path(arguments.source).is_dir():
         space = load_encoder(Path(arguments.source), arguments.space).space
     else:
         space = get_space(arguments.source)
-    architectures = space.format(sampled(space, arguments.sample, arguments.seed))
+    reading = None
+    if arguments.architectures is None:
+        graphs = sampled(space, arguments.sample, arguments.seed)
+    else:
+        texts = listed_architectures(arguments.architectures)
+        reading = read_architectures(space, texts, arguments.architectures)
+        graphs = reading.graphs
+    architectures = list(dict.fromkeys(space.format(graphs)))
     require_writable(arguments.out.parent)
 
     from arch2vec.proxies.table import compute_table
@@ -98,6 +109,8 @@ def run_proxies(arguments: argparse.Namespace) -> None:
         frame = compute_table(
             space, architectures, wanted, setting, arguments.out, workers=arguments.workers, progress=update
         )
+    if reading is not None:
+        say_notation(reading)
     _report(frame, space, setting, arguments, time.perf_counter() - started)
 
 

@@ -7,6 +7,13 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arch2vec.cli.architectures import (
+    NOTATION,
+    add_architectures,
+    listed_architectures,
+    read_architectures,
+    say_notation,
+)
 from arch2vec.cli.output import command, percent, pretraining_bar, print_json, print_table, say
 from arch2vec.errors import InputError
 
@@ -17,7 +24,7 @@ if TYPE_CHECKING:
 
 def add_commands(commands: Any) -> None:
     """Add this module's commands to the command line."""
-    command(commands, "spaces", run_spaces, "what can be searched: vertices, operations, size")
+    command(commands, "spaces", run_spaces, "what can be searched: vertices, operations, size", random=False)
 
     parser = command(
         commands,
@@ -56,25 +63,53 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--schedule", default="constant", help="of the learning rate: constant (default) or cosine")
 
     parser = command(
-        commands, "evaluate", run_evaluate, "reconstruction accuracy, validity and uniqueness of a representation"
+        commands,
+        "evaluate",
+        run_evaluate,
+        "reconstruction accuracy, validity and uniqueness of a representation",
+        "Reconstruction accuracy of a representation, validity, uniqueness and novelty of what draws from the prior\n"
+        "decode to: freely, as in the paper, and under the space's rules. --temperature and --prior are for these.",
     )
-    _add_run(parser)
+    add_run(parser)
     parser.add_argument("--draws", type=int, default=10_000, help="draws from the prior (default 10000)")
+    add_sampling(parser)
 
-    parser = command(commands, "embed", run_embed, "vectors of all (or N) architectures, as Parquet or safetensors")
-    _add_run(parser)
+    parser = command(
+        commands, "embed", run_embed, "vectors of all, N sampled or given architectures, as Parquet or safetensors"
+    )
+    add_run(parser)
     parser.add_argument("--sample", type=int, metavar="N", help="N architectures of the space instead of all")
+    add_architectures(parser)
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: embedding.parquet in RUN")
 
     parser = command(commands, "nearest", run_nearest, "the most similar architectures")
-    _add_run(parser)
-    parser.add_argument("architecture", metavar="ARCH", help="in the space's notation")
+    add_run(parser)
+    parser.add_argument("architecture", metavar="ARCH", help=NOTATION)
     parser.add_argument("-k", type=int, default=10, help="how many (default 10)")
 
 
-def _add_run(parser: argparse.ArgumentParser) -> None:
+def add_run(parser: argparse.ArgumentParser) -> None:
+    """A run's folder, and its space where that has to be named."""
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="a folder made by 'arch2vec pretrain'")
     add_space(parser)
+
+
+def add_sampling(parser: argparse.ArgumentParser) -> None:
+    """How architectures are generated."""
+    parser.add_argument(
+        "--temperature",
+        type=float,
+        default=0.0,
+        metavar="T",
+        help="of noise on what the decoder believes: 0 takes the most likely architecture (default), "
+        "1 draws from its probabilities",
+    )
+    parser.add_argument(
+        "--prior",
+        default="independent",
+        help="independent: a normal distribution for each number, as in the paper (default); "
+        "joint: one for all vertices of an architecture together",
+    )
 
 
 def add_space(parser: argparse.ArgumentParser) -> None:
@@ -147,25 +182,42 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
 
 def run_evaluate(arguments: argparse.Namespace) -> None:
     """``arch2vec evaluate``."""
+    from arch2vec.generation import check_prior, check_temperature, prior_named
+    from arch2vec.generation_quality import rule_generation
     from arch2vec.metrics import quality
     from arch2vec.pretraining import config_of
     from arch2vec.training_data import training_data
 
     if arguments.draws < 1:
         raise InputError(f"--draws must be at least 1, got {arguments.draws}")
+    check_prior(arguments.prior)
+    check_temperature(arguments.temperature)
     encoder = load_encoder(arguments.run_folder, arguments.space)
     started = time.perf_counter()
     config = config_of(encoder)
     data = training_data(encoder.space, config, None, encoder.device)
     known = data.known(config.epochs - 1)
     measured = quality(encoder, data.held_out, known, draws=arguments.draws, seed=arguments.seed)
-    _report_quality(measured.to_dict(), time.perf_counter() - started, arguments.json, encoder.space.name)
+    rules = rule_generation(
+        encoder,
+        data.held_out,
+        data.prior_sample,
+        known,
+        draws=arguments.draws,
+        seed=arguments.seed,
+        temperature=arguments.temperature,
+        prior=prior_named(arguments.prior, encoder, data.prior_sample),
+    )
+    seconds = time.perf_counter() - started
+    _report_quality({**measured.to_dict(), "rules": rules.to_dict()}, seconds, arguments.json, encoder.space.name)
 
 
 def _report_quality(quality: dict[str, Any], seconds: float, as_json: bool, space: str) -> None:
     keys = ("reconstruction", "validity", "strict_validity", "uniqueness", "strict_uniqueness", "novelty")
+    rules = quality.get("rules")
     if as_json:
-        print_json({**{key: quality[key] for key in keys}, "seconds": seconds})
+        under_rules = {} if rules is None else {"rules": rules}
+        print_json({**{key: quality[key] for key in keys}, **under_rules, "seconds": seconds})
         return
     reconstructed = quality["reconstruction"]
     rows = [
@@ -178,18 +230,39 @@ def _report_quality(quality: dict[str, Any], seconds: float, as_json: bool, spac
         ["uniqueness of these", percent(quality["strict_uniqueness"])],
         ["novelty of these", percent(quality["novelty"])],
     ]
+    if rules is not None:
+        rows += [
+            ["under rules: whole graphs reconstructed", percent(rules["reconstruction"]["graphs"])],
+            ["under rules: validity", percent(rules["validity"])],
+            ["under rules: uniqueness", percent(rules["uniqueness"])],
+            ["under rules: novelty", percent(rules["novelty"])],
+            *(
+                [f"under rules: {name} unlike the training split's", percent(share)]
+                for name, share in rules["distance"].items()
+            ),
+        ]
     print_table(f"Representation of {space}", ["on held-out graphs, and on draws from the prior", "%"], rows)
     say(f"{seconds:.1f} s")
 
 
 def run_embed(arguments: argparse.Namespace) -> None:
     """``arch2vec embed``."""
+    if arguments.architectures is not None and arguments.sample is not None:
+        raise InputError("--sample draws architectures and --architectures names them; give one of the two")
     encoder = load_encoder(arguments.run_folder, arguments.space)
     path = arguments.out or arguments.run_folder / "embedding.parquet"
     started = time.perf_counter()
-    embedding = embed_some(encoder, arguments.sample, arguments.seed)
+    reading = None
+    if arguments.architectures is None:
+        embedding = embed_some(encoder, arguments.sample, arguments.seed)
+    else:
+        texts = listed_architectures(arguments.architectures)
+        reading = read_architectures(encoder.space, texts, arguments.architectures)
+        embedding = encoder.embed(reading.graphs)
     seconds = time.perf_counter() - started
     embedding.save(path)
+    if reading is not None:
+        say_notation(reading)
     if arguments.json:
         print_json(
             {
@@ -206,9 +279,10 @@ def run_embed(arguments: argparse.Namespace) -> None:
 def run_nearest(arguments: argparse.Namespace) -> None:
     """``arch2vec nearest``."""
     encoder = load_encoder(arguments.run_folder, arguments.space)
-    graph = encoder.space.parse([arguments.architecture])
-    embedding = embed_some(encoder)
+    reading = read_architectures(encoder.space, [arguments.architecture])
+    graph, embedding = reading.graphs, embed_some(encoder)
     rows, distances = embedding.nearest(encoder.vectors(graph)[0], arguments.k)
+    say_notation(reading)
     found = [(embedding.architectures[row], float(distance)) for row, distance in zip(rows, distances, strict=True)]
     if arguments.json:
         neighbours = [{"architecture": architecture, "distance": distance} for architecture, distance in found]
@@ -244,11 +318,9 @@ def load_encoder(run: Path, space: str | None = None) -> Encoder:
     Raises:
         InputError: there is none, or its training has not finished.
     """
-    if not (run / "encoder.safetensors").exists():
-        if (run / "config.json").exists():
-            raise InputError(f"the run in {run} is not finished; repeat its 'arch2vec pretrain' command to resume it")
+    if not run.exists():  # before PyTorch is imported, which takes seconds
         raise InputError(f"no run in {run}; make one with: arch2vec pretrain SPACE --out {run}")
     from arch2vec.encoder import Encoder
     from arch2vec.spaces import get_space
 
-    return Encoder.load(run / "encoder.safetensors", space=get_space(space) if space else None)
+    return Encoder.load(run, space=get_space(space) if space else None)

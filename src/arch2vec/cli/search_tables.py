@@ -44,7 +44,7 @@ def add_command(experiments: Any) -> None:
 
 def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
     """``arch2vec experiment nasbench201-search`` or ``nasbench101-search``."""
-    from arch2vec.cli.inputs import load_embedding, names, numbers_of
+    from arch2vec.cli.inputs import names, numbers_of, open_source
     from arch2vec.experiments.search_report import write_report
     from arch2vec.experiments.search_settings import EXPERIMENTS, order
     from arch2vec.experiments.search_tables import run_setting
@@ -63,7 +63,7 @@ def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
                 raise InputError(f"{name} has no objective {wanted!r}; it has {', '.join(known)}")
         settings = [known[wanted] for wanted in names(arguments.objectives)]
     with owning(arguments.out):
-        embedding = load_embedding(arguments.source, None)
+        embedding = open_source(arguments.source, None).embedding()
         results = []
         total = sum((setting.horizon.budget or 0) * sum(runs.values()) for setting in settings)
         with progress_bar(name) as update:

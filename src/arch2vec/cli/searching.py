@@ -14,8 +14,8 @@ from arch2vec.cli.inputs import (
     add_source,
     budget_of,
     care_of,
-    load_embedding,
-    restricted,
+    note_fidelities,
+    source_and_objectives,
 )
 from arch2vec.cli.output import command, print_json, print_table, progress_bar
 
@@ -33,7 +33,11 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--objective", required=True, help=OBJECTIVE)
     add_limits(parser)
     add_care(parser)
-    parser.add_argument("--method", default="bo", help="such as random, local-search, bo or arch2vec-rl (default bo)")
+    parser.add_argument(
+        "--method",
+        default="group-bo",
+        help="such as random, local-search, group-bo, bo (the paper's) or arch2vec-rl (default group-bo)",
+    )
     parser.add_argument("--batch", type=int, default=1, help="architectures proposed at a time (default 1)")
     parser.add_argument("--out", type=Path, metavar="STUDY", help="folder that the search is kept in")
 
@@ -54,18 +58,14 @@ def add_commands(commands: Any) -> None:
 
 def run_search(arguments: argparse.Namespace) -> None:
     """``arch2vec search``."""
-    from arch2vec.objectives.spec import resolve_objective
     from arch2vec.searching import get_method
     from arch2vec.searching.study import Trial, search
 
     get_method(arguments.method)
-    objective = resolve_objective(arguments.objective)
-    embedding = restricted(load_embedding(arguments.source, arguments.space), [objective])
-    budget, best_seen, signal = (
-        budget_of(arguments),
-        float("-inf"),
-        objective.signal.removesuffix(f", {objective.unit}"),
-    )
+    source, (objective,) = source_and_objectives(arguments.source, arguments.space, [arguments.objective])
+    embedding = source.embedding([objective])
+    note_fidelities([arguments.method], [objective])
+    budget, best_seen, signal = budget_of(arguments), float("-inf"), objective.signal_name
     with progress_bar(f"{arguments.method} on {objective.name}") as update:
 
         def show(trial: Trial) -> None:
@@ -85,7 +85,7 @@ def run_search(arguments: argparse.Namespace) -> None:
             on_evaluation=show,
             **care_of(arguments),
         )
-    best, unit = result.best, f", {objective.unit}" if objective.unit else ""
+    best = result.best
     if arguments.json:
         print_json(
             {
@@ -106,7 +106,7 @@ def run_search(arguments: argparse.Namespace) -> None:
         [
             ["architecture", best.architecture],
             [objective.signal, f"{best.validation:.2f}"],
-            [f"test{unit}", "-" if best.test is None else f"{best.test:.2f}"],
+            [objective.with_unit("test"), "-" if best.test is None else f"{best.test:.2f}"],
             ["cost of all evaluations, s", f"{result.cost_s:,.1f}"],
         ],
         footer=objective.description,

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
     from arch2vec.inspection import Status
 
 
+_FAR_S = 1e9  # an end so far away has no time of day
+
+
 def add_commands(commands: Any) -> None:
     """Add ``status`` and ``top``."""
     parser = command(
@@ -23,6 +26,7 @@ def add_commands(commands: Any) -> None:
         "how far a run or study is, and the best so far",
         "How far the run or study in a folder is: what is done, the best so far, speed and estimated end.\n"
         "Reads only; safe while the study runs.",
+        random=False,
     )
     _add_folder(parser)
     parser = command(
@@ -32,9 +36,16 @@ def add_commands(commands: Any) -> None:
         "the best architectures that a study has evaluated",
         "The architectures of highest validation accuracy among all that a folder's searches have evaluated.\n"
         "Reads only; safe while the study runs.",
+        random=False,
     )
     _add_folder(parser)
     parser.add_argument("-k", type=int, default=10, help="how many of each objective (default 10)")
+    parser.add_argument(
+        "--by",
+        metavar="NUMBER",
+        help="sort by another number of the evaluations, the largest first: cost_s, or one that a function returns in "
+        "'extra'; min:NUMBER for the smallest first (default: validation)",
+    )
 
 
 def _add_folder(parser: argparse.ArgumentParser) -> None:
@@ -72,6 +83,8 @@ def _done(status: Status) -> str:
 
 def _state(status: Status) -> str:
     if status.state == "running" and status.remaining_s is not None:
+        if status.remaining_s > _FAR_S:
+            return f"running, {_span(status.remaining_s)} to go"
         end = time.strftime("%H:%M", time.localtime(time.time() + status.remaining_s))
         return f"running, {_span(status.remaining_s)} to go, about {end}"
     return {"idle": "not running; the same command resumes", "unknown": "not running"}.get(status.state, status.state)
@@ -101,13 +114,13 @@ def run_top(arguments: argparse.Namespace) -> None:
     """``arch2vec top``."""
     from arch2vec.inspection import top
 
-    found = top(arguments.folder, arguments.k)
+    found = top(arguments.folder, arguments.k, arguments.by)
     if arguments.json:
         print_json({"rows": [asdict(entry) for entry in found]})
         return
     for objective in dict.fromkeys(entry.objective for entry in found):
         mine = [entry for entry in found if entry.objective == objective]
-        print(f"{objective}: the best {len(mine)} by validation")
+        print(f"{objective}: the best {len(mine)} by {arguments.by or 'validation'}")
         for number, entry in enumerate(mine, start=1):
             test = "" if entry.test is None else f"   test {entry.test:.2f} %"
             extra = "".join(f"   {name} {value:,.6g}" for name, value in entry.extra.items())

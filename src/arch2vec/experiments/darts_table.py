@@ -112,7 +112,7 @@ def write_results(rows: Sequence[Mapping[str, Any]], epochs: int, out: Path) -> 
         {key: None if isinstance(value, float) and math.isnan(value) else value for key, value in row.items()}
         for row in rows
     ]
-    write_json(out / "results.json", {"rows": finite})
+    write_json(out / "results.json", {"rows": finite}, seal=False)
     write_text(out / "table.md", to_markdown(rows, epochs))
 
 

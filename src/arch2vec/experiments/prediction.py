@@ -21,10 +21,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arch2vec.encodings import ENCODINGS
 from arch2vec.errors import InputError, unknown
 from arch2vec.experiments.prediction_inputs import (
     DISCRETE,
+    STRUCTURE,
     SUPERVISED,
     Columns,
     Source,
@@ -36,9 +36,13 @@ from arch2vec.experiments.prediction_inputs import (
 from arch2vec.experiments.prediction_proxies import PROXIES, SUFFIX, check_bases, joined, proxy_vectors
 from arch2vec.graphs import GraphBatch
 from arch2vec.ownership import owned
+from arch2vec.parquet import read_parquet, write_parquet
 from arch2vec.prediction import PREDICTORS, score
+from arch2vec.representations.discrete import ENCODINGS
+from arch2vec.representations.features import Groups
+from arch2vec.representations.structure import structure
 from arch2vec.spaces import SearchSpace
-from arch2vec.storage import atomic_path, claim, require_writable
+from arch2vec.storage import claim, require_writable
 from arch2vec.supervised import train_supervised
 from arch2vec.threads import thread_count
 
@@ -159,7 +163,8 @@ def run_prediction(
     frame = results.frame(wanted)
     names = {source.digest: source.name for source in sources}
     suffix = frame["encoding"].str.endswith(SUFFIX).map({True: SUFFIX, False: ""})
-    frame["encoding"] = (frame["source"].map(names) + suffix).fillna(frame["encoding"])
+    named = frame["source"].map(names).astype(object) + suffix.astype(object)
+    frame["encoding"] = named.fillna(frame["encoding"])
     return frame
 
 
@@ -167,7 +172,7 @@ def _tasks(objective: str, sources: Sequence[Source], settings: Settings) -> Ite
     encodings = [(source.model, source.digest) for source in sources]
     for name in settings.encodings:
         models = [(name, source.digest) for source in sources if name == f"{source.model}{SUFFIX}"]
-        discrete = not name.endswith(SUFFIX) or name.removesuffix(SUFFIX) in ENCODINGS
+        discrete = not name.endswith(SUFFIX) or name.removesuffix(SUFFIX) in (*ENCODINGS, STRUCTURE)
         encodings += [(name, "")] if discrete else models
     for seed in settings.seeds:
         for encoding, digest in encodings:
@@ -188,7 +193,7 @@ class _Split:
         self._shuffled, self._test_points = shuffled, settings.test_points
         self._rows = np.unique(np.concatenate([self._labelled, self._tested]))
         self._graphs = table.graphs(self._rows)
-        self._vectors: dict[str, NDArray[np.float32]] = {}
+        self._vectors: dict[str, tuple[NDArray[np.float32], Groups]] = {}
 
     def rows(self, task: _Task, target: Target) -> Iterable[dict[str, Any]]:
         """The rows of a task."""
@@ -199,10 +204,10 @@ class _Split:
         if task.encoding == SUPERVISED:
             yield from self._supervised_rows(task, values, labelled, tested)
             return
-        vectors = self._encoded(task)
+        vectors, groups = self._encoded(task)
         for predictor in task.predictors:
             started = time.perf_counter()
-            predicted = PREDICTORS[predictor](vectors[labelled], values[labelled], vectors[tested], task.seed)
+            predicted = PREDICTORS[predictor](vectors[labelled], values[labelled], vectors[tested], task.seed, groups)
             yield _row(task, predictor, score(predicted, values[tested]), len(tested), started)
 
     def _supervised_rows(
@@ -220,24 +225,32 @@ class _Split:
             if predictor == NETWORK:
                 predicted = encoder.predict(others)
             else:
-                predicted = PREDICTORS[predictor](vectors, values[labelled], other_vectors, task.seed)
+                one = ((SUPERVISED, vectors.shape[1]),)
+                predicted = PREDICTORS[predictor](vectors, values[labelled], other_vectors, task.seed, one)
             yield _row(task, predictor, score(predicted, values[tested]), len(tested), started)
 
-    def _encoded(self, task: _Task) -> NDArray[np.float32]:
+    def _encoded(self, task: _Task) -> tuple[NDArray[np.float32], Groups]:
         key = task.source + task.encoding
         if key not in self._vectors:
             self._vectors[key] = self._encode(task, self._graphs, self._table.space)
         return self._vectors[key]
 
-    def _encode(self, task: _Task, graphs: GraphBatch, space: SearchSpace) -> NDArray[np.float32]:
-        if task.encoding == PROXIES:
-            return proxy_vectors(graphs, space)
+    def _encode(self, task: _Task, graphs: GraphBatch, space: SearchSpace) -> tuple[NDArray[np.float32], Groups]:
+        if task.encoding == STRUCTURE:
+            known = structure(graphs, space)
+            return known.values, known.groups
         if task.encoding.endswith(SUFFIX):
             base = replace(task, encoding=task.encoding.removesuffix(SUFFIX))
-            return joined(self._encode(base, graphs, space), proxy_vectors(graphs, space))
-        if task.source:
-            return self._sources[task.source].vectors(graphs, space)
-        return ENCODINGS[task.encoding](graphs, space)
+            vectors, groups = self._encode(base, graphs, space)
+            proxies = proxy_vectors(graphs, space)
+            return joined(vectors, proxies), (*groups, (PROXIES, proxies.shape[1]))
+        if task.encoding == PROXIES:
+            vectors = proxy_vectors(graphs, space)
+        elif task.source:
+            vectors = self._sources[task.source].vectors(graphs, space)
+        else:
+            vectors = ENCODINGS[task.encoding](graphs, space)
+        return vectors, ((task.encoding, vectors.shape[1]),)
 
 
 def _row(task: _Task, predictor: str, scores: dict[str, float], test_points: int, started: float) -> dict[str, Any]:
@@ -250,18 +263,15 @@ class _Results:
     """``runs.parquet``: a row a key."""
 
     def __init__(self, path: Path) -> None:
-        import pandas as pd
-
         self._path = path
         self._rows: dict[tuple[object, ...], dict[str, Any]] = {}
         self._saved = time.monotonic()
         if path.exists():
-            try:
-                records = pd.read_parquet(path).to_dict("records")
-                for record in records:
-                    self.add({str(name): value for name, value in record.items()})
-            except (OSError, ValueError, KeyError) as error:
-                raise InputError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
+            table, _ = read_parquet(path)
+            if missing := [name for name in (*KEY, "seconds") if table.column_names.count(name) != 1]:
+                raise InputError(f"cannot read {path}: no results of this experiment, it has no column {missing[0]!r}")
+            for record in table.to_pandas().to_dict("records"):
+                self.add({str(name): value for name, value in record.items()})
 
     def __contains__(self, key: object) -> bool:
         return key in self._rows
@@ -272,11 +282,12 @@ class _Results:
     def save(self, at_most_every: float = 0.0) -> None:
         """Write the file, unless that was done less than ``at_most_every`` seconds ago."""
         import pandas as pd
+        import pyarrow as pa
 
         if time.monotonic() - self._saved < at_most_every:
             return
-        with atomic_path(self._path) as temporary:
-            pd.DataFrame(list(self._rows.values())).to_parquet(temporary, index=False)
+        frame = pd.DataFrame(list(self._rows.values()))
+        write_parquet(pa.Table.from_pandas(frame, preserve_index=False), self._path)
         self._saved = time.monotonic()
 
     def frame(self, keys: Sequence[tuple[object, ...]]) -> pd.DataFrame:

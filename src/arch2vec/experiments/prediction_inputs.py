@@ -11,10 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec import benchmarks
-from arch2vec.encodings import ENCODINGS
 from arch2vec.errors import InputError, unknown
 from arch2vec.experiments.prediction_proxies import PROXIES, SUFFIX
 from arch2vec.graphs import GraphBatch
+from arch2vec.representations.discrete import ENCODINGS
 from arch2vec.spaces import DARTS, DARTSPair, SearchSpace, get_space
 from arch2vec.supervised import SupervisedConfig
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 SUPERVISED = "supervised"
 """The encoding that is learned from the labels."""
+STRUCTURE = "structure"
+"""The encoding of what an architecture computes (:mod:`arch2vec.representations.structure`)."""
 DISCRETE = ("adjacency", "path")
 """The encodings that nothing is learned for and that are compared by default."""
 
@@ -141,7 +143,7 @@ def choose_targets(names: Sequence[str] | None, sources: Sequence[Source]) -> di
 
 def check_encodings(names: Sequence[str]) -> None:
     """Raise :class:`InputError` if one is neither discrete, nor the supervised one, nor made of proxies."""
-    known = (*ENCODINGS, SUPERVISED, PROXIES)
+    known = (*ENCODINGS, STRUCTURE, SUPERVISED, PROXIES)
     for name in names:
         if name not in known and not name.endswith(SUFFIX):
             raise unknown("encoding", name, known)

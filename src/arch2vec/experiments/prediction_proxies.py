@@ -7,9 +7,9 @@ from collections.abc import Iterable
 import numpy as np
 from numpy.typing import NDArray
 
-from arch2vec.encodings import ENCODINGS
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
+from arch2vec.representations.discrete import ENCODINGS
 from arch2vec.spaces import SearchSpace
 
 PROXIES = "proxies"
@@ -44,7 +44,7 @@ def check_bases(encodings: Iterable[str], models: Iterable[str]) -> None:
         encodings: by name; only those that end in :data:`SUFFIX` are looked at.
         models: of the pre-trained representations.
     """
-    known = [*models, *ENCODINGS]
+    known = [*models, *ENCODINGS, "structure"]
     for name in encodings:
         if name.endswith(SUFFIX) and name.removesuffix(SUFFIX) not in known:
             choices = ", ".join(f"{base}{SUFFIX}" for base in dict.fromkeys(known))

@@ -8,7 +8,6 @@ encoder in ``record.json``.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import as_completed
@@ -16,13 +15,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arch2vec.documents import anything, checked, listing, mapping, number, parse_json
+from arch2vec.documents import record as record_of
 from arch2vec.errors import InputError, unknown
 from arch2vec.experiments.pretraining_table import METRICS, write_tables
 from arch2vec.models.autoencoder import MODELS, ModelConfig
 from arch2vec.ownership import owned
 from arch2vec.pretraining import PROTOCOLS, PretrainConfig, architectures, pretrain, split
 from arch2vec.spaces import get_space
-from arch2vec.storage import read_json, require_writable, write_json
+from arch2vec.storage import read_json, read_text, require_writable, write_json
 from arch2vec.workers import worker_pool
 
 if TYPE_CHECKING:
@@ -182,7 +183,8 @@ def make(run: Run, out: Path) -> dict[str, Any]:
     space = get_space(run.reference)
     encoder = pretrain(space, run.config, out=folder)  # refuses a folder with another run
     if record.exists():
-        return read_json(record)
+        known: dict[str, Any] = checked(read_json(record), mapping(anything), record)
+        return known
     from arch2vec.metrics import distance_correlation
 
     started = time.perf_counter()
@@ -210,5 +212,7 @@ def make(run: Run, out: Path) -> dict[str, Any]:
 
 def training_seconds(folder: Path) -> float:
     """What the epochs of a run took, its metrics after each included."""
-    lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
+    path = folder / "metrics.jsonl"
+    lines = [parse_json(line, path) for line in read_text(path).splitlines()]
+    checked(lines, listing(record_of({"seconds_training": number(0), "seconds_measuring": number(0)})), path)
     return sum(line["seconds_training"] + line["seconds_measuring"] for line in lines)

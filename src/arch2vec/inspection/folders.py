@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from arch2vec.documents import anything, checked, listing, mapping, number, parse_json
 from arch2vec.errors import InputError
 from arch2vec.inspection.readers import (
     COMPARISON,
@@ -21,22 +21,24 @@ from arch2vec.inspection.readers import (
 from arch2vec.inspection.status import Asked, Best, Pace, Status, asked_of, changed_at, status_of, with_owner
 from arch2vec.inspection.top import best_first
 from arch2vec.ownership import is_owned
-from arch2vec.storage import read_json
+from arch2vec.storage import AnyPath, read_json, read_text
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _DEEP = 4  # folders below the one asked about
+_MANY = 1 << 63  # more epochs than anybody asks for
 _METRICS = "metrics.jsonl"
 _SHOWN = ("loss", "validation", "test", "validity", "uniqueness")
 
 
-def inspect(folder: Path) -> Status:
+def inspect(folder: AnyPath) -> Status:
     """How far the work in a folder is. Nothing is written, and no file is locked.
 
     Raises:
         InputError: there is no such folder, it holds no work of ours, or a file is damaged.
     """
+    folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder")
     found = _inspect(folder, _DEEP)
@@ -67,7 +69,7 @@ def _inspect(folder: Path, deep: int) -> Status | None:
 
 
 def _search(folder: Path) -> Status | None:
-    study = document(folder / SEARCH, "arch2vec study 1")
+    study = document(folder / SEARCH)
     if study is None:
         return None
     frame, config, asked = search_frame(study), study["config"], asked_of(folder)
@@ -80,7 +82,7 @@ def _search(folder: Path) -> Status | None:
 
 
 def _comparison(folder: Path) -> Status | None:
-    settings = document(folder / COMPARISON, "arch2vec comparison 1")
+    settings = document(folder / COMPARISON)
     if settings is None:
         return None
     frame, asked = comparison_frame(folder), asked_of(folder)
@@ -97,14 +99,15 @@ def _comparison(folder: Path) -> Status | None:
 
 
 def _pareto(folder: Path) -> Status | None:
-    settings = document(folder / PARETO, "arch2vec pareto 1")
+    settings = document(folder / PARETO)
     if settings is None:
         return None
     frame, asked = pareto_frame(folder, settings), asked_of(folder)
     known = ", ".join(settings["known"]) or "nothing"
     what = f"{settings['objective']}: {', '.join(settings['criteria'])}; known: {known}"
     runs = dict(asked.limits.get("runs", {})) if asked else {}
-    of = sum(runs.values()) * int(asked.limits["budget"]) if asked and runs else None
+    budget = asked.limits.get("budget") if asked else None
+    of = sum(runs.values()) * budget if runs and budget else None
     updated = changed_at(folder / PARETO, *(folder / "runs").glob("*.json"))
     pace = _pace(asked, len(frame), of, updated)
     return status_of(folder, "multi-objective study", what, "evaluations", pace, _best(frame), _spent(frame))
@@ -117,12 +120,14 @@ def _pace(asked: Asked | None, done: int, of: int | None, updated_at: float) -> 
 def _prediction(folder: Path) -> Status | None:
     path = folder / SEARCH
     settings = read_json(path) if path.is_file() else None
-    if not isinstance(settings, dict) or "experiment" not in settings:
+    if not isinstance(settings, dict) or not isinstance(settings.get("experiment"), str):
         return None
-    import pyarrow.parquet
+    from arch2vec.parquet import opened_parquet
 
-    table = folder / "runs.parquet"
-    rows = pyarrow.parquet.read_metadata(table).num_rows if table.exists() else 0
+    table, rows = folder / "runs.parquet", 0
+    if table.exists():
+        with opened_parquet(table) as opened:
+            rows = opened.metadata.num_rows
     pace = Pace(rows, None, None, changed_at(path, table))
     return status_of(folder, str(settings["experiment"]), "results kept in runs.parquet", "rows", pace)
 
@@ -147,7 +152,7 @@ def _training(folder: Path) -> Status | None:
     step = sum(times) / len(times) if times and sum(times) > 0 else None
     pace = Pace(len(records), _epochs(settings), step, changed_at(config, folder / _METRICS))
     last = records[-1] if records else {}
-    figures = {key: float(last[key]) for key in _SHOWN if isinstance(last.get(key), int | float)}
+    figures = {key: float(last[key]) for key in _SHOWN if _is_number(last.get(key))}
     return status_of(folder, "training", what or "a network", "epochs", pace, figures=figures)
 
 
@@ -157,26 +162,37 @@ def short_space(space: object) -> str:
     if not text.startswith("{"):
         return text
     try:
-        return str(json.loads(text)["name"])
-    except (ValueError, KeyError, TypeError):
+        return str(parse_json(text, "a declaration")["name"])
+    except (InputError, KeyError, TypeError):
         return f"{text[:40]}..."
 
 
 def _epochs(settings: Mapping[str, Any]) -> int | None:
     """The epochs that a training's settings name, on their own or within one of them."""
-    if isinstance(settings.get("epochs"), int):
-        return int(settings["epochs"])
+    epochs = settings.get("epochs")
+    if type(epochs) is int and 0 < epochs < _MANY:
+        return epochs
     inner = (_epochs(value) for value in settings.values() if isinstance(value, dict))
     return next((epochs for epochs in inner if epochs is not None), None)
 
 
 def _records(path: Path) -> list[dict[str, Any]]:
-    try:
-        return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
-    except FileNotFoundError:
+    if not path.exists():
         return []
-    except (OSError, ValueError) as error:
-        raise InputError(f"cannot read {path}: {error}") from error
+    lines = read_text(path).splitlines()
+    records = [parse_json(line, f"{path}, line {number}") for number, line in enumerate(lines, start=1)]
+    return cast(list[dict[str, Any]], checked(records, listing(_epoch), path))
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, float) or (type(value) is int and abs(value) < _MANY)
+
+
+def _epoch(value: Any, place: str) -> None:
+    mapping(anything)(value, place)
+    for name, entry in value.items():
+        if name.startswith("seconds"):
+            number(0)(entry, f"{place}.{name}")
 
 
 def _best(frame: pd.DataFrame) -> Best | None:

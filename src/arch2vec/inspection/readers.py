@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from arch2vec import stored_studies
+from arch2vec.documents import Check, checked
 from arch2vec.errors import InputError
 from arch2vec.storage import read_json
 
@@ -21,39 +23,40 @@ SEARCH, COMPARISON, PARETO, CONFIG = "study.json", "comparison.json", "pareto.js
 COLUMNS = ("method", "objective", "seed", "evaluation", "architecture", "fidelity", "validation", "test", "cost_s")
 
 _TRIES = 3
+_KINDS: Mapping[str, tuple[str, Check]] = {
+    SEARCH: ("arch2vec study 1", stored_studies.STUDY),
+    COMPARISON: ("arch2vec comparison 1", stored_studies.COMPARISON),
+    PARETO: ("arch2vec pareto 1", stored_studies.PARETO),
+}
 _T = TypeVar("_T")
 
 
-def document(path: Path, kind: str) -> dict[str, Any] | None:
-    """The JSON object in a file if it says that it is of that kind, None for anything else or no file."""
+def document(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file of one of the names above, None where there is none or it is of another kind.
+
+    Raises:
+        InputError: the file is damaged.
+    """
     if not path.is_file():
         return None
+    kind, check = _KINDS[path.name]
     found = read_json(path)
-    return found if isinstance(found, dict) and found.get("kind") == kind else None
+    if not isinstance(found, dict) or found.get("kind") != kind:
+        return None
+    checked(found, check, path)
+    return found
 
 
 def search_frame(study: Mapping[str, Any]) -> pd.DataFrame:
-    """The trials of a ``study.json``: :data:`COLUMNS`, and the objective's further numbers.
-
-    Raises:
-        InputError: it is damaged.
-    """
+    """The trials of a ``study.json``: :data:`COLUMNS`, and the objective's further numbers."""
     import pandas as pd
 
-    try:
-        config = study["config"]
-        head = {"method": config["method"], "objective": config["objective"], "seed": config["seed"]}
-        rows = [
-            {
-                **head,
-                "evaluation": trial["number"],
-                **{name: trial.get(name) for name in COLUMNS[4:]},
-                **trial.get("extra", {}),
-            }
-            for trial in study["trials"]
-        ]
-    except (KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"a damaged {SEARCH}: {type(error).__name__} {error}") from error
+    head = {name: study["config"][name] for name in COLUMNS[:3]}
+    rows = [
+        {**head, "evaluation": trial["number"], **{name: trial.get(name) for name in COLUMNS[4:]}}
+        | {name: value for name, value in trial["extra"].items() if name not in COLUMNS}
+        for trial in study["trials"]
+    ]
     return _typed(pd.DataFrame(rows, columns=None if rows else list(COLUMNS)))
 
 
@@ -96,15 +99,14 @@ def pareto_frame(folder: Path, settings: Mapping[str, Any]) -> pd.DataFrame:
         for path in sorted((folder / "runs").glob("*.json")):
             if path.name.startswith("."):
                 continue
-            run = read_json(path)
-            try:
-                for trial in run["trials"]:
-                    entry = {"method": run["method"], "objective": settings["objective"], "seed": run["seed"]}
-                    entry |= {"evaluation": trial["number"], "fidelity": None}
-                    entry |= {name: trial[name] for name in ("architecture", "test", "cost_s")}
-                    rows.append(entry | trial["criteria"])
-            except (KeyError, TypeError) as error:
-                raise InputError(f"{path} is damaged: {type(error).__name__} {error}") from error
+            run = checked(read_json(path), stored_studies.PARETO_RUN, path)
+            for trial in run["trials"]:
+                entry = {"method": run["method"], "objective": settings["objective"], "seed": run["seed"]}
+                entry |= {"evaluation": trial["number"], "fidelity": None}
+                entry |= {name: trial[name] for name in ("architecture", "test", "cost_s")}
+                if "validation" not in trial["criteria"]:
+                    raise InputError(f"{path} is damaged: trial {trial['number']} has no criterion 'validation'")
+                rows.append(trial["criteria"] | entry)
         return _typed(pd.DataFrame(rows, columns=None if rows else list(COLUMNS)))
 
     return _again(read)

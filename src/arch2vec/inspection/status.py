@@ -8,7 +8,9 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
+from arch2vec import stored_studies
 from arch2vec.asked import ASKED
+from arch2vec.documents import checked
 from arch2vec.errors import InputError
 from arch2vec.storage import read_json
 
@@ -160,10 +162,10 @@ class Asked:
 def asked_of(folder: Path) -> Asked | None:
     """What a folder was asked for, None where that was not kept or cannot be read."""
     try:
-        document = dict(read_json(folder / ASKED))
-        return Asked(float(document.pop("started_at")), int(document.pop("done_at_start")), document)
-    except (InputError, KeyError, TypeError, ValueError):
+        document = dict(checked(read_json(folder / ASKED), stored_studies.ASKED, folder / ASKED))
+    except InputError:
         return None
+    return Asked(float(document.pop("started_at")), document.pop("done_at_start"), document)
 
 
 def changed_at(*paths: Path) -> float:

@@ -20,6 +20,7 @@ from arch2vec.inspection.readers import (
     pareto_frame,
     search_frame,
 )
+from arch2vec.storage import AnyPath, read_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -54,14 +55,23 @@ class Evaluated:
     extra: Mapping[str, float] = field(default_factory=dict)
 
 
-def top(folder: Path, k: int = 10) -> list[Evaluated]:
-    """The ``k`` best architectures by validation, each once, of every objective in a folder.
+def top(folder: AnyPath, k: int = 10, by: str | None = None) -> list[Evaluated]:
+    """The ``k`` best architectures, each once, of every objective in a folder.
+
+    Args:
+        folder: of a search, a comparison or a multi-objective study, or one above such folders.
+        k: how many of each objective.
+        by: the number that decides, by default the validation value: a name among
+            ``cost_s`` and the further numbers of evaluations, the largest first, or
+            ``min:NAME``, the smallest first.
 
     Evaluations of another fidelity than the highest do not compete. Nothing is written.
 
     Raises:
-        InputError: k is not positive, the folder holds no search, or a file is damaged.
+        InputError: k is not positive, no evaluation has a number of that name, the folder holds
+            no search, or a file is damaged.
     """
+    folder = Path(folder)
     if k < 1:
         raise InputError(f"k must be at least 1, got {k}")
     if not folder.is_dir():
@@ -76,24 +86,63 @@ def top(folder: Path, k: int = 10) -> list[Evaluated]:
     frame = pd.concat(frames, ignore_index=True)
     best: list[Evaluated] = []
     for _, mine in frame.groupby("objective", sort=False):
-        best += [_entry(row) for row in best_first(mine).head(k).to_dict("records")]
+        best += [_entry(row) for row in best_first(mine, by).head(k).to_dict("records")]
     return best
 
 
-def best_first(frame: pd.DataFrame) -> pd.DataFrame:
-    """Different architectures of the highest fidelity that succeeded, the best first, the earliest of equal ones."""
+def ranked(folder: AnyPath, rank: int = 1, by: str | None = None) -> tuple[str, str | None]:
+    """The architecture at a place of :func:`top`, and the name or reference of its search space.
+
+    Raises:
+        InputError: the place is below 1 or beyond the architectures there are, several
+            objectives have been searched, or as :func:`top` does.
+    """
+    if rank < 1:
+        raise InputError(f"a rank is at least 1, got {rank}")
+    found = top(folder, rank, by)
+    objectives = list(dict.fromkeys(entry.objective for entry in found))
+    if len(objectives) > 1:
+        raise InputError(
+            f"{folder} holds searches for {', '.join(objectives)}; name the folder of one, or its architecture"
+        )
+    if len(found) < rank:
+        raise InputError(f"{folder} has {len(found)} architectures to choose from, there is no number {rank}")
+    return found[rank - 1].architecture, _space(Path(folder), _DEEP)
+
+
+def _space(folder: Path, deep: int) -> str | None:
+    for name in (SEARCH, COMPARISON, PARETO):
+        if (folder / name).is_file() and isinstance(found := read_json(folder / name), dict):
+            return str(found.get("config", found).get("space"))
+    below = sorted(path for path in folder.iterdir() if path.is_dir()) if deep else []
+    return next((space for path in below if (space := _space(path, deep - 1)) is not None), None)
+
+
+def best_first(frame: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
+    """Different architectures of the highest fidelity that succeeded, the best first, the earliest of equal ones.
+
+    Raises:
+        InputError: no evaluation has a number ``by``.
+    """
     valid = frame[frame["validation"].notna()]
     level = valid["fidelity"].fillna(np.inf)
     valid = valid[level == level.max()] if len(valid) else valid
-    return valid.sort_values("validation", ascending=False, kind="stable").drop_duplicates("architecture")
+    column = "validation" if by is None else by.removeprefix("min:")
+    known = column in frame.columns and column not in _NOT_NUMBERS and frame[column].notna().any()
+    if by is not None and not known:
+        numbers = [name for name in frame.columns if name not in _NOT_NUMBERS and frame[name].notna().any()]
+        raise InputError(f"no evaluation has a number {column!r} to sort by; there are {', '.join(map(str, numbers))}")
+    smallest = by is not None and by.startswith("min:")
+    valid = valid[valid[column].notna()]
+    return valid.sort_values(column, ascending=smallest, kind="stable").drop_duplicates("architecture")
 
 
 def _frames(folder: Path, deep: int) -> list[pd.DataFrame]:
-    if (study := document(folder / SEARCH, "arch2vec study 1")) is not None:
+    if (study := document(folder / SEARCH)) is not None:
         return [search_frame(study)]
-    if document(folder / COMPARISON, "arch2vec comparison 1") is not None:
+    if document(folder / COMPARISON) is not None:
         return [comparison_frame(folder)]
-    if (settings := document(folder / PARETO, "arch2vec pareto 1")) is not None:
+    if (settings := document(folder / PARETO)) is not None:
         return [pareto_frame(folder, settings)]
     if deep == 0:
         return []
@@ -101,6 +150,7 @@ def _frames(folder: Path, deep: int) -> list[pd.DataFrame]:
     return [frame for path in below for frame in _frames(path, deep - 1)]
 
 
+_NOT_NUMBERS = {"method", "objective", "architecture", "seed", "evaluation", "fidelity", "row"}
 _OTHER = {*COLUMNS, "row", "cumulative_cost_s", "method_s", "reported_validation"}
 
 

@@ -14,15 +14,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import numpy as np
-
 from arch2vec.benchmarks.schema import KINDS, Metric
 from arch2vec.benchmarks.table import BenchmarkTable
 from arch2vec.errors import InputError, unknown
 from arch2vec.multiobjective.criteria import Array, Criterion
 from arch2vec.objectives.base import Objective
 from arch2vec.objectives.benchmark import BenchmarkObjective
-from arch2vec.objectives.columns import column_names, find_column, read_columns
+from arch2vec.objectives.columns import column_names, find_column
 from arch2vec.objectives.table import TableObjective
 
 _COSTS: Mapping[str, str] = {
@@ -115,7 +113,6 @@ def _of_table(objective: TableObjective, spec: str, word: str, column: str) -> M
     found = find_column(objective.path, column, names)
     if found in objective.accuracy_columns:
         raise InputError(f"criterion {spec!r}: {found} is the objective's own accuracy")
-    _, columns = read_columns(objective.path, objective.architecture_column, [found])
     unit = KINDS[_COSTS[word]] if word in _COSTS else "as in the table"
     computed = _COSTS.get(word) in COMPUTED
-    return Measurement(Criterion(found, maximise=word == "max"), np.asarray(columns[found]), unit, computed)
+    return Measurement(Criterion(found, maximise=word == "max"), objective.measured(found), unit, computed)

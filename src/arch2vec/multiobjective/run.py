@@ -11,12 +11,14 @@ from typing import Any
 
 import numpy as np
 
+from arch2vec.documents import checked
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.multiobjective import get_pareto_method
 from arch2vec.multiobjective.base import ParetoSearch
 from arch2vec.multiobjective.problem import ParetoProblem
 from arch2vec.storage import read_json, write_json
+from arch2vec.stored_studies import PARETO_RUN
 
 RUN_KIND = "arch2vec pareto run 1"
 _SAVED_EVERY_S = 1.0  # what a crash costs
@@ -114,8 +116,8 @@ def stored_evaluations(file: Path) -> int:
     if not file.exists():
         return 0
     try:
-        return len(read_json(file)["trials"])
-    except (InputError, KeyError, TypeError):
+        return len(checked(read_json(file), PARETO_RUN, file)["trials"])
+    except InputError:
         return 0
 
 
@@ -148,6 +150,7 @@ def _load(file: Path, searcher: ParetoSearch, problem: ParetoProblem) -> list[Pa
     document: Any = read_json(file)
     if not isinstance(document, dict) or document.get("kind") != RUN_KIND:
         raise InputError(f"{file} is not a multi-objective search; name another output folder")
+    checked(document, PARETO_RUN, file)
     try:
         seconds = [float(entry["method_s"]) for entry in document["trials"]]
         rows = [int(entry["index"]) for entry in document["trials"]]

@@ -26,7 +26,7 @@ from arch2vec.multiobjective.run import ParetoTrial, pareto_search, stored_evalu
 from arch2vec.ownership import owned
 from arch2vec.searching.store import embedding_digest
 from arch2vec.spaces import get_space
-from arch2vec.storage import atomic_path, claim, require_writable
+from arch2vec.storage import AnyPath, atomic_path, claim, require_writable
 from arch2vec.workers import worker_pool
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def pareto_study(
     *,
     seed0: int = 0,
     batch: int = 1,
-    out: Path | None = None,
+    out: AnyPath | None = None,
     workers: int = 1,
     progress: Progress | None = None,
 ) -> pd.DataFrame:
@@ -114,27 +114,28 @@ def pareto_study(
     """
     import pandas as pd
 
+    folder = None if out is None else Path(out)
     if not methods or runs < 1:
         raise InputError("a multi-objective study needs at least one method and one run")
     for method in methods:
         get_pareto_method(method)(embedding, problem.criteria, seed=seed0)  # complains early of a missing library
     tasks = [
-        _Task(method, seed, budget, batch, None if out is None else out / "runs" / f"{method}--seed-{seed}.json")
+        _Task(method, seed, budget, batch, None if folder is None else folder / "runs" / f"{method}--seed-{seed}.json")
         for method in dict.fromkeys(methods)
         for seed in range(seed0, seed0 + runs)
     ]
     stick = Yardstick.of(problem.gains)
-    if out is not None:
-        require_writable(out)
-        claim(out / "pareto.json", "multi-objective study", _settings(embedding, problem, batch))
+    if folder is not None:
+        require_writable(folder)
+        claim(folder / "pareto.json", "multi-objective study", _settings(embedding, problem, batch))
         done = sum(min(budget, stored_evaluations(task.file)) for task in tasks if task.file is not None)
-        note_start(out, done=done, budget=budget, runs=dict.fromkeys(methods, runs))
+        note_start(folder, done=done, budget=budget, runs=dict.fromkeys(methods, runs))
     found = _run(tasks, embedding, problem, workers, progress)
     frame = pd.concat(
         [_frame(task, trials, problem, stick) for task, trials in zip(tasks, found, strict=True)], ignore_index=True
     )
-    if out is not None:
-        with atomic_path(out / "trials.parquet") as path:
+    if folder is not None:
+        with atomic_path(folder / "trials.parquet") as path:
             frame.to_parquet(path, index=False)
     return frame
 

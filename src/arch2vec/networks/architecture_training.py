@@ -15,6 +15,7 @@ from arch2vec.networks.classifier_training import ClassifierResult, StepsDone, t
 from arch2vec.networks.data import DataChoice, load_images
 from arch2vec.networks.recipe import Recipe
 from arch2vec.spaces import SearchSpace
+from arch2vec.storage import AnyPath
 
 Builder = Callable[[SearchSpace, str, NetworkPlan, int | None], nn.Module]
 """Makes the network of an architecture, as :func:`arch2vec.networks.build.build_network` does."""
@@ -41,7 +42,7 @@ class ArchitectureTrainer:
     recipe: Recipe
     data: DataChoice
     plan: NetworkPlan
-    out: Path | None = None
+    out: AnyPath | None = None
     device: str | None = None
     threads: int = 1
     keep_weights: bool = False
@@ -76,7 +77,7 @@ class ArchitectureTrainer:
             load_images(self.data),
             recipe,
             training_seed,
-            out=None if self.out is None else self.out / folder_name(canonical, seed, recipe.epochs),
+            out=None if self.out is None else Path(self.out) / folder_name(canonical, seed, recipe.epochs),
             identity={"space": self.space.name, "architecture": canonical, **asdict(plan)},
             device=self.device,
             threads=self.threads,

@@ -24,10 +24,13 @@ import numpy as np
 import torch
 from torch import nn
 
+from arch2vec.documents import checked, mapping, number, parse_json
 from arch2vec.errors import InputError
 from arch2vec.metrics_stream import MetricsStream
+from arch2vec.models.stored import stored_state
 from arch2vec.networks.classifier_run import ClassifierRun, TrainedEpoch
 from arch2vec.storage import claim, read_arrays, read_json, require_writable, write_arrays, write_json, writing
+from arch2vec.stored_studies import TRAINED_EPOCHS, TRAINING_RESULT
 
 _KIND = "arch2vec classifier 1"
 
@@ -66,10 +69,12 @@ class ClassifierFolder:
         try:
             if metadata.get("kind") != _KIND:
                 raise ValueError("it is no checkpoint of a classifier")
-            epochs = [TrainedEpoch(**entry) for entry in json.loads(metadata["epochs"])]
+            stored = checked(parse_json(metadata["epochs"], "its epochs"), TRAINED_EPOCHS, "its epochs")
+            epochs = [TrainedEpoch(**entry) for entry in stored]
             _put_weights(run.network, _under("network.", arrays))
             _put_optimiser(run.optimiser, _under("optimiser.", arrays))
-            run.scaler.load_state_dict(json.loads(metadata["scaler"]))
+            scaler = checked(parse_json(metadata["scaler"], "its scaler"), mapping(number()), "its scaler")
+            run.scaler.load_state_dict(scaler)
         except (KeyError, ValueError, RuntimeError, TypeError, IndexError) as error:
             raise InputError(f"{self._checkpoint} does not fit this training: {str(error).splitlines()[0]}") from error
         return epochs
@@ -117,10 +122,10 @@ class ClassifierFolder:
         """
         if not self._result.exists():
             return None
-        document = read_json(self._result)
+        document = checked(read_json(self._result), TRAINING_RESULT, self._result)
         try:
             epochs = [TrainedEpoch(**entry) for entry in document["epochs"]]
-            failed = bool(document["failed"])
+            failed = document["failed"]
             if self._weights.exists():
                 _put_weights(network, read_arrays(self._weights)[0])
         except (KeyError, TypeError, RuntimeError) as error:
@@ -142,7 +147,7 @@ def _under(prefix: str, arrays: Mapping[str, np.ndarray]) -> dict[str, np.ndarra
 
 
 def _put_weights(network: nn.Module, arrays: Mapping[str, np.ndarray]) -> None:
-    network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
+    network.load_state_dict(stored_state(network.state_dict(), arrays))
 
 
 def _put_optimiser(optimiser: torch.optim.Optimizer, arrays: Mapping[str, np.ndarray]) -> None:

@@ -24,6 +24,7 @@ from arch2vec.networks.classifier_run import ClassifierRun, StepsDone, TrainedEp
 from arch2vec.networks.data.base import ImageData
 from arch2vec.networks.recipe import Recipe, settings
 from arch2vec.ownership import owning
+from arch2vec.storage import AnyPath
 from arch2vec.threads import thread_count
 
 __all__ = ["ClassifierResult", "StepsDone", "TrainedEpoch", "train_classifier"]
@@ -71,7 +72,7 @@ def train_classifier(
     recipe: Recipe,
     seed: int,
     *,
-    out: Path | None = None,
+    out: AnyPath | None = None,
     identity: Mapping[str, Any] | None = None,
     device: torch.device | str | None = None,
     threads: int = 1,
@@ -111,12 +112,12 @@ def train_classifier(
         raise InputError(f"a training needs at least 1 thread, got {threads}")
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
     # Whoever trains the same at this moment is waited for: the result is then there.
-    with owning(out, wait=True):
+    with owning(None if out is None else Path(out), wait=True):
         folder = None
         if out is not None:
             images = {"data": data.name, **{f"data_{name}": value for name, value in data.settings.items()}}
             whole = {**(identity or {}), **settings(recipe), **images, "training_seed": seed, "threads": threads}
-            folder = ClassifierFolder(out, whole)
+            folder = ClassifierFolder(Path(out), whole)
             if (found := folder.finished(network)) is not None:
                 return ClassifierResult(tuple(found[0]), found[1], recipe.report)
         with thread_count(threads):

@@ -27,8 +27,9 @@ from arch2vec.networks.layers import allocate, batch_norm, check_images, convolu
 from arch2vec.spaces.darts import DARTS
 from arch2vec.spaces.darts_cells import NODES, SLOTS, VOCABULARY, Cells
 from arch2vec.spaces.darts_cost import Skeleton
-from arch2vec.spaces.darts_notation import is_genotype
 from arch2vec.spaces.darts_pair import DARTSPair
+from arch2vec.spaces.darts_reading import cells_of
+from arch2vec.spaces.reading import unwrapped
 
 
 class DARTSNetwork(nn.Module):
@@ -213,7 +214,8 @@ def read_cells(architecture: str) -> tuple[list[tuple[str, int]], list[tuple[str
     Raises:
         InputError: the architecture is malformed.
     """
-    if "+" in architecture or is_genotype(architecture):
+    found = None if "~" in architecture else cells_of(unwrapped(architecture))
+    if "+" in architecture or (found is not None and len(found[0]) == 2):
         pair = DARTSPair()
         normal, reduce = pair.split(pair.parse([architecture]))
     else:

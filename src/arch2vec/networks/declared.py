@@ -44,9 +44,26 @@ def _convolution(kernel: int, channels: int) -> nn.Module:
     return relu_conv_norm(channels, channels, kernel)
 
 
+ACTIVATIONS: Mapping[str, type[nn.Module]] = {
+    "relu": nn.ReLU,
+    "tanh": nn.Tanh,
+    "sigmoid": nn.Sigmoid,
+    "gelu": nn.GELU,
+    "silu": nn.SiLU,
+    "elu": nn.ELU,
+}
+"""Layers that are an activation alone. An operation of such a name may well be more, so the user has to say it."""
+
+
+def _activation(name: str, channels: int) -> nn.Module:
+    del channels
+    return ACTIVATIONS[name]()
+
+
 LAYERS: Mapping[str, Callable[[int], nn.Module] | None] = {
     **{f"conv_{kernel}x{kernel}": partial(_convolution, kernel) for kernel in (1, 3, 5, 7)},
     **{name: partial(operation, name, stride=1) for name in _CELL_OPERATIONS},
+    **{name: partial(_activation, name) for name in ACTIVATIONS},
     SKIP: None,
     ZERO: None,
 }
@@ -153,7 +170,10 @@ def layer_names(space: DeclaredSpace, operations: Sequence[str], layers: Mapping
             raise InputError(f"{space.name} has no operation {name!r}; it has {known}")
         if layer not in LAYERS:
             raise InputError(f"unknown layer {layer!r} for the operation {name!r}; known: {', '.join(LAYERS)}")
-    squashed = {_squashed(layer): layer for layer in LAYERS} | {"identity": SKIP, "none": ZERO}
+    squashed = {_squashed(layer): layer for layer in LAYERS if layer not in ACTIVATIONS} | {
+        "identity": SKIP,
+        "none": ZERO,
+    }
     names = [SKIP]
     for name in operations[1:-1]:
         known_as = squashed.get(_squashed(name))

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 import warnings
 from importlib.util import find_spec
-from pathlib import Path
 
 import torch
 from torch import nn
 
 from arch2vec.errors import InputError
+from arch2vec.models.stored import stored_state
 from arch2vec.networks.build import NetworkPlan, build_network, count_macs, count_parameters
 from arch2vec.networks.darts import DARTSNetwork
 from arch2vec.networks.export_darts import darts_source
@@ -20,7 +20,7 @@ from arch2vec.networks.export_staged import staged_source
 from arch2vec.networks.nasbench101 import NASBench101Network
 from arch2vec.networks.staged import StagedNetwork
 from arch2vec.spaces import SearchSpace
-from arch2vec.storage import atomic_path, read_arrays
+from arch2vec.storage import AnyPath, atomic_path, read_arrays
 
 
 def network_source(space: SearchSpace, architecture: str, plan: NetworkPlan | None = None) -> str:
@@ -52,7 +52,7 @@ def network_source(space: SearchSpace, architecture: str, plan: NetworkPlan | No
     return source_file(f"The network of an architecture of {space.name}", architecture, facts, uses, classes)
 
 
-def load_weights(network: nn.Module, path: Path) -> None:
+def load_weights(network: nn.Module, path: AnyPath) -> None:
     """Give a network the weights in a safetensors file, as trainings leave them.
 
     Raises:
@@ -60,13 +60,13 @@ def load_weights(network: nn.Module, path: Path) -> None:
     """
     arrays, _ = read_arrays(path)
     try:
-        network.load_state_dict({name: torch.from_numpy(array) for name, array in arrays.items()})
-    except RuntimeError as error:
+        network.load_state_dict(stored_state(network.state_dict(), arrays))
+    except (InputError, RuntimeError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"{path} holds weights of another network: {reason[:200]}") from error
 
 
-def write_onnx(network: nn.Module, plan: NetworkPlan, path: Path) -> None:
+def write_onnx(network: nn.Module, plan: NetworkPlan, path: AnyPath) -> None:
     """Write a network, weights included, as an ONNX file that takes any number of images; atomically.
 
     The input is ``images`` (B, channels, side, side), the output ``scores`` (B, classes). The network

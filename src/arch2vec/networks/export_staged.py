@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from arch2vec.networks.declared import ACTIVATIONS, ZERO
 from arch2vec.networks.declared import SKIP as SKIP_LAYER
-from arch2vec.networks.declared import ZERO
 from arch2vec.networks.declared import Cell as DeclaredCell
 from arch2vec.networks.export_parts import entries, sum_of
 from arch2vec.networks.nasbench201 import Cell
@@ -158,6 +158,8 @@ def _call(layers: list[str]) -> str:
 
 def declared_layer(name: str, stride: int = 1) -> tuple[set[str], str]:
     """The parts that a layer uses, and the source that makes it."""
+    if name in ACTIVATIONS:
+        return set(), f"nn.{ACTIVATIONS[name].__name__}()"
     step = "" if stride == 1 else f", stride={stride}"
     kind, kernel = name.rsplit("_", 1)[0], name[-1]
     match kind:

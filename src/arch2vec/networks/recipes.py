@@ -160,6 +160,8 @@ def default_recipe(space: str, data: str) -> Recipe:
         InputError: nothing is known for the two.
     """
     name = _DEFAULTS.get(("darts" if space == "darts_pair" else space, data))
+    if name is None and data == "folder":  # one's own: what is usual for small images
+        name = _DEFAULTS.get(("darts" if space == "darts_pair" else space, "cifar10"), "digits")
     if name is None and data == "digits":
         name = "digits"
     if name is None:

@@ -38,7 +38,8 @@ class Objective(ABC):
     signal_split: str = "validation"
     """The data that :attr:`Outcome.validation` was measured on: ``validation``, or ``test`` where there is no other."""
     unit: str = "%"
-    """Of the values: ``%`` where they are percentages, so that others than 0 to 100 are a mistake; or none."""
+    """Of validation and test values, empty where they have none or it is not known. Where it is ``%``, other values
+    than 0 to 100 are a mistake."""
     note: str = ""
     """One line that every output has to show: what is estimated, what is no training, which signal is test data."""
     code: str | None = None
@@ -65,12 +66,18 @@ class Objective(ABC):
         return marks if self.code is None else {**marks, "code": self.code}
 
     @property
+    def signal_name(self) -> str:
+        """What :attr:`Outcome.validation` is, for headings."""
+        return "validation" if self.signal_split == "validation" else f"signal ({self.signal_split.upper()} data)"
+
+    @property
     def signal(self) -> str:
         """What :attr:`Outcome.validation` is, with its unit, for headings."""
-        unit = f", {self.unit}" if self.unit else ""
-        if self.signal_split == "validation":
-            return f"validation{unit}"
-        return f"signal ({self.signal_split.upper()} data){unit}"
+        return self.with_unit(self.signal_name)
+
+    def with_unit(self, what: str) -> str:
+        """``what`` with the unit of the objective's values."""
+        return f"{what}, {self.unit}" if self.unit else what
 
     @abstractmethod
     def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:

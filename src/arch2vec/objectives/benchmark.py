@@ -108,7 +108,9 @@ class BenchmarkObjective(LookupObjective):
             raise InputError(f"objective {self.name}: {table.path} has no signal for any architecture")
         own = get_space(table.space) if space is None else space
         texts = table.architectures
-        super().__init__(own, parse_rows(table.path, own, [texts[row] for row in self._kept.tolist()]), table.path)
+        super().__init__(
+            own, parse_rows(table.path, own, [texts[row] for row in self._kept.tolist()]).graphs, table.path
+        )
         self._costs = self._find_costs(table, complete)
         validation = self._reported(table, reading.dataset, "validation")
         reported = np.full(1, np.nan) if validation is None else validation.mean[self._kept]

@@ -1,42 +1,41 @@
-"""Reading a few columns of a Parquet or CSV file, and saying precisely what is wrong with them.
+"""Reading a few columns of a table's file, and saying precisely what is wrong with them.
 
 Only the named columns are read: a table of 15,625 rows and 36 columns costs
 the memory of the three that are used. Rows are counted from 0, as pandas does,
-a CSV file's header not included.
+a CSV file's header and comments not included.
 """
 
 from __future__ import annotations
 
 import difflib
+import math
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.csv
-import pyarrow.parquet
 import pyarrow.types
 from numpy.typing import NDArray
 
 from arch2vec.errors import InputError
+from arch2vec.objectives.table_files import FORMS, TableFile
+from arch2vec.storage import reading
 
-_MAGIC = b"PAR1"  # the first four bytes of every Parquet file
 _LISTED = 12  # names that still fit on one line
+_DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?|[-+]?,\d+")
+_MISSING = ("", "nan", "na", "n/a", "none", "null", "-", "?")
 
 
 def column_names(path: Path) -> list[str]:
     """The names of the file's columns, in its order.
 
     Raises:
-        InputError: the file is missing, or neither Parquet nor CSV.
+        InputError: the file is missing, or neither Parquet nor a table of text.
     """
-    try:
-        if _is_parquet(path):
-            return list(pyarrow.parquet.ParquetFile(path).schema_arrow.names)
-        return list(pyarrow.csv.open_csv(path).schema.names)
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        raise _unreadable(path, error) from error
+    with reading(path, FORMS):
+        return TableFile.open(path).names
 
 
 def find_column(path: Path, name: str, names: Sequence[str]) -> str:
@@ -54,90 +53,87 @@ def find_column(path: Path, name: str, names: Sequence[str]) -> str:
     return name
 
 
-def read_columns(path: Path, text: str, numbers: Sequence[str]) -> tuple[list[str], dict[str, NDArray[np.float64]]]:
-    """One column of text and some of finite numbers.
+def read_columns(
+    path: Path, text: str, numbers: Sequence[str], *, gaps: bool = False
+) -> tuple[list[str], dict[str, NDArray[np.float64]]]:
+    """One column of text and some of numbers.
 
     Args:
-        path: a Parquet or CSV file of n rows.
-        text: the name of the text column.
+        path: a file of n rows, see :mod:`arch2vec.objectives.table_files`.
+        text: the name of the text column; whole numbers are taken as text.
         numbers: the names of the numeric columns.
+        gaps: whether texts and numbers may be missing: an empty text, a NaN.
 
     Returns:
         The n texts, and (n,) numbers by column name.
 
     Raises:
-        InputError: the file is damaged or has no rows; a text is missing; a
-            column is not numeric; a number is missing, NaN or infinite.
+        InputError: the file is damaged or has no rows; a column is not numeric; a number
+            is infinite, or one or a text is missing without ``gaps``.
     """
     columns = list(dict.fromkeys([text, *numbers]))
-    try:
-        if _is_parquet(path):
-            table = pyarrow.parquet.ParquetFile(path, page_checksum_verification=True).read(columns=columns)
-        else:
-            options = pyarrow.csv.ConvertOptions(include_columns=columns)
-            table = pyarrow.csv.read_csv(path, convert_options=options)
+    with reading(path, FORMS):
+        file = TableFile.open(path)
+        table = file.read(columns)
         if table.num_rows == 0:
             raise InputError(f"{path} has no rows")
-        rows = _texts(path, text, table.column(text))
-        return rows, {name: _numbers(path, name, table.column(name), text, rows) for name in numbers}
-    except (OSError, pa.ArrowException, UnicodeDecodeError) as error:
-        raise _unreadable(path, error) from error
+        rows = _texts(path, text, table.column(text), gaps)
+        comma = file.delimiter not in (None, ",")
+        return rows, {name: _numbers(path, name, table.column(name), text, rows, gaps, comma) for name in numbers}
 
 
-def _texts(path: Path, name: str, column: Any) -> list[str]:
+def _texts(path: Path, name: str, column: Any, gaps: bool) -> list[str]:
     kind = column.type.value_type if pyarrow.types.is_dictionary(column.type) else column.type
-    if not (pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind) or pyarrow.types.is_null(kind)):
+    is_text = pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind) or pyarrow.types.is_null(kind)
+    if not (is_text or pyarrow.types.is_integer(kind)):
         raise InputError(f"{path}: column {name!r} holds {column.type}, not text")
-    texts: list[str | None] = column.to_pylist()
-    present = [entry for entry in texts if entry is not None]
-    if len(present) < len(texts):
-        raise InputError(f"{path}: column {name!r} is empty at row {texts.index(None)}")
-    return present
+    texts = ["" if entry is None else str(entry) for entry in column.to_pylist()]
+    empty = next((row for row, entry in enumerate(texts) if not entry.strip()), None)
+    if empty is not None and not gaps:
+        raise InputError(f"{path}: column {name!r} is empty at row {empty}; partial=true leaves such rows out")
+    return texts
 
 
-def _numbers(path: Path, name: str, column: Any, text: str, texts: Sequence[str]) -> NDArray[np.float64]:
+def _numbers(
+    path: Path, name: str, column: Any, text: str, texts: Sequence[str], gaps: bool, decimal_comma: bool
+) -> NDArray[np.float64]:
     kind = column.type
     is_number = pyarrow.types.is_integer(kind) or pyarrow.types.is_floating(kind) or pyarrow.types.is_decimal(kind)
-    if not (is_number or pyarrow.types.is_null(kind)):
-        raise InputError(f"{path}: column {name!r} is not numeric{_first_word(column)}")
-    values = np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
-    unusable = np.flatnonzero(~np.isfinite(values))
+    if is_number or pyarrow.types.is_null(kind):
+        values = np.asarray(column.cast(pa.float64(), safe=False).to_numpy(), dtype=np.float64)
+    else:
+        values = _numbers_in_text(path, name, column, decimal_comma)
+    usable = np.isfinite(values) | (np.isnan(values) if gaps else False)
+    unusable = np.flatnonzero(~usable)
     if len(unusable):
         row = int(unusable[0])
-        what = "empty" if not column[row].is_valid else str(values[row])
+        empty = not column[row].is_valid or (not is_number and np.isnan(values[row]))
+        what = "empty" if empty else str(values[row])
+        hint = "; partial=true leaves rows without one out" if np.isnan(values[row]) else ""
         raise InputError(
             f"{path}: column {name!r} is {what} at row {row} ({text} {texts[row]!r}), "
-            f"and unusable in {len(unusable):,} of {len(values):,} rows; a finite number is needed in each"
+            f"and unusable in {len(unusable):,} of {len(values):,} rows; a finite number is needed in each{hint}"
         )
     return values
 
 
-def _first_word(column: Any) -> str:
-    """The first entry of a column that is no number, as the end of a sentence."""
-    for row, entry in enumerate(column.to_pylist()):
+def _numbers_in_text(path: Path, name: str, column: Any, decimal_comma: bool) -> NDArray[np.float64]:
+    """Numbers that are written with decimal commas, percent signs or words for missing ones."""
+    entries = column.to_pylist()
+    if not all(entry is None or isinstance(entry, str) for entry in entries):
+        raise InputError(f"{path}: column {name!r} is not numeric: it holds {column.type}")
+    values = np.full(len(entries), math.nan)
+    for row, entry in enumerate(entries):
+        bare = "" if entry is None else entry.strip().removesuffix("%").strip()
+        if bare.lower() in _MISSING:
+            continue
+        if decimal_comma and _DECIMAL_COMMA.fullmatch(bare):
+            bare = bare.replace(",", ".")
         try:
-            if isinstance(entry, str):
-                float(entry)
+            values[row] = float(bare)
         except ValueError:
-            return f": row {row} holds {entry!r}"
-    return f": it holds {column.type}"
-
-
-def _is_parquet(path: Path) -> bool:
-    """Whether the file begins as Parquet does; ``.parquet`` without that is no CSV file either."""
-    with path.open("rb") as opened:
-        is_parquet = opened.read(len(_MAGIC)) == _MAGIC
-    if not is_parquet and path.suffix == ".parquet":
-        raise InputError(f"cannot read {path}: not a Parquet file")
-    return is_parquet
-
-
-def _unreadable(path: Path, error: Exception) -> InputError:
-    if isinstance(error, OSError) and error.strerror:
-        return InputError(f"cannot read {path}: {error.strerror}")
-    line = "it is not text" if isinstance(error, UnicodeDecodeError) else str(error).partition("\n")[0].rstrip(".")
-    reason = "".join(character for character in line if character.isprintable())[:100]
-    return InputError(f"cannot read {path}: neither a whole Parquet file nor a CSV file ({reason})")
+            raise InputError(f"{path}: column {name!r} is not numeric: row {row} holds {entry!r}") from None
+    return values
 
 
 def listed(names: Iterable[str]) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from typing_extensions import override
 
@@ -40,6 +40,8 @@ class FunctionObjective(Objective):
             function's docstring by default.
         unit: of the values, ``%`` for a percentage; by default they are any numbers.
         code: the mark of the function's code, where it is known better than from the function.
+        fidelities: the training epochs, or whatever ``fidelity`` means to the function, that
+            a method may choose from, ascending; none for methods to ask for no fidelity.
     """
 
     def __init__(
@@ -50,11 +52,19 @@ class FunctionObjective(Objective):
         description: str | None = None,
         unit: str = "",
         code: str | None = None,
+        fidelities: Sequence[int] = (),
     ) -> None:
         if not callable(function):
             raise InputError(f"objective {name} needs a function, got {function!r}")
         self._function = function
         self._fidelity = _fidelity_parameter(function)
+        if list(fidelities) != sorted(set(fidelities)) or any(type(each) is not int or each < 1 for each in fidelities):
+            raise InputError(
+                f"objective {name}: fidelities are different whole numbers, ascending from 1, got {fidelities}"
+            )
+        if fidelities and self._fidelity is None:
+            raise InputError(f"objective {name} has one fidelity: its function has no parameter 'fidelity'")
+        self.fidelities = tuple(fidelities)
         self._space = get_space(space) if isinstance(space, str) else space
         self.space = None if self._space is None else self._space.name
         self.name, self.unit, self.code = name, unit, code
@@ -71,6 +81,11 @@ class FunctionObjective(Objective):
 
             self.code = mark_of(self._function)
         return {"measured": self.description} if self.code is None else {"code": self.code}
+
+    @property
+    def takes_fidelity(self) -> bool:
+        """Whether the function has a parameter for the fidelity."""
+        return self._fidelity is not None
 
     @override
     def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:

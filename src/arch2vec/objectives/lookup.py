@@ -19,6 +19,7 @@ from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.objectives.drawn import DrawnView
 from arch2vec.objectives.view import TableView
 from arch2vec.spaces import SearchSpace
+from arch2vec.spaces.reading import Reading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,6 +89,11 @@ class LookupObjective(Objective):
     def architectures(self) -> list[str]:
         """The table's n architectures in canonical notation, in its order."""
         return self._space.format(self._graphs)
+
+    @property
+    def graphs(self) -> GraphBatch:
+        """The table's n architectures, in its order."""
+        return self._graphs
 
     @cached_property
     def _rows(self) -> dict[str, int]:
@@ -165,18 +171,18 @@ class LookupObjective(Objective):
         return pd.DataFrame({**columns, "cost_s": view.cost_s})
 
 
-def parse_rows(where: object, space: SearchSpace, texts: Sequence[str]) -> GraphBatch:
+def parse_rows(where: object, space: SearchSpace, texts: Sequence[str]) -> Reading:
     """The architectures of a table's rows.
 
     Raises:
         InputError: one is malformed; the line says in which row.
     """
     try:
-        return space.parse(texts)
+        return space.read(texts)
     except InputError as error:
         for row, text in enumerate(texts):
             try:
-                space.parse([text])
+                space.read([text])
             except InputError as reason:
                 raise InputError(f"{where}, row {row}: {reason}") from error
         raise

@@ -15,6 +15,7 @@ joined by ``&``::
     table:results.parquet?validation=val_12&test=test_200&cost=seconds
     python:my_package.training:evaluate
     python:train.py:evaluate?space=nasbench201&unit=%25
+    python:train.py:evaluate?fidelities=3,9,27
 
 ``%`` and two hexadecimal digits stand for a byte, as in URLs: ``%26`` is an
 ``&`` and ``%3F`` a ``?`` within a name. Relative paths start from the current
@@ -31,6 +32,7 @@ from urllib.parse import unquote
 from arch2vec.code_identity import mark_of_name
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
+from arch2vec.spaces import SearchSpace
 from arch2vec.user_code import load_object
 
 _FORMS = (
@@ -39,8 +41,13 @@ _FORMS = (
 )
 
 
-def resolve_objective(spec: str) -> Objective:
+def resolve_objective(spec: str, space: SearchSpace | None = None) -> Objective:
     """The objective that ``spec`` names; see the module's documentation for the notation.
+
+    Args:
+        spec: one line of text.
+        space: that is searched; a table's architectures are taken to be of it, unless
+            ``spec`` names another one.
 
     ``python:`` runs the code it names. Its module is looked for in the current
     folder too, and a file may import its neighbours.
@@ -56,6 +63,8 @@ def resolve_objective(spec: str) -> Objective:
         if head.endswith((".parquet", ".csv")):
             hint = f"; did you mean table:{head}?validation=COLUMN"
         raise InputError(f"unknown objective {head!r}; known: {_FORMS}{hint}")
+    if kind == "table":
+        return _table(unquote(target), query, space)
     return _KINDS[kind](unquote(target), query)
 
 
@@ -85,7 +94,7 @@ def _proxy(target: str, query: str) -> Objective:
 def _train(target: str, query: str) -> Objective:
     if not target:
         raise InputError("objective train needs a data set, as in train:cifar10?space=darts")
-    numbers = dict.fromkeys(("epochs", "cells", "channels", "seed", "split_seed", "limit", "threads"), _whole)
+    numbers = dict.fromkeys(("epochs", "cells", "channels", "seed", "split_seed", "limit", "size", "threads"), _whole)
     texts = dict.fromkeys(("space", "recipe", "data_dir", "out", "device"), str)
     options = _options("train", query, {**texts, **numbers, "validation": _decimal})
     from arch2vec.objectives.training import training_objective
@@ -96,26 +105,39 @@ def _train(target: str, query: str) -> Objective:
     return training_objective(target, **options)
 
 
-def _table(target: str, query: str) -> Objective:
+def _table(target: str, query: str, space: SearchSpace | None = None) -> Objective:
     if not target:
         raise InputError("objective table needs a file, as in table:results.parquet?validation=COLUMN")
     texts = dict.fromkeys(("validation", "test", "cost", "architecture", "space", "name"), str)
-    options = _options("table", query, {**texts, "cost_scale": _decimal, "scale": _decimal, "partial": _yes_or_no})
+    numbers = dict.fromkeys(("cost_scale", "scale", "absent"), _decimal)
+    words = dict.fromkeys(("partial", "minimise", "minimize"), _yes_or_no)
+    known: dict[str, Callable[[str], Any]]
+    known = {**texts, "unit": str, **numbers, **words, "seed": _run, "noise_seed": _noise}
+    options = _options("table", query, known)
+    if "minimize" in options:
+        options.setdefault("minimise", options.pop("minimize"))
     if "validation" not in options:
         raise InputError(
             f"objective table:{target} needs the column that a search maximises, as in table:{target}?validation=COLUMN"
         )
     from arch2vec.objectives.table import TableObjective
 
+    if space is not None:
+        # A limit on what is sampled makes no other space.
+        named = options.setdefault("space", space)
+        if named in (space.name, space.reference):
+            options["space"] = space
     return TableObjective(_path(target), **options)
 
 
 def _python(target: str, query: str) -> Objective:
-    options = _options("python", query, {"name": str, "space": str, "unit": str})
+    options = _options("python", query, {"name": str, "space": str, "unit": str, "fidelities": _whole_numbers})
     found, absolute = load_object(target, "function", "FUNCTION")
     file, _, name = absolute.rpartition(":")
     code = mark_of_name(Path(file), name) if file.endswith(".py") else None
     if isinstance(found, Objective):
+        if options:
+            raise InputError(f"{target} is an objective already; {', '.join(options)} is said where it is made")
         found.code = code if found.code is None else found.code
         return found
     if not callable(found):
@@ -179,6 +201,13 @@ def _whole(value: str) -> int:
         return int(value)
     except ValueError:
         raise ValueError("a whole number") from None
+
+
+def _whole_numbers(value: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(each) for each in value.split(","))
+    except ValueError:
+        raise ValueError("whole numbers with commas between them") from None
 
 
 def _decimal(value: str) -> float:

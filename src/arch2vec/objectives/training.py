@@ -9,19 +9,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 from typing_extensions import override
 
 from arch2vec.errors import InputError, unknown
 from arch2vec.networks.architecture_training import ArchitectureTrainer, Builder
-from arch2vec.networks.build import NetworkPlan, build_network
+from arch2vec.networks.build import SHAPES, NetworkPlan, build_network
 from arch2vec.networks.data import DATASETS, DataChoice, load_images
 from arch2vec.networks.recipe import Recipe
 from arch2vec.networks.recipes import default_recipe, get_recipe
 from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.spaces import SearchSpace, get_space
+from arch2vec.storage import AnyPath
 
 
 class TrainingObjective(Objective):
@@ -60,7 +60,7 @@ class TrainingObjective(Objective):
         plan: NetworkPlan | None = None,
         *,
         seeds: Sequence[int] = (0,),
-        out: Path | None = None,
+        out: AnyPath | None = None,
         device: str | None = None,
         threads: int = 1,
         keep_weights: bool = False,
@@ -74,9 +74,10 @@ class TrainingObjective(Objective):
         images = load_images(data)
         if images.validation is None:
             raise InputError(
-                f"a search needs images to validate by, and {images.description} has none; set a share of them"
+                f"a search needs images to validate by, and {images.description} has none; "
+                "keep a share of those to train on, as in validation=0.1"
             )
-        plan = plan or NetworkPlan(data.name, recipe.channels, recipe.cells, auxiliary=recipe.auxiliary > 0)
+        plan = plan or NetworkPlan(_shape(data.name), recipe.channels, recipe.cells, auxiliary=recipe.auxiliary > 0)
         self._trainer = ArchitectureTrainer(searched, recipe, data, plan, out, device, threads, keep_weights, build)
         self._data = data
         self.name = f"train-{data.name}"
@@ -122,11 +123,12 @@ def training_objective(
     cells: int | None = None,
     channels: int | None = None,
     seed: int = 0,
-    data_dir: Path | None = None,
+    data_dir: AnyPath | None = None,
     validation: float | None = None,
     split_seed: int = 0,
     limit: int | None = None,
-    out: Path | None = None,
+    size: int | None = None,
+    out: AnyPath | None = None,
     device: str | None = None,
     threads: int = 1,
 ) -> TrainingObjective:
@@ -145,6 +147,7 @@ def training_objective(
             training images, but a fifth for NAS-Bench-101 and a tenth for DARTS, as published.
         split_seed: likewise.
         limit: likewise.
+        size: likewise.
         out: folder of the trainings.
         device: where to compute.
         threads: cores of a CPU.
@@ -161,6 +164,11 @@ def training_objective(
         chosen = replace(chosen, epochs=epochs)
     if validation is None and data == "cifar10":
         validation = {"nasbench101": 0.2, "darts": 0.1, "darts_pair": 0.1}.get(searched.name)
-    choice = DataChoice(data, None if data_dir is None else str(data_dir), validation, split_seed, limit)
-    plan = NetworkPlan(data, channels or chosen.channels, cells or chosen.cells, auxiliary=chosen.auxiliary > 0)
+    choice = DataChoice(data, None if data_dir is None else str(data_dir), validation, split_seed, limit, size)
+    plan = NetworkPlan(_shape(data), channels or chosen.channels, cells or chosen.cells, auxiliary=chosen.auxiliary > 0)
     return TrainingObjective(searched, chosen, choice, plan, seeds=(seed,), out=out, device=device, threads=threads)
+
+
+def _shape(data: str) -> str:
+    """The data set whose usual networks are taken; the shape of its images is that of the data in any case."""
+    return data if data in SHAPES else "cifar10"

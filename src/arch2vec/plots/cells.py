@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from bisect import bisect_right
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +16,7 @@ from arch2vec.plots.shapes import FONT, Point, arc, draw_arrow, draw_box, draw_d
 from arch2vec.plots.style import GREY, INK, PALETTE, require_format, text_width, write_figure
 from arch2vec.spaces import SearchSpace
 from arch2vec.spaces.nasbench201 import EDGES
+from arch2vec.storage import AnyPath
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,7 @@ Bounds = tuple[float, float, float, float]
 """Left, bottom, right, top."""
 
 
-def draw_cell(space: SearchSpace, graph: GraphBatch, path: Path, title: str | None = None) -> None:
+def draw_cell(space: SearchSpace, graph: GraphBatch, path: AnyPath, title: str | None = None) -> None:
     """Draw one cell.
 
     A NAS-Bench-201 cell is drawn as its authors do, four nodes with an

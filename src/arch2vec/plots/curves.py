@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import ArrayLike
 from arch2vec.errors import InputError, unknown
 from arch2vec.plots.progress import Axis, Band, Progress, mean_progress
 from arch2vec.plots.style import GREY, INK, method_styles, mixed, require_format, text_width, write_figure
+from arch2vec.storage import AnyPath
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,7 +27,7 @@ _BANDS = {"deviation": " ± one standard deviation", "ci95": ", 95 % confidence 
 
 def best_so_far(
     trajectories: Mapping[str, pd.DataFrame | Sequence[ArrayLike]],
-    path: Path,
+    path: AnyPath,
     *,
     x: Axis = "evaluations",
     y_label: str = "best validation accuracy (%)",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ from numpy.typing import NDArray
 from arch2vec.errors import InputError
 from arch2vec.plots.curves import FONT, HEIGHT, LABEL_HEIGHT, WIDTH, draw_frame
 from arch2vec.plots.style import GREY, INK, method_styles, require_format, write_figure
+from arch2vec.storage import AnyPath
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -26,7 +26,7 @@ def draw_fronts(
     everything: Points,
     best: Points,
     attained: Mapping[str, Points],
-    path: Path,
+    path: AnyPath,
     *,
     labels: Sequence[str],
     maximise: bool = False,

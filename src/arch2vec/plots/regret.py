@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -21,6 +20,7 @@ from arch2vec.plots.curves import (
     label_ends,
 )
 from arch2vec.plots.style import INK, method_styles, require_format, text_width, write_figure
+from arch2vec.storage import AnyPath
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -33,7 +33,7 @@ _FLOOR = 0.02  # of the smallest regret above nothing that a logarithmic axis st
 
 def regret_curves(
     curves: Mapping[str, Curve],
-    path: Path,
+    path: AnyPath,
     *,
     x: str = "evaluations",
     y_label: str = "test regret (%)",
@@ -85,7 +85,7 @@ def regret_curves(
 
 def regret_distributions(
     values: Mapping[str, NDArray[np.float64]],
-    path: Path,
+    path: AnyPath,
     *,
     x_label: str = "test regret at the budget (%)",
     title: str | None = None,

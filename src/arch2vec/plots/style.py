@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from zlib import crc32
 
 from arch2vec.errors import InputError
-from arch2vec.storage import atomic_path
+from arch2vec.storage import AnyPath, atomic_path
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,19 +32,19 @@ _METADATA: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf":
 _SEATS = ("random", "evolution", "bo", "rl", "local")
 
 
-def require_format(path: Path) -> str:
+def require_format(path: AnyPath) -> str:
     """The format that a figure's file name asks for.
 
     Raises:
         InputError: it is none of png, svg and pdf.
     """
-    suffix = path.suffix.lower().removeprefix(".")
+    suffix = Path(path).suffix.lower().removeprefix(".")
     if suffix not in _FORMATS:
         raise InputError(f"cannot draw {path}: a figure's name ends in .png, .svg or .pdf")
     return suffix
 
 
-def write_figure(figure: Figure, path: Path) -> None:
+def write_figure(figure: Figure, path: AnyPath) -> None:
     """Write a figure in the format of the path's suffix, atomically and the same bytes each time.
 
     Raises:

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from arch2vec.documents import anything, checked, mapping, parse_json
 from arch2vec.errors import InputError
+from arch2vec.parquet import read_parquet, write_parquet
 from arch2vec.proxies.networks import Build, Streams, builder, make_batch
 from arch2vec.proxies.registry import evaluate, get_proxies
 from arch2vec.proxies.settings import ProxySetting
 from arch2vec.spaces import SearchSpace
-from arch2vec.storage import atomic_path
+from arch2vec.storage import AnyPath
 from arch2vec.threads import thread_count
 from arch2vec.workers import worker_pool
 
@@ -56,7 +58,7 @@ def compute_table(
     architectures: Sequence[str],
     names: Sequence[str] | None = None,
     setting: ProxySetting | None = None,
-    path: Path | None = None,
+    path: AnyPath | None = None,
     *,
     workers: int = 1,
     progress: Progress | None = None,
@@ -88,7 +90,7 @@ def compute_table(
     setting = ProxySetting() if setting is None else setting
     wanted = [proxy.name for proxy in get_proxies(names)]
     build = builder(space, setting) if build is None else build
-    store = _Store(path, {"space": space.reference, **setting.to_dict()})
+    store = _Store(None if path is None else Path(path), {"space": space.reference, **setting.to_dict()})
     missing = list(dict.fromkeys(a for a in architectures if not store.has(a, wanted)))
     lacking = [name for name in wanted if any(not store.has(a, [name]) for a in missing)]
     total = len(set(architectures))
@@ -154,33 +156,29 @@ class _Store:
         if self._path is None or not self._unsaved or time.monotonic() - self._saved < at_most_every:
             return
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
         names = list(dict.fromkeys(name for row in self.rows.values() for name in row))
         columns = {name: pa.array([row.get(name) for row in self.rows.values()], pa.float64()) for name in names}
         table = pa.table({"architecture": pa.array(list(self.rows)), **columns})
-        table = table.replace_schema_metadata({"kind": _KIND, "setting": json.dumps(self._about)})
-        with atomic_path(self._path) as temporary:
-            pq.write_table(table, temporary)
+        write_parquet(table, self._path, {"kind": _KIND, "setting": json.dumps(self._about)})
         self._saved, self._unsaved = time.monotonic(), False
 
     def _read(self, path: Path) -> None:
         import pyarrow as pa
-        import pyarrow.parquet as pq
 
-        try:
-            table = pq.read_table(path)
-            metadata = table.schema.metadata or {}
-            about = json.loads(metadata.get(b"setting", b"{}"))
-        except (OSError, ValueError, pa.ArrowException) as error:
-            raise InputError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
+        table, metadata = read_parquet(path)
         if metadata.get(b"kind") != _KIND.encode() or "architecture" not in table.column_names:
             raise InputError(f"{path} is not a table of proxies; choose another file")
+        about = checked(parse_json(metadata.get(b"setting", b""), path), mapping(anything), path)
         for name, value in self._about.items():
             if about.get(name) != value:
                 raise InputError(
                     f"{path} holds proxies with {name} {about.get(name)!r}, not {value!r}; choose another file"
                 )
+        for name, column in zip(table.column_names, table.columns, strict=True):
+            right = pa.types.is_string(column.type) and not column.null_count
+            if not (right if name == "architecture" else pa.types.is_float64(column.type)):
+                raise InputError(f"{path} is damaged: its column {name!r} holds {column.type}")
         for row in table.to_pylist():
             architecture = row.pop("architecture")
             self.rows[architecture] = {name: value for name, value in row.items() if value is not None}

@@ -11,6 +11,7 @@ from arch2vec.searching.bohb import BOHB
 from arch2vec.searching.evolution import RegularizedEvolution
 from arch2vec.searching.gp_bo import GPBayesianOptimization, LocalBayesianOptimization
 from arch2vec.searching.greedy_forest import GreedyForest
+from arch2vec.searching.group_bo import GroupedBayesianOptimization
 from arch2vec.searching.local_search import LocalSearch
 from arch2vec.searching.random_search import RandomSearch
 from arch2vec.searching.reinforce import Reinforce
@@ -42,6 +43,7 @@ METHODS: dict[str, type[SearchMethod]] = {
         BayesianOptimization,
         GPBayesianOptimization,
         LocalBayesianOptimization,
+        GroupedBayesianOptimization,
         AdjacencyBayesianOptimization,
         ReleasedBayesianOptimization,
         GreedyForest,

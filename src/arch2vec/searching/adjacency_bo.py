@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from arch2vec.embedding import Embedding
-from arch2vec.encodings import adjacency_one_hot
+from arch2vec.representations.discrete import adjacency_one_hot
 from arch2vec.searching.bo import BayesianOptimization
 
 _ENCODED: WeakKeyDictionary[Embedding, NDArray[np.float32]] = WeakKeyDictionary()

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
+from arch2vec.stored_studies import METHOD_STATE
 
 if TYPE_CHECKING:
     from arch2vec.searching.pool import Sampled
@@ -242,6 +243,10 @@ class SearchMethod(ABC):
         if state.get("method") != self.name:
             raise InputError(f"this is the state of method {state.get('method')!r}, not of {self.name!r}")
         try:
+            METHOD_STATE(dict(state), "")
+        except InputError as error:
+            raise InputError(f"damaged state of method {self.name!r}: {error}") from error
+        try:
             seed = int(state["seed"])
             rng = np.random.default_rng(seed)
             rng.bit_generator.state = state["rng"]
@@ -252,7 +257,7 @@ class SearchMethod(ABC):
             own = self._read_own_state(state)
         except InputError:
             raise
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError) as error:
             raise InputError(f"damaged state of method {self.name!r}: {type(error).__name__} {error}") from error
         rows = np.array([*asked_rows, *(row for row, _ in told_pairs)], dtype=np.int64)
         if ((rows < 0) | (rows >= len(self.embedding))).any():

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from typing import Any
 
 from arch2vec.embedding import Embedding
 from arch2vec.errors import EvaluationError, InputError
@@ -15,16 +16,24 @@ from arch2vec.searching.base import LARGEST, Candidate, SearchMethod
 from arch2vec.searching.failures import Failures
 from arch2vec.searching.trials import Limits, Trial
 
-AnyObjective = Objective | Callable[[str], Outcome | float]
-"""An objective, or any function from an architecture to an outcome or a validation accuracy."""
+Returned = Outcome | float | Mapping[str, Any]
+"""What a function may return for an architecture, see :class:`arch2vec.objectives.FunctionObjective`."""
+
+AnyObjective = Objective | Callable[[str], Returned] | str
+"""An objective; any function from an architecture to an outcome, a mapping or a validation accuracy; or one of
+the objectives that the command line knows, by the same text."""
 
 
 def as_objective(objective: AnyObjective, embedding: Embedding) -> Objective:
-    """The objective, a plain function being wrapped, if it fits the embedding.
+    """The objective, a plain function being wrapped and a text looked up, if it fits the embedding.
 
     Raises:
         InputError: it is for another space, or neither an objective nor callable.
     """
+    if isinstance(objective, str):
+        from arch2vec.objectives.spec import resolve_objective
+
+        objective = resolve_objective(objective, embedding.space)
     if not isinstance(objective, Objective):
         if not callable(objective):
             raise InputError(f"an objective or a function of an architecture is needed, got {type(objective).__name__}")

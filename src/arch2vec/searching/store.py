@@ -14,12 +14,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from arch2vec.documents import checked, shown
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.identity import NAMED, changes, in_words
 from arch2vec.searching.trials import Trial
 from arch2vec.storage import read_json, require_writable, write_json
+from arch2vec.stored_studies import STUDY
 
 _KIND = "arch2vec study 1"
 
@@ -100,23 +102,20 @@ class StudyFile:
         document = read_json(self.path)
         if not isinstance(document, dict) or document.get("kind") != _KIND:
             raise InputError(f"{self.path} is not a study; name another output folder")
-        try:
-            self.changes = list(document.get("changes", []))
-            self._compare(document["config"], len(document["trials"]))
-            trials = [_from_json(entry) for entry in document["trials"]]
-            state = document["method"]
-            told = state["told"]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{self.path} is damaged: {type(error).__name__} {error}") from error
+        checked(document, STUDY, self.path)
+        self.changes = list(document.get("changes", []))
+        self._compare(document["config"], len(document["trials"]))
+        trials = [_from_json(entry) for entry in document["trials"]]
+        state = document["method"]
         known = method.embedding.architectures
         for number, trial in enumerate(trials, start=1):
             if trial.number != number or trial.index >= len(known) or known[trial.index] != trial.architecture:
                 raise InputError(f"{self.path} is damaged: trial {number} is not one of this embedding")
-        if told != [_told(trial) for trial in trials]:
+        if state.get("told") != [_told(trial) for trial in trials]:
             raise InputError(f"{self.path} is damaged: its search method knows of other evaluations than its trials")
         try:
+            if state.get("seed") != self.config.seed:
+                raise InputError(f"its search method has the seed {shown(state.get('seed'))}")
             method.load_state_dict(state)
         except InputError as error:
             raise InputError(f"{self.path} is damaged: {error}") from error
@@ -156,16 +155,15 @@ def _value(trial: Trial) -> float | None:
 
 def _from_json(entry: Mapping[str, Any]) -> Trial:
     return Trial(
-        number=int(entry["number"]),
-        index=int(entry["index"]),
-        architecture=str(entry["architecture"]),
+        number=entry["number"],
+        index=entry["index"],
+        architecture=entry["architecture"],
         validation=math.nan if entry["validation"] is None else float(entry["validation"]),
         test=None if entry["test"] is None else float(entry["test"]),
         cost_s=float(entry["cost_s"]),
         cumulative_cost_s=float(entry["cumulative_cost_s"]),
         method_s=float(entry["method_s"]),
-        extra={str(name): float(value) for name, value in entry["extra"].items()},
-        # Studies from before there were fidelities do not name it.
-        fidelity=None if entry.get("fidelity") is None else int(entry["fidelity"]),
-        error=None if entry.get("error") is None else str(entry["error"]),
+        extra={name: float(value) for name, value in entry["extra"].items()},
+        fidelity=entry.get("fidelity"),  # studies from before there were fidelities do not name it
+        error=entry.get("error"),
     )

@@ -19,6 +19,7 @@ from arch2vec.searching.failures import MOST_IN_A_ROW, Failures, check_limit
 from arch2vec.searching.identity import identity_of
 from arch2vec.searching.store import StudyConfig, StudyFile, embedding_digest
 from arch2vec.searching.trials import Limits, SearchResult, Trial
+from arch2vec.storage import AnyPath
 
 __all__ = ["SearchResult", "Trial", "search"]
 
@@ -26,12 +27,12 @@ __all__ = ["SearchResult", "Trial", "search"]
 def search(
     embedding: Embedding,
     objective: AnyObjective,
-    method: str = "bo",
+    method: str = "group-bo",
     budget: int | None = 100,
     max_cost_s: float | None = None,
     seed: int = 0,
     batch: int = 1,
-    out: Path | None = None,
+    out: AnyPath | None = None,
     on_evaluation: Callable[[Trial], None] | None = None,
     max_failures: int | None = MOST_IN_A_ROW,
     accept_changes: bool = False,
@@ -51,7 +52,7 @@ def search(
     Args:
         embedding: the architectures and their vectors.
         objective: what is maximised; a function from an architecture to an
-            outcome or to an accuracy will do.
+            outcome, a mapping or an accuracy will do, and a text as on the command line.
         method: the name of a search method.
         budget: evaluations at most, None for no limit but the cost.
         max_cost_s: no evaluation starts once those before it cost this many seconds.
@@ -70,23 +71,24 @@ def search(
             too many failures in a row.
     """
     limits = Limits(budget, max_cost_s)
+    folder = None if out is None else Path(out)
     if batch < 1:
         raise InputError(f"a batch holds at least 1 architecture, got {batch}")
     check_limit(max_failures)
     target = as_objective(objective, embedding).for_search(seed)
     searcher = get_method(method).for_study(embedding, seed=seed, fidelities=target.fidelities)
     check_budget(limits, searcher)
-    failures = Failures(max_failures, None if out is None else out.absolute())
-    if out is None:
+    failures = Failures(max_failures, None if folder is None else folder.absolute())
+    if folder is None:
         return SearchResult(_run(target, searcher, [], limits, batch, failures, None, on_evaluation))
-    with owning(out):
+    with owning(folder):
         marks = identity_of(target, embedding)
         config = StudyConfig(embedding.space.name, embedding_digest(embedding), target.name, method, seed, batch, marks)
-        file = StudyFile(out.absolute(), config, accept_changes, {"signal": target.signal, "unit": target.unit})
+        file = StudyFile(folder.absolute(), config, accept_changes, {"signal": target.signal, "unit": target.unit})
         trials = file.load(searcher)
         if len(kept := limits.within(trials)) < len(trials):
             return SearchResult(kept)
-        note_start(out, done=len(trials), budget=budget, max_cost_s=max_cost_s)
+        note_start(folder, done=len(trials), budget=budget, max_cost_s=max_cost_s)
         return SearchResult(_run(target, searcher, trials, limits, batch, failures, file, on_evaluation))
 
 

@@ -11,14 +11,19 @@ Where every architecture is a function of its own, nothing changes.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
+from arch2vec.representations.features import Groups, slices
+from arch2vec.representations.structure import GROUPS, structure
 
+_DIMENSIONS = 32
 _VECTORS: WeakKeyDictionary[Embedding, NDArray[np.float32]] = WeakKeyDictionary()
+_GROUPED: WeakKeyDictionary[Embedding, GroupedVectors] = WeakKeyDictionary()
 
 
 def function_vectors(embedding: Embedding) -> NDArray[np.float32]:
@@ -28,14 +33,56 @@ def function_vectors(embedding: Embedding) -> NDArray[np.float32]:
     before the means are taken and again after; one that does not vary is only centred.
     """
     if embedding not in _VECTORS:
-        vectors = _standardised(embedding.vectors.astype(np.float64))
-        _, function, sizes = np.unique(embedding.function_classes, return_inverse=True, return_counts=True)
-        if len(sizes) < len(vectors):
-            order = np.argsort(function, kind="stable")
-            sums = np.add.reduceat(vectors[order], np.cumsum(sizes) - sizes)
-            vectors = _standardised((sums / sizes[:, None])[function])
-        _VECTORS[embedding] = vectors.astype(np.float32)
+        _VECTORS[embedding] = _by_function(embedding.vectors, embedding)
     return _VECTORS[embedding]
+
+
+@dataclass(frozen=True, eq=False)
+class GroupedVectors:
+    """Vectors for a model that weighs groups of numbers.
+
+    Attributes:
+        vectors: (N, D) standardised, architectures that compute the same function alike.
+        groups: names and sizes, in the order of the columns.
+    """
+
+    vectors: NDArray[np.float32]
+    groups: Groups
+
+
+def grouped_vectors(embedding: Embedding) -> GroupedVectors:
+    """What is known of each architecture, in groups: its structure, and the embedding's own vectors; worked out once.
+
+    An embedding that is of the structure already is taken as it is. Dimensions that do not
+    vary are left out.
+    """
+    if embedding not in _GROUPED:
+        values, groups = embedding.vectors, embedding.groups
+        if not set(dict(groups)) & set(GROUPS):
+            known = structure(embedding.graphs, embedding.space)
+            values, groups = np.concatenate([known.values, values], axis=1), (*known.groups, *groups)
+        vectors = _by_function(values, embedding)
+        varies: NDArray[np.bool_] = np.asarray(vectors.any(axis=0))
+        kept = tuple((name, int(varies[part].sum())) for name, part in slices(groups).items())
+        kept = tuple((name, size) for name, size in kept if size)
+        _GROUPED[embedding] = GroupedVectors(np.ascontiguousarray(vectors[:, varies]), kept)
+    return _GROUPED[embedding]
+
+
+def _by_function(values: NDArray[np.float32], embedding: Embedding) -> NDArray[np.float32]:
+    """(N, d) the mean of the standardised values over all that compute the same function, standardised again."""
+    _, function, sizes = np.unique(embedding.function_classes, return_inverse=True, return_counts=True)
+    shared = len(sizes) < len(values)
+    order, starts = np.argsort(function, kind="stable"), np.cumsum(sizes) - sizes
+    result = np.empty(values.shape, dtype=np.float32)
+    for start in range(0, values.shape[1], _DIMENSIONS):  # double precision for few dimensions at a time
+        part = slice(start, start + _DIMENSIONS)
+        vectors = _standardised(values[:, part].astype(np.float64))
+        if shared:
+            sums = np.add.reduceat(vectors[order], starts)
+            vectors = _standardised((sums / sizes[:, None])[function])
+        result[:, part] = vectors
+    return result
 
 
 def _standardised(vectors: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from arch2vec.documents import shown
 from arch2vec.errors import InputError, unknown
 from arch2vec.spaces import declared_text, loaded
 from arch2vec.spaces.base import SearchSpace
@@ -51,8 +52,8 @@ def get_space(name: str) -> SearchSpace:
         return DeclaredSpace.from_yaml(name)
     head, limited, limit = name.partition(_LIMIT)
     if limited and head in _LIMITED:
-        if not (limit.isascii() and limit.isdecimal() and int(limit) > 0):
-            raise InputError(f"max_macs must be a positive whole number of multiply-adds, got {limit!r}")
+        if not (limit.isascii() and limit.isdecimal() and len(limit) < 20 and int(limit) > 0):
+            raise InputError(f"max_macs must be a positive whole number of multiply-adds, got {shown(limit)}")
         return _LIMITED[head](int(limit))
     own = "one of your own is FILE.yaml or python:MODULE_OR_FILE.py:NAME"
     raise InputError(f"{unknown('search space', name, SPACES)}; {own}")
@@ -75,12 +76,14 @@ def stored_space(reference: str, given: SearchSpace | None, where: object) -> Se
     """
     if given is not None:
         if given.reference != reference:
-            raise InputError(f"{where} is of search space {reference!r}, not {given.reference!r}")
+            raise InputError(f"{where} is of search space {shown(reference)}, not {shown(given.reference)}")
         return given
     if reference.startswith(loaded.PREFIX):
         raise InputError(
             f"{where} is of a search space in Python code, which is not run unasked: name it, {reference!r}"
         )
+    if reference.endswith((".yaml", ".yml")) and not reference.startswith(declared_text.PREFIX):
+        raise InputError(f"{where} names a file as its search space, {shown(reference)}, which is not read unasked")
     try:
         return get_space(reference)
     except InputError as error:

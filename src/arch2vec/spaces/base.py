@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +17,20 @@ from numpy.typing import NDArray
 from arch2vec.errors import InputError
 from arch2vec.fingerprints import fingerprint
 from arch2vec.graphs import GraphBatch
+from arch2vec.spaces.likelihood import (
+    checked_beliefs,
+    free_decoding,
+    improved,
+    log_ratio,
+    more_likely,
+    most_likely_of,
+)
+from arch2vec.spaces.reading import Reading, texts_of
+from arch2vec.spaces.roles import Roles, ends_of, roles_by_name
+
+_LOOKED_AT = 1_000  # architectures that tell where a space's inputs and outputs are
+_CANDIDATES = 20_000  # architectures that the most likely is looked for among, where a space knows no better way
+_EDITS = 32  # random edits that these are then improved by
 
 
 class SearchSpace(ABC):
@@ -65,11 +80,24 @@ class SearchSpace(ABC):
 
     @abstractmethod
     def parse(self, architectures: Sequence[str]) -> GraphBatch:
-        """Read architectures in the space's own notation.
+        """Read architectures in the space's own notation, or in another that :meth:`read` knows.
+
+        One text is one architecture.
 
         Raises:
             InputError: one is malformed; the line names it and shows a right one.
         """
+
+    def read(self, architectures: Sequence[str]) -> Reading:
+        """What :meth:`parse` reads, and which notation each architecture was in.
+
+        The built-in and declared spaces read the notations of other programs too.
+
+        Raises:
+            InputError: one is malformed, or could mean two architectures.
+        """
+        texts = texts_of(architectures)
+        return Reading(self.parse(texts), (None,) * len(texts))
 
     @abstractmethod
     def format(self, graphs: GraphBatch) -> list[str]:
@@ -114,6 +142,101 @@ class SearchSpace(ABC):
         this; by default only isomorphic graphs do.
         """
         return fingerprint(graphs)
+
+    @cached_property
+    def roles(self) -> Roles:
+        """What the operations do to the data, for :mod:`arch2vec.representations`.
+
+        By default nothing is skipped or zero, inputs and outputs are what stands there in
+        a thousand architectures, and names tell which operations have weights.
+        """
+        some = self.sample(min(self.size or _LOOKED_AT, _LOOKED_AT), np.random.default_rng(0))
+        return roles_by_name(self.operations, *ends_of(some))
+
+    def costs(self, graphs: GraphBatch) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+        """What N architectures cost where the space knows: (N, C) numbers on a logarithmic scale, and their C names.
+
+        A space that knows nothing gives (N, 0), as does this default.
+        """
+        return np.empty((len(graphs), 0), dtype=np.float32), ()
+
+    def most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        """For each of N beliefs of a decoder, the architecture that is most likely under them.
+
+        What likely means is said in :mod:`arch2vec.spaces.likelihood`. The built-in and the declared spaces find the
+        most likely architecture of all, given its number of vertices (:mod:`arch2vec.spaces.likely_cells`); for
+        others see :meth:`_most_likely`.
+
+        Args:
+            op_logits: (N, V, K) logits of the operations at each vertex: their probabilities are the softmax.
+            edge_logits: (N, V, V) log-odds of the edges, of which the strict upper triangle counts.
+
+        Returns:
+            N architectures of this space.
+
+        Raises:
+            InputError: shapes do not fit this space, numbers are missing, or the space has no
+                architecture that it takes for one itself.
+        """
+        op_logits, edge_logits = checked_beliefs(op_logits, edge_logits, self.num_vertices, self.num_operations)
+        graphs = self._most_likely(op_logits, edge_logits)
+        if self._narrowed:
+            rows = np.flatnonzero(~self.is_valid(graphs))
+            nearest = self._nearest(op_logits[rows], edge_logits[rows]) if len(rows) else graphs[rows]
+            graphs.ops[rows], graphs.adjacency[rows] = nearest.ops, nearest.adjacency
+        return graphs
+
+    @property
+    def _narrowed(self) -> bool:
+        """Whether a subclass has an :meth:`is_valid` of its own beside a :meth:`_most_likely` that it inherits."""
+        order = type(self).__mro__
+        is_valid, most_likely = (
+            next(place for place, cls in enumerate(order) if name in vars(cls)) for name in ("is_valid", "_most_likely")
+        )
+        return is_valid < most_likely and order[most_likely] is not SearchSpace
+
+    def _most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        """What :meth:`most_likely` returns, of beliefs that have been checked.
+
+        Spaces that know how to find the most likely architecture override this. By default free decoding
+        is kept where it gives an architecture that is as likely as the best one of these: all architectures, if they
+        are 20,000 at most; of a larger space the most likely of 20,000 random ones (always the
+        same), improved by 32 random edits (:meth:`mutate`), each of which is kept if it makes it more likely.
+        """
+        return self._nearest(op_logits, edge_logits)
+
+    def _nearest(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        free = free_decoding(op_logits, edge_logits)
+        candidates, listed = self._candidates
+        found = most_likely_of(candidates, op_logits, edge_logits)
+        if not listed:
+            rng = np.random.default_rng(0)
+            found = improved(found, op_logits, edge_logits, lambda graphs: self.mutate(graphs, rng), _EDITS)
+        better = self.is_valid(free) & (
+            log_ratio(free, op_logits, edge_logits) > log_ratio(found, op_logits, edge_logits)
+        )
+        graphs = more_likely(better, free, found)
+        if not self.is_valid(graphs).all():
+            raise InputError(
+                f"{self.name}: its own architectures (of enumerate, sample or mutate) are none by its is_valid"
+            )
+        return graphs
+
+    @cached_property
+    def _candidates(self) -> tuple[GraphBatch, bool]:
+        """Architectures to find the most likely one among, and whether they are all there are."""
+        if self.enumerable and (self.size is None or self.size <= _CANDIDATES):
+            listed = self.enumerate()
+            if len(listed) <= _CANDIDATES:
+                return listed, True
+        number = _CANDIDATES if self.size is None else min(_CANDIDATES, self.size)
+        while True:
+            try:
+                return self.sample(number, np.random.default_rng(0)), False
+            except InputError:  # a space that does not say how few it has
+                if number == 1:
+                    raise
+                number //= 2
 
     def check_sample_size(self, n: int) -> None:
         """Raise :class:`InputError` if the space has fewer than ``n`` architectures."""

@@ -14,7 +14,9 @@ does not.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +25,23 @@ from typing_extensions import override
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.spaces.base import SearchSpace
-from arch2vec.spaces.darts_cells import SLOTS, VERTICES, VOCABULARY, Cells, is_cell, is_cell_as_released
-from arch2vec.spaces.darts_cost import IMAGENET, cost_of_cells
+from arch2vec.spaces.darts_cells import (
+    NONE,
+    OUTPUT,
+    SLOTS,
+    VERTICES,
+    VOCABULARY,
+    Cells,
+    is_cell,
+    is_cell_as_released,
+    most_likely_cells,
+)
+from arch2vec.spaces.darts_cost import CIFAR10, IMAGENET, cost_of_cells
 from arch2vec.spaces.darts_moves import draw_cells, functions_of, mutate_cells, neighbor_cells, sample_distinct
-from arch2vec.spaces.darts_notation import format_cells, format_genotype, is_genotype, parse_cells, split_genotype
+from arch2vec.spaces.darts_notation import format_cells, format_genotype, parse_cells
+from arch2vec.spaces.darts_reading import cells_of
+from arch2vec.spaces.reading import Reading, read_texts
+from arch2vec.spaces.roles import Roles, roles_by_name
 
 
 class DARTS(SearchSpace):
@@ -79,12 +94,17 @@ class DARTS(SearchSpace):
         return cost_of_cells(cells, cells, IMAGENET).macs < self.max_macs
 
     @override
-    def parse(self, architectures: Sequence[str]) -> GraphBatch:
-        """Read cells in the compact form, or published genotypes whose two cells are the same.
+    def read(self, architectures: Sequence[str]) -> Reading:
+        """Read cells in the compact form or as other programs write them, if their two cells are the same.
 
-        See :mod:`arch2vec.spaces.darts_notation` for both.
+        See :mod:`arch2vec.spaces.darts_notation` and :mod:`arch2vec.spaces.darts_reading`.
         """
-        return parse_cells([_one_cell(text) if is_genotype(text) else text for text in architectures]).graphs()
+        return read_texts(lambda texts: parse_cells(texts).graphs(), _imported, architectures)
+
+    @override
+    def parse(self, architectures: Sequence[str]) -> GraphBatch:
+        """Read cells in any notation that :meth:`read` knows."""
+        return self.read(architectures).graphs
 
     @override
     def format(self, graphs: GraphBatch) -> list[str]:
@@ -99,6 +119,16 @@ class DARTS(SearchSpace):
             InputError: a graph is no architecture of this space.
         """
         return [format_genotype(text, text) for text in self.format(graphs)]
+
+    @cached_property
+    @override
+    def roles(self) -> Roles:
+        return darts_roles(VOCABULARY, [OUTPUT])
+
+    @override
+    def costs(self, graphs: GraphBatch) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+        cells = Cells.of(graphs)
+        return cost_of_cells(cells, cells, CIFAR10).logarithms()
 
     @override
     def is_valid(self, graphs: GraphBatch) -> NDArray[np.bool_]:
@@ -124,6 +154,10 @@ class DARTS(SearchSpace):
         return neighbor_cells(Cells.of(graph[:1])).graphs()
 
     @override
+    def _most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        return most_likely_cells(op_logits, edge_logits).graphs()
+
+    @override
     def function_classes(self, graphs: GraphBatch) -> NDArray[np.uint64]:
         """Labels, equal for two cells exactly if renumbering nodes makes their genotypes equal.
 
@@ -134,17 +168,33 @@ class DARTS(SearchSpace):
         return functions_of(Cells.of(graphs)).astype(np.uint64)
 
 
-def _one_cell(genotype: str) -> str:
-    """The cell of a published genotype that has only one.
+def _imported(text: str) -> tuple[str, str | None] | None:
+    """See :data:`arch2vec.spaces.reading.Import`.
 
     Raises:
         InputError: it is malformed, or its normal and reduction cell differ.
     """
-    normal, reduce = split_genotype(genotype)
-    cells = parse_cells([normal, reduce]).by_source()
-    if (cells.operations[0] != cells.operations[1]).any() or (cells.sources[0] != cells.sources[1]).any():
+    bare = re.sub(r"\s+", "", text)
+    if "~" in bare:
+        pair = bare.split("+")
+        return (pair[0], None) if len(pair) == 1 else (_same(pair, text), "a pair of equal cells")
+    found = cells_of(text)
+    if found is None:
+        return None
+    cells, notation = found
+    return cells[0] if len(cells) == 1 else _same(cells, text), notation
+
+
+def _same(pair: list[str], text: str) -> str:
+    cells = parse_cells(pair).by_source()
+    if (cells.operations != cells.operations[0]).any() or (cells.sources != cells.sources[0]).any():
         raise InputError(
             "the normal and the reduction cell differ, but the darts space has one cell for both; "
-            f"use the space darts_pair for {genotype!r}"
+            f"use the space darts_pair for {text!r}"
         )
-    return normal
+    return pair[0]
+
+
+def darts_roles(operations: Sequence[str], outputs: Sequence[int]) -> Roles:
+    """What DARTS' operations do; ``none`` stays in the vocabulary and in no finished cell."""
+    return roles_by_name(operations, [0, 1], outputs, ["skip_connect"], [VOCABULARY[NONE]])

@@ -123,6 +123,25 @@ class Cells:
         return self.reordered(np.arange(SLOTS) ^ swapped)
 
 
+def most_likely_cells(op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> Cells:
+    """The most likely cell for each of N beliefs (N, 11, K) and (N, 11, 11).
+
+    Which source a slot reads decides all edges into its vertex; edges into other vertices
+    are in every cell the same. So each node's two slots read the two different sources of the
+    greatest sum of log-odds, and each slot carries its most probable operation.
+    """
+    operations = op_logits[:, 2:-1, FIRST : LAST + 1].argmax(axis=2) + FIRST
+    odds = np.einsum("sv,nvt->nts", _SOURCE_VERTICES.astype(edge_logits.dtype), edge_logits[:, :, 2:-1])
+    sources = np.empty((len(operations), SLOTS), dtype=np.uint8)
+    for node in range(NODES):
+        choices = node + 2
+        both = odds[:, 2 * node, :choices, None] + odds[:, 2 * node + 1, None, :choices]
+        both[:, np.arange(choices), np.arange(choices)] = -np.inf
+        best = both.reshape(len(both), choices**2).argmax(axis=1)
+        sources[:, 2 * node], sources[:, 2 * node + 1] = divmod(best, choices)
+    return Cells(operations.astype(np.uint8), sources)
+
+
 def is_cell(graphs: GraphBatch) -> NDArray[np.bool_]:
     """(N,) whether each graph is a valid cell: its operations, and every entry of its adjacency."""
     if graphs.num_vertices != VERTICES:

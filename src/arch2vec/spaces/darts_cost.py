@@ -44,6 +44,7 @@ from numpy.typing import NDArray
 
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
+from arch2vec.spaces import network_cost
 from arch2vec.spaces.darts_cells import VOCABULARY, Cells, is_cell
 
 _CONVOLUTIONS = {"sep_conv_3x3": (2, 3), "sep_conv_5x5": (2, 5), "dil_conv_3x3": (1, 3), "dil_conv_5x5": (1, 5)}
@@ -152,18 +153,14 @@ IMAGENET = Skeleton("imagenet", cells=14, channels=48, image=224, classes=1000)
 
 
 @dataclass(frozen=True, eq=False)
-class Cost:
-    """What N networks cost.
+class Cost(network_cost.Cost):
+    """What N networks cost, in the unit of :class:`arch2vec.spaces.network_cost.Cost`, and one number more.
 
     Attributes:
-        parameters: (N,) int64, trainable numbers.
-        macs: (N,) int64, multiply-adds of convolutions and linear layers for one image.
         normalised: (N,) int64, numbers that pass a batch norm for one image, each as
             often as it does.
     """
 
-    parameters: NDArray[np.int64]
-    macs: NDArray[np.int64]
     normalised: NDArray[np.int64]
 
 

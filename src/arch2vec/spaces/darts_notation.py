@@ -1,14 +1,13 @@
-"""How DARTS cells are written: ``op~source|...`` and the published ``Genotype(...)``.
+"""How DARTS cells are written: ``op~source|...``; and how they are published, ``Genotype(...)``.
 
 The compact form, used for NAS-Bench-301's cells, has eight ``operation~source``
 joined by ``|``, two per node in node order. The published form is the text of a
-Python named tuple with a normal and a reduction cell. Nothing is ever executed:
-the text is parsed to a syntax tree, of which only literals are accepted.
+Python named tuple with a normal and a reduction cell; :mod:`arch2vec.spaces.darts_reading`
+reads it.
 """
 
 from __future__ import annotations
 
-import ast
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -30,9 +29,6 @@ _TOKENS = {
     for source in range(NODES + 1)
 }
 _TEXTS = [[f"{operation}~{source}" for source in range(NODES + 1)] for operation in VOCABULARY]
-_CONCAT = list(range(2, NODES + 2))
-_FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
-_LONGEST = 10_000  # characters; a Genotype has about 500
 
 
 def parse_cells(texts: Sequence[str]) -> Cells:
@@ -65,35 +61,6 @@ def format_cells(cells: Cells) -> list[str]:
     ]
 
 
-def is_genotype(text: str) -> bool:
-    """Whether ``text`` looks like the published form rather than the compact one."""
-    return text.lstrip().startswith("Genotype")
-
-
-def split_genotype(text: str) -> tuple[str, str]:
-    """The normal and the reduction cell of a published genotype, in the compact form.
-
-    Raises:
-        InputError: the text is no genotype, or its cells do not concatenate all
-            four nodes. What the cells hold is left to :func:`parse_cells`.
-    """
-    if len(text) > _LONGEST:
-        raise InputError(f"a genotype of {len(text):,} characters; one has about 500: {text[:60]!r}...")
-    try:
-        call = ast.parse(text.strip(), mode="eval").body
-    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise InputError(f"not a genotype: {text!r}; it cannot be parsed ({error.args[0]})") from error
-    if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Genotype"):
-        raise InputError(f"not a genotype: {text!r}; one looks like Genotype(normal=[...], normal_concat=...)")
-    fields = {keyword.arg: keyword.value for keyword in call.keywords}
-    if call.args or len(call.keywords) != len(_FIELDS) or set(fields) != set(_FIELDS):
-        raise InputError(f"a genotype needs exactly the fields {', '.join(_FIELDS)}, each once and named: {text!r}")
-    for field in ("normal_concat", "reduce_concat"):
-        if sorted(_integers(fields[field], field)) != _CONCAT:
-            raise InputError(f"{field} must be range(2, 6): the cells of this space concatenate their four nodes")
-    return _compact(fields["normal"], "normal"), _compact(fields["reduce"], "reduce")
-
-
 def format_genotype(normal: str, reduce: str) -> str:
     """The published form of a normal and a reduction cell given in the compact form."""
 
@@ -105,42 +72,6 @@ def format_genotype(normal: str, reduce: str) -> str:
     return (
         f"Genotype(normal={entries(normal)}, normal_concat={concat}, reduce={entries(reduce)}, reduce_concat={concat})"
     )
-
-
-def _compact(value: ast.expr, field: str) -> str:
-    """The compact form of a list of (operation, source)."""
-    entries = _literal(value, field)
-    if not isinstance(entries, list | tuple):
-        raise InputError(f"{field} must be a list of ('operation', source), got {entries!r}")
-    tokens = []
-    for entry in entries:
-        match entry:
-            case (str(operation), int(source)) if not isinstance(source, bool):
-                tokens.append(f"{operation}~{source}")
-            case _:
-                raise InputError(f"{field} holds {entry!r}; an entry looks like ('sep_conv_3x3', 0)")
-    return "|".join(tokens)
-
-
-def _integers(value: ast.expr, field: str) -> list[int]:
-    """The integers of a literal list or of a ``range(...)``."""
-    if isinstance(value, ast.Call) and isinstance(value.func, ast.Name) and value.func.id == "range":
-        bounds = [bound for bound in (_literal(argument, field) for argument in value.args) if type(bound) is int]
-        if value.keywords or not len(bounds) == len(value.args) == 2:
-            raise InputError(f"{field} must be range(2, {NODES + 2}), got {ast.unparse(value)[:60]}")
-        # One number too many is wrong already; don't build a huge list.
-        return list(range(bounds[0], bounds[1])[: NODES + 1])
-    numbers = _literal(value, field)
-    if not isinstance(numbers, list | tuple) or not all(type(number) is int for number in numbers):
-        raise InputError(f"{field} must be a list of integers, got {numbers!r}")
-    return list(numbers)
-
-
-def _literal(value: ast.expr, field: str) -> object:
-    try:
-        return ast.literal_eval(value)
-    except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
-        raise InputError(f"{field} of a genotype must be a literal, got {ast.unparse(value)[:60]}") from error
 
 
 def _explain(tokens: list[str], text: str) -> NoReturn:

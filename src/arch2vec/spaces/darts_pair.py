@@ -8,7 +8,9 @@ the two cells joined by ``+``, or as a published ``Genotype(...)``.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,9 +19,17 @@ from typing_extensions import override
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.spaces.base import SearchSpace
-from arch2vec.spaces.darts import DARTS
-from arch2vec.spaces.darts_cells import OUTPUT, VERTICES, VOCABULARY, Cells, is_cell, is_cell_as_released
-from arch2vec.spaces.darts_cost import IMAGENET, cost_of_cells
+from arch2vec.spaces.darts import DARTS, darts_roles
+from arch2vec.spaces.darts_cells import (
+    OUTPUT,
+    VERTICES,
+    VOCABULARY,
+    Cells,
+    is_cell,
+    is_cell_as_released,
+    most_likely_cells,
+)
+from arch2vec.spaces.darts_cost import CIFAR10, IMAGENET, cost_of_cells
 from arch2vec.spaces.darts_moves import (
     FUNCTIONS,
     GRAPHS,
@@ -33,10 +43,11 @@ from arch2vec.spaces.darts_notation import (
     EXAMPLE,
     format_cells,
     format_genotype,
-    is_genotype,
     parse_cells,
-    split_genotype,
 )
+from arch2vec.spaces.darts_reading import cells_of
+from arch2vec.spaces.reading import Reading, read_texts
+from arch2vec.spaces.roles import Roles
 
 REDUCE_OUTPUT = len(VOCABULARY)
 """The operation of the reduction cell's output vertex."""
@@ -115,10 +126,17 @@ class DARTSPair(SearchSpace):
         return _join(Cells(parts[0], parts[1]), Cells(parts[2], parts[3]))
 
     @override
+    def read(self, architectures: Sequence[str]) -> Reading:
+        """Read ``normal+reduce`` with both cells in the compact form, or as other programs write them.
+
+        See :mod:`arch2vec.spaces.darts_reading`.
+        """
+        return read_texts(_parse_own, _imported, architectures)
+
+    @override
     def parse(self, architectures: Sequence[str]) -> GraphBatch:
-        """Read ``normal+reduce`` with both cells in the compact form, or published genotypes."""
-        pairs = [_two_cells(text) for text in architectures]
-        return _join(parse_cells([normal for normal, _ in pairs]), parse_cells([reduce for _, reduce in pairs]))
+        """Read architectures in any notation that :meth:`read` knows."""
+        return self.read(architectures).graphs
 
     @override
     def format(self, graphs: GraphBatch) -> list[str]:
@@ -135,6 +153,16 @@ class DARTSPair(SearchSpace):
     def _texts(self, graphs: GraphBatch) -> list[tuple[str, str]]:
         normal, reduce = self.split(graphs)
         return list(zip(format_cells(Cells.of(normal)), format_cells(Cells.of(reduce)), strict=True))
+
+    @cached_property
+    @override
+    def roles(self) -> Roles:
+        return darts_roles(self.operations, [OUTPUT, REDUCE_OUTPUT])
+
+    @override
+    def costs(self, graphs: GraphBatch) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+        normal, reduce = (Cells.of(half) for half in _halves(graphs))
+        return cost_of_cells(normal, reduce, CIFAR10).logarithms()
 
     @override
     def is_valid(self, graphs: GraphBatch) -> NDArray[np.bool_]:
@@ -179,6 +207,14 @@ class DARTSPair(SearchSpace):
         )
 
     @override
+    def _most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        normal, reduce = slice(VERTICES), slice(VERTICES, None)
+        return _join(
+            most_likely_cells(op_logits[:, normal], edge_logits[:, normal, normal]),
+            most_likely_cells(op_logits[:, reduce], edge_logits[:, reduce, reduce]),
+        )
+
+    @override
     def function_classes(self, graphs: GraphBatch) -> NDArray[np.uint64]:
         """Labels, equal for pairs whose normal and whose reduction cells compute the same functions."""
         normal, reduce = (functions_of(Cells.of(cells)).astype(np.uint64) for cells in self.split(graphs))
@@ -211,10 +247,24 @@ def _replaced(cells: Cells, rows: NDArray[np.bool_], by: Cells) -> Cells:
     return Cells(operations, sources)
 
 
-def _two_cells(text: str) -> tuple[str, str]:
-    if is_genotype(text):
-        return split_genotype(text)
-    cells = text.split("+")
-    if len(cells) != 2:
-        raise InputError(f"not a pair of DARTS cells: {text!r}; one looks like {EXAMPLE}+{EXAMPLE}")
-    return cells[0], cells[1]
+def _parse_own(texts: Sequence[str]) -> GraphBatch:
+    pairs = []
+    for text in texts:
+        cells = text.split("+")
+        if len(cells) != 2:
+            raise InputError(f"not a pair of DARTS cells: {text!r}; one looks like {EXAMPLE}+{EXAMPLE}")
+        pairs.append(cells)
+    return _join(parse_cells([normal for normal, _ in pairs]), parse_cells([reduce for _, reduce in pairs]))
+
+
+def _imported(text: str) -> tuple[str, str | None] | None:
+    """See :data:`arch2vec.spaces.reading.Import`."""
+    if "~" in text:
+        return re.sub(r"\s+", "", text), None
+    found = cells_of(text)
+    if found is None:
+        return None
+    cells, notation = found
+    if len(cells) == 1:
+        raise InputError(f"{text[:120]!r} is one cell; the darts_pair space needs a normal and a reduction cell")
+    return "+".join(cells), notation

@@ -7,6 +7,7 @@ declaration has code k + 1, and everything works on batches.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -25,7 +26,10 @@ from arch2vec.spaces.declared_fixed import FixedCells
 from arch2vec.spaces.declared_free import FreeCells
 from arch2vec.spaces.declared_functions import function_labels
 from arch2vec.spaces.declared_text import read_yaml, to_reference
+from arch2vec.spaces.reading import Reading, literal, read_texts
+from arch2vec.spaces.roles import Roles, roles_by_name
 
+_SPACED = re.compile(r"\s*([|+,;~])\s*")  # what separates the parts of an architecture
 _MOST_ATTEMPTS = 200_000  # cells drawn at a time
 _IDLE_DRAWS = 2_000_000  # draws without anything new after which a sample is given up
 
@@ -145,6 +149,15 @@ class DeclaredSpace(SearchSpace):
         return GraphBatch.concatenate(parts)[slice(n)]
 
     @override
+    def read(self, architectures: Sequence[str]) -> Reading:
+        """Read what :meth:`parse` reads, also in quotes, spaced, or as lists of names (free: matrix and names)."""
+        return read_texts(self._cells.parse, self._imported, architectures)
+
+    def _imported(self, text: str) -> tuple[str, str | None] | None:
+        listed = self._cells.text_of(literal(text))
+        return (_SPACED.sub(r"\1", text), None) if listed is None else (listed, "lists of names")
+
+    @override
     def parse(self, architectures: Sequence[str]) -> GraphBatch:
         """Read architectures.
 
@@ -154,7 +167,7 @@ class DeclaredSpace(SearchSpace):
         matrix and operations as in NAS-Bench-101,
         ``010;001;000|input,op,output``.
         """
-        return self._cells.parse(architectures)
+        return self.read(architectures).graphs
 
     @override
     def format(self, graphs: GraphBatch) -> list[str]:
@@ -164,6 +177,10 @@ class DeclaredSpace(SearchSpace):
     @override
     def is_valid(self, graphs: GraphBatch) -> NDArray[np.bool_]:
         return self._cells.is_cell(graphs)
+
+    @override
+    def _most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        return self._cells.most_likely(op_logits, edge_logits)
 
     @override
     def mutate(self, graphs: GraphBatch, rng: np.random.Generator) -> GraphBatch:
@@ -196,6 +213,12 @@ class DeclaredSpace(SearchSpace):
             {self.operations.index(name) for name in names} for names in (self.declaration.skip, self.declaration.zero)
         )
         return function_labels(graphs, skip, zero) if skip or zero else super().function_classes(graphs)
+
+    @cached_property
+    @override
+    def roles(self) -> Roles:
+        declared, last = self.declaration, len(self.operations) - 1
+        return roles_by_name(self.operations, [0], [last], declared.skip, declared.zero, declared.weights)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DeclaredSpace) and type(self) is type(other) and self.declaration == other.declaration

@@ -44,6 +44,10 @@ class Cells(ABC):
         """(N,) whether each graph is one, its vertices numbered as they should be."""
 
     @abstractmethod
+    def most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        """The most likely cell for each of N beliefs of a decoder (:meth:`arch2vec.SearchSpace.most_likely`)."""
+
+    @abstractmethod
     def random_edit(self, cells: GraphBatch, rng: np.random.Generator) -> GraphBatch:
         """One random edit of each."""
 
@@ -54,6 +58,10 @@ class Cells(ABC):
     @abstractmethod
     def parse(self, architectures: Sequence[str]) -> GraphBatch:
         """Read the notation; raises InputError."""
+
+    @abstractmethod
+    def text_of(self, value: object) -> str | None:
+        """The notation of a cell that is given as lists, None where ``value`` is no such lists."""
 
     @abstractmethod
     def format(self, cells: GraphBatch) -> list[str]:

@@ -17,6 +17,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, cast
 
+from arch2vec.documents import shown
 from arch2vec.errors import InputError
 
 INPUT, OUTPUT = "input", "output"
@@ -53,6 +54,9 @@ class SpaceDeclaration:
             others allowing all: keys are vertex numbers (``2``) or edges (``0-2``).
         skip: operations that pass on what they read unchanged.
         zero: operations whose result is zero.
+        weights: operations with trainable weights, which the structure of an architecture is counted by; where
+            it is left out, those whose names sound like it
+            (:func:`arch2vec.spaces.roles.guess_weighted`).
 
     Raises:
         InputError: a field is missing, of the wrong type, or makes no sense; the line
@@ -70,6 +74,7 @@ class SpaceDeclaration:
     allowed: Mapping[str, tuple[str, ...]] = field(default_factory=dict, hash=False)
     skip: tuple[str, ...] = ()
     zero: tuple[str, ...] = ()
+    weights: tuple[str, ...] | None = None
 
     def __post_init__(self) -> None:
         self._check_name()
@@ -105,18 +110,13 @@ class SpaceDeclaration:
         _require(
             isinstance(self.name, str) and _NAME.fullmatch(self.name),
             "name",
-            f"got {self.name!r}; a letter, then letters, digits, '_', '.' or '-'",
+            f"got {shown(self.name)}; a letter, then letters, digits, '_', '.' or '-'",
         )
         _require(self.name not in SPACES, "name", f"{self.name!r} is a built-in search space; choose another name")
 
     def _check_operations(self) -> None:
         self._set("operations", _names(self.operations, "operations"))
         _require(len(self.operations) > 0, "operations", "none given; at least one is needed")
-        _require(
-            len(self.operations) <= MAX_OPERATIONS,
-            "operations",
-            f"{len(self.operations)} given; at most {MAX_OPERATIONS} are possible",
-        )
         for name in self.operations:
             _require(
                 name not in (INPUT, OUTPUT),
@@ -126,11 +126,18 @@ class SpaceDeclaration:
             _require(
                 _OPERATION.fullmatch(name),
                 "operations",
-                f"got {name!r}; a name has no spaces and none of | ~ , ; +",
+                f"got {shown(name)}; a name has no spaces and none of | ~ , ; +",
             )
         for key in ("skip", "zero"):
             self._set(key, _names(getattr(self, key), key))
             _require_known(getattr(self, key), self.operations, key)
+        if self.weights is not None:
+            self._set("weights", _names(self.weights, "weights"))
+            _require_known(self.weights, self.operations, "weights")
+            for name in self.weights:
+                _require(
+                    name not in (*self.skip, *self.zero), "weights", f"{name!r} is declared to do nothing to its input"
+                )
         for name in self.skip:
             _require(name not in self.zero, "zero", f"{name!r} is in 'skip' too; an operation is one or the other")
 
@@ -138,7 +145,7 @@ class SpaceDeclaration:
         _require(
             self.carries in ("vertices", "edges"),
             "carries",
-            f"got {self.carries!r}; 'vertices' or 'edges' can carry the operations",
+            f"got {shown(self.carries)}; 'vertices' or 'edges' can carry the operations",
         )
         counted, other = ("vertices", "nodes") if self.carries == "vertices" else ("nodes", "vertices")
         _require(
@@ -194,15 +201,18 @@ class SpaceDeclaration:
 
     def _check_allowed(self) -> None:
         _require(
-            isinstance(self.allowed, Mapping), "allowed", f"got {self.allowed!r}; a mapping from positions to lists"
+            isinstance(self.allowed, Mapping),
+            "allowed",
+            f"got {shown(self.allowed)}; a mapping from positions to lists",
         )
         allowed = {}
         for key, listed in self.allowed.items():
-            position, where = str(key), f"allowed, {key}"
+            position = str(key)[:40]
+            where = f"allowed, {position}"
             _require(
                 position in self.positions,
                 "allowed",
-                f"there is no position {position!r}; they are {', '.join(self.positions)}",
+                f"there is no position {shown(position)}; they are {', '.join(self.positions)}",
             )
             names = _names(listed, where)
             _require(len(names) > 0, where, "no operation is left; at least one is needed")
@@ -229,27 +239,28 @@ def _require(condition: object, field_name: str, problem: str) -> None:
 def _require_known(names: Sequence[str], known: Sequence[str], field_name: str) -> None:
     for name in names:
         if name not in known:
-            close = difflib.get_close_matches(name, known, n=1)
+            close = difflib.get_close_matches(name[:40], known, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known)}"
-            raise _wrong(field_name, f"{name!r} is not among 'operations'; {hint}")
+            raise _wrong(field_name, f"{shown(name)} is not among 'operations'; {hint}")
 
 
 def _whole(value: object, field_name: str, least: int, most: int, where: str = "") -> None:
     right = f"a whole number from {least} to {most}{where} is needed"
     _require(value is not None, field_name, f"missing; {right}")
-    _require(isinstance(value, int) and not isinstance(value, bool), field_name, f"got {value!r}; {right}")
-    _require(least <= cast(int, value) <= most, field_name, f"got {value}; {right}")
+    _require(isinstance(value, int) and not isinstance(value, bool), field_name, f"got {shown(value)}; {right}")
+    _require(least <= cast(int, value) <= most, field_name, f"got {shown(value)}; {right}")
 
 
 def _names(value: object, field_name: str) -> tuple[str, ...]:
     """A list of different names as a tuple."""
     if isinstance(value, str) or not isinstance(value, Sequence):
-        raise _wrong(field_name, f"got {value!r}; a list of names such as [conv3x3, skip] is needed")
+        raise _wrong(field_name, f"got {shown(value)}; a list of names such as [conv3x3, skip] is needed")
+    _require(len(value) <= MAX_OPERATIONS, field_name, f"{len(value)} given; at most {MAX_OPERATIONS} are possible")
     seen: list[str] = []
     for name in value:
         if not isinstance(name, str):
-            raise _wrong(field_name, f"{name!r} is a {type(name).__name__}, not text; write it in quotes")
-        _require(name not in seen, field_name, f"{name!r} is there twice; every name once")
+            raise _wrong(field_name, f"{shown(name)} is {_called(name)}, not text; write it in quotes")
+        _require(name not in seen, field_name, f"{shown(name)} is there twice; every name once")
         seen.append(name)
     return tuple(seen)
 
@@ -258,14 +269,22 @@ def _pairs(value: object, count: int) -> tuple[tuple[int, int], ...]:
     """Different edges between ``count`` vertices, each going upwards, sorted by target, then source."""
     right = "a list of [source, target] pairs such as [[0, 1], [1, 2]] is needed"
     if isinstance(value, str) or not isinstance(value, Sequence):
-        raise _wrong("edges", f"got {value!r}; {right}")
+        raise _wrong("edges", f"got {shown(value)}; {right}")
+    most = count * (count - 1) // 2
+    _require(len(value) <= most, "edges", f"{len(value)} given; at most {most} are possible between {count} vertices")
     pairs: list[tuple[int, int]] = []
     for pair in value:
         if isinstance(pair, str) or not isinstance(pair, Sequence) or len(pair) != 2:
-            raise _wrong("edges", f"got {pair!r} as an edge; {right}")
+            raise _wrong("edges", f"got {shown(pair)} as an edge; {right}")
         for end in pair:
-            _require(isinstance(end, int) and not isinstance(end, bool), "edges", f"got {end!r} in {pair!r}; {right}")
-            _require(0 <= end < count, "edges", f"{list(pair)} is out of range; numbers go from 0 to {count - 1}")
+            _require(
+                isinstance(end, int) and not isinstance(end, bool),
+                "edges",
+                f"got {shown(end)} in {shown(pair)}; {right}",
+            )
+            _require(
+                0 <= end < count, "edges", f"{shown(list(pair))} is out of range; numbers go from 0 to {count - 1}"
+            )
         source, target = pair
         _require(
             source < target,
@@ -275,3 +294,9 @@ def _pairs(value: object, count: int) -> tuple[tuple[int, int], ...]:
         _require((source, target) not in pairs, "edges", f"{list(pair)} is there twice; every edge once")
         pairs.append((source, target))
     return tuple(sorted(pairs, key=lambda pair: (pair[1], pair[0])))
+
+
+def _called(value: object) -> str:
+    """What YAML has made of a value, in words."""
+    kinds = {bool: "a truth value", int: "a number", float: "a number", type(None): "nothing", list: "a list"}
+    return kinds.get(type(value), f"a {type(value).__name__}")

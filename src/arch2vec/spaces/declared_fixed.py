@@ -22,6 +22,7 @@ from arch2vec.spaces.declared_cells import MAX_LISTED, Cells
 from arch2vec.spaces.declared_fields import SpaceDeclaration
 from arch2vec.spaces.declared_labels import distinct, labelled
 from arch2vec.spaces.declared_symmetry import Labellings
+from arch2vec.spaces.reading import name_list
 
 
 class FixedCells(Cells):
@@ -97,6 +98,14 @@ class FixedCells(Cells):
         return allowed & (graphs.adjacency == self.adjacency).all(axis=(1, 2))
 
     @override
+    def most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        codes = np.empty((len(op_logits), len(self._choices)), dtype=np.uint8)
+        for position, choice in enumerate(self._choices):
+            best = op_logits[:, position + 1, choice].argmax(axis=1)
+            codes[:, position] = np.array(choice, dtype=np.uint8)[best]
+        return self._with(codes)
+
+    @override
     def random_edit(self, cells: GraphBatch, rng: np.random.Generator) -> GraphBatch:
         """Another operation at one position, uniformly over all such pairs."""
         return self._edited(cells, self._edits[rng.integers(len(self._edits), size=len(cells))])
@@ -143,6 +152,12 @@ class FixedCells(Cells):
         if not right:
             raise InputError(f"not a {self._name} architecture: {text!r}; one looks like {self._example}")
         return names
+
+    @override
+    def text_of(self, value: object) -> str | None:
+        """Of a list with an operation's name for each position."""
+        listed = name_list(value)
+        return self._joined(listed) if listed is not None and len(listed) == len(self._choices) else None
 
     def _joined(self, names: Sequence[str]) -> str:
         if self._groups is None:

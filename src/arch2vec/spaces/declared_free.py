@@ -21,6 +21,8 @@ from arch2vec.spaces import declared_limits as cells_within
 from arch2vec.spaces.declared_cells import MAX_LISTED, Cells
 from arch2vec.spaces.declared_drawing import NumberedCells
 from arch2vec.spaces.declared_fields import INPUT, OUTPUT, SpaceDeclaration
+from arch2vec.spaces.likely_cells import most_likely_cells
+from arch2vec.spaces.reading import name_list, whole_numbers
 
 _MAX_NUMBERED = 20 * MAX_LISTED  # with more numbered cells than this, making the list takes minutes
 
@@ -72,6 +74,10 @@ class FreeCells(Cells):
         return cells_within.is_cell(graphs, self.limits)
 
     @override
+    def most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        return most_likely_cells(op_logits, edge_logits, self.limits)
+
+    @override
     def random_edit(self, cells: GraphBatch, rng: np.random.Generator) -> GraphBatch:
         return edits.random_edit(cells, self.limits, rng)
 
@@ -99,6 +105,16 @@ class FreeCells(Cells):
         if len(wrong):
             raise self._malformed(architectures[wrong[0]], self._reason(read[wrong[:1]]))
         return read
+
+    @override
+    def text_of(self, value: object) -> str | None:
+        """Of a matrix and the operations' names, as two lists."""
+        if not isinstance(value, list) or len(value) != 2 or not isinstance(value[0], list):
+            return None
+        rows, listed = [whole_numbers(row) for row in value[0]], name_list(value[1])
+        if listed is None or None in rows:
+            return None
+        return f"{';'.join(''.join(map(str, row or [])) for row in rows)}|{','.join(listed)}"
 
     def _read_matrix(self, rows: str, text: str) -> NDArray[np.bool_]:
         entries = rows.split(";")

@@ -9,14 +9,17 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from arch2vec.documents import parse_json, shown
 from arch2vec.errors import InputError
 from arch2vec.spaces.declared_fields import SpaceDeclaration
+from arch2vec.storage import read_text
 
 PREFIX = "declared:"
 """What the self-contained reference of a declared space starts with; the rest is JSON."""
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(SpaceDeclaration))
 _NEEDED = ("name", "operations", "carries")
+_YAML_BYTES, _YAML_NODES = 1 << 16, 20_000  # much more than the largest possible declaration
 
 
 def read_yaml(path: Path) -> SpaceDeclaration:
@@ -28,17 +31,20 @@ def read_yaml(path: Path) -> SpaceDeclaration:
     """
     import yaml
 
+    text = read_text(path, _YAML_BYTES)
     try:
-        text = path.read_text(encoding="utf-8")
-        twice = _repeated_key(yaml.compose(text, Loader=yaml.SafeLoader))
-        document = yaml.safe_load(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
+        loader = yaml.SafeLoader(text)
+        node = loader.get_single_node()
+        _require_small(node)
+        twice = _repeated_key(node)
+        document = None if node is None else loader.construct_document(node)
     except yaml.YAMLError as error:
         reason = " ".join(str(getattr(error, "problem", None) or error).split())
         mark = getattr(error, "problem_mark", None)
         place = f", line {mark.line + 1}, column {mark.column + 1}" if mark is not None else ""
         raise InputError(f"{path}{place}: not YAML ({reason})") from error
+    except Exception as error:  # a date that is none, lists without an end, and whatever else the parser meets
+        raise InputError(f"{path}: not YAML ({str(error)[:200]})") from error
     if twice is not None:
         raise InputError(f"{path}: field {twice!r} is there twice; every field once")
     return from_document(document, str(path))
@@ -56,10 +62,7 @@ def from_reference(reference: str) -> SpaceDeclaration:
     Raises:
         InputError: what follows ``declared:`` is no JSON, or a field is wrong.
     """
-    try:
-        document = json.loads(reference.removeprefix(PREFIX))
-    except ValueError as error:
-        raise InputError(f"what follows {PREFIX!r} is not JSON: {error}") from error
+    document = parse_json(reference.removeprefix(PREFIX), f"what follows {PREFIX!r}")
     return from_document(document, "declared space")
 
 
@@ -71,12 +74,12 @@ def from_document(document: object, where: str) -> SpaceDeclaration:
     """
     if not isinstance(document, Mapping):
         right = ", ".join(_NEEDED)
-        raise InputError(f"{where}: a mapping with the fields {right} and others is needed, got {_shown(document)}")
+        raise InputError(f"{where}: a mapping with the fields {right} and others is needed, got {shown(document)}")
     for key in document:
         if key not in _FIELDS:
-            close = difflib.get_close_matches(str(key), _FIELDS, n=1)
+            close = difflib.get_close_matches(str(key)[:40], _FIELDS, n=1)
             hint = f"did you mean {close[0]!r}?" if close else f"the fields are {', '.join(_FIELDS)}"
-            raise InputError(f"{where}: unknown field {key!r}; {hint}")
+            raise InputError(f"{where}: unknown field {shown(key)}; {hint}")
     for key in _NEEDED:
         if key not in document:
             raise InputError(f"{where}: field {key!r} is missing")
@@ -102,6 +105,23 @@ def _pairs(node: Any) -> list[tuple[Any, Any]]:
     return node.value if getattr(node, "id", None) == "mapping" else []
 
 
-def _shown(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."
+def _require_small(document: Any) -> None:
+    """Refuse a YAML document that is large once its aliases are replaced by what they stand for, or without end."""
+    sizes: dict[int, int] = {}
+    waiting = [] if document is None else [document]
+    begun: set[int] = set()
+    while waiting:
+        node = waiting[-1]
+        value = node.value if isinstance(node.value, list) else []
+        parts = [part for entry in value for part in (entry if isinstance(entry, tuple) else (entry,))]
+        missing = [part for part in parts if id(part) not in sizes]
+        if not missing:
+            sizes[id(node)] = 1 + sum(sizes[id(part)] for part in parts)
+            if sizes[id(node)] > _YAML_NODES:
+                raise ValueError(f"more than {_YAML_NODES:,} entries")
+            waiting.pop()
+        elif id(node) in begun:
+            raise ValueError("an alias stands for something that it is part of")
+        else:
+            begun.add(id(node))
+            waiting += missing

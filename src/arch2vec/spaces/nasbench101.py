@@ -9,7 +9,7 @@ so the output is a cell's last vertex that is there, not vertex six.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -21,9 +21,17 @@ from arch2vec.graphs import GraphBatch
 from arch2vec.spaces import nasbench101_edits as edits
 from arch2vec.spaces import nasbench101_notation as notation
 from arch2vec.spaces.base import SearchSpace
-from arch2vec.spaces.nasbench101_cells import MAX_VERTICES, OPERATIONS, is_cell, is_well_formed, prune
+from arch2vec.spaces.declared_limits import Limits
+from arch2vec.spaces.likely_cells import most_likely_cells
+from arch2vec.spaces.nasbench101_cells import INNER, MAX_EDGES, MAX_VERTICES, OPERATIONS, is_cell, is_well_formed, prune
+from arch2vec.spaces.nasbench101_cost import count_cost, operation_widths
 from arch2vec.spaces.nasbench101_enumeration import NUM_CELLS, published_cells
 from arch2vec.spaces.nasbench101_hashes import module_hashes
+from arch2vec.spaces.nasbench101_reading import imported, is_hash
+from arch2vec.spaces.reading import Reading, published_index, read_texts
+from arch2vec.spaces.roles import Roles, roles_by_name
+
+_LIMITS = Limits(vertices=MAX_VERTICES, edges=MAX_EDGES, in_degree=MAX_VERTICES - 1, operations=len(INNER))
 
 
 class NASBench101(SearchSpace):
@@ -70,8 +78,40 @@ class NASBench101(SearchSpace):
         return module_hashes(graphs)
 
     @override
+    def read(self, architectures: Sequence[str]) -> Reading:
+        """Read cells in the space's own notation or as other programs write them.
+
+        See :mod:`arch2vec.spaces.nasbench101_reading` for the notations; a number is an index in the
+        published order, and 32 hexadecimal digits are the published hash.
+        """
+        return read_texts(notation.parse, self._imported, architectures)
+
+    def _imported(self, text: str) -> tuple[str, str | None] | None:
+        if is_hash(text):
+            return self._of_hash(text.lower()), "a published hash"
+        index = published_index(text, self.size, "the order of the published hashes")
+        if index is not None:
+            return self.format(_cells()[[index]])[0], "an index in the order of the published hashes"
+        return imported(text)
+
+    def _of_hash(self, wanted: str) -> str:
+        """The cell of a published hash. Cells are sorted by it, so that few hashes have to be worked out."""
+        low, high = 0, self.size
+        while low < high:
+            middle = (low + high) // 2
+            if module_hashes(_cells()[[middle]])[0] < wanted:
+                low = middle + 1
+            else:
+                high = middle
+        if low == self.size or module_hashes(_cells()[[low]])[0] != wanted:
+            raise InputError(f"no nasbench101 cell has the published hash {wanted}")
+        return self.format(_cells()[[low]])[0]
+
+    @override
     def parse(self, architectures: Sequence[str]) -> GraphBatch:
-        """Read ``ROWS|OPERATIONS``: adjacency rows joined by ``;`` and operations joined by ``,``.
+        """Read cells in any notation that :meth:`read` knows.
+
+        The own one is ``ROWS|OPERATIONS``: adjacency rows joined by ``;`` and operations joined by ``,``.
 
         Cells are pruned, as the benchmark does; vertices keep their order, so
         that a pruned cell comes back as it is written. Isomorphic cells written
@@ -80,15 +120,17 @@ class NASBench101(SearchSpace):
         Raises:
             InputError: see :func:`arch2vec.spaces.nasbench101_notation.parse`.
         """
-        return notation.parse(architectures)
+        return self.read(architectures).graphs
 
     @override
     def format(self, graphs: GraphBatch) -> list[str]:
         self.check(graphs)
         return notation.format_cells(graphs)
 
-    def from_matrix(self, matrix: ArrayLike, operations: Sequence[str]) -> GraphBatch:
-        """A batch of one pruned cell from the benchmark's (n, n) 0/1 matrix and n operation names.
+    def from_matrix(self, matrix: ArrayLike, operations: Sequence[str] | Sequence[int]) -> GraphBatch:
+        """A batch of one pruned cell from the benchmark's (n, n) 0/1 matrix and n operations.
+
+        These are names, or numbers as :mod:`arch2vec.spaces.nasbench101_reading` knows them.
 
         Raises:
             InputError: they are no cell.
@@ -120,6 +162,18 @@ class NASBench101(SearchSpace):
         pruned, connected = prune(graphs)
         return is_well_formed(graphs) & connected & is_cell(pruned)
 
+    @cached_property
+    @override
+    def roles(self) -> Roles:
+        return roles_by_name(self.operations, [0], [len(self.operations) - 1])
+
+    @override
+    def costs(self, graphs: GraphBatch) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+        """Parameters and multiply-adds, and how wide the last stack's operations of each kind are."""
+        values, names = count_cost(graphs).logarithms()
+        widths, width_names = operation_widths(graphs)
+        return np.concatenate([values, widths], axis=1), (*names, *width_names)
+
     @override
     def mutate(self, graphs: GraphBatch, rng: np.random.Generator) -> GraphBatch:
         """One random edit of each cell: of an operation, an edge or, below seven vertices, a new vertex.
@@ -142,6 +196,10 @@ class NASBench101(SearchSpace):
         if len(graph) != 1:
             raise InputError(f"neighbors are those of one architecture, got {len(graph)}")
         return self.neighbors_of_each(graph)[0]
+
+    @override
+    def _most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        return most_likely_cells(op_logits, edge_logits, _LIMITS)
 
     @override
     def neighbors_of_each(self, graphs: GraphBatch) -> tuple[GraphBatch, NDArray[np.intp]]:

@@ -151,6 +151,21 @@ def vertex_channels(graphs: GraphBatch, after: int) -> NDArray[np.int64]:
     return channels
 
 
+def operation_widths(graphs: GraphBatch) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    """(N, 9) channels of the operations in a cell of the benchmark's last stack, and what the columns are.
+
+    For each operation: the channels of its vertices together, the root of the sum of their squares (to which
+    the square root of its weights is proportional), and those of the widest.
+    """
+    channels = vertex_channels(graphs, Skeleton().widths[-1][1]).astype(np.float32)
+    columns, names = [], []
+    for code, operation in enumerate(OPERATIONS[1:-1], start=1):
+        wide = np.where(graphs.ops == code, channels, 0)
+        columns += [wide.sum(axis=1), np.sqrt((wide**2).sum(axis=1)), wide.max(axis=1)]
+        names += [f"{operation} {what}" for what in ("channels", "root of squared channels", "widest")]
+    return np.stack(columns, axis=1), tuple(names)
+
+
 def _cell_cost(graphs: GraphBatch, before: int, after: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """(N,) weights of a cell's convolutions, and (N,) channels that pass a batch norm."""
     channels = vertex_channels(graphs, after)

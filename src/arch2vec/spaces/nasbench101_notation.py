@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from arch2vec.errors import InputError
 from arch2vec.graphs import PADDING, GraphBatch
 from arch2vec.spaces.nasbench101_cells import INNER, MAX_EDGES, MAX_VERTICES, OPERATIONS, prune
+from arch2vec.spaces.nasbench101_reading import operation_names, own_text
 
 EXAMPLE = "0110;0001;0001;0000|input,conv3x3-bn-relu,maxpool3x3,output"
 
@@ -83,12 +84,13 @@ def format_cells(cells: GraphBatch) -> list[str]:
     return [f"{rows[m]}|{names[o]}" for m, o in zip(matrix.tolist(), labelling.tolist(), strict=True)]
 
 
-def from_matrix(matrix: ArrayLike, operations: Sequence[str]) -> GraphBatch:
+def from_matrix(matrix: ArrayLike, operations: Sequence[str] | Sequence[int]) -> GraphBatch:
     """A batch of one cell from the benchmark's own form, pruned.
 
     Args:
-        matrix: (n, n) of zeros and ones, strictly upper triangular, n at most seven.
-        operations: n names, from ``input`` to ``output``.
+        matrix: (n, n) of zeros and ones, strictly upper triangular, at most seven vertices after pruning.
+        operations: n names from ``input`` to ``output``, or numbers
+            (:func:`arch2vec.spaces.nasbench101_reading.operation_names`).
 
     Raises:
         InputError: as for :func:`parse`.
@@ -96,7 +98,8 @@ def from_matrix(matrix: ArrayLike, operations: Sequence[str]) -> GraphBatch:
     values = np.asarray(matrix)
     if values.ndim != 2 or values.shape[0] != values.shape[1] or not np.isin(values, (0, 1)).all():
         raise InputError(f"a nasbench101 matrix is square and holds zeros and ones, got {values.tolist()}")
-    return parse([f"{_write_matrix(values)}|{','.join(operations)}"])
+    named, _ = operation_names(operations)
+    return parse([own_text(values.astype(int).tolist(), named, f"{values.astype(int).tolist()}, {list(operations)}")])
 
 
 def to_matrix(cells: GraphBatch) -> list[tuple[NDArray[np.int8], list[str]]]:

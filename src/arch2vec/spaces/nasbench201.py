@@ -13,7 +13,7 @@ import itertools
 import random
 import re
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,9 @@ from typing_extensions import override
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.spaces.base import SearchSpace
+from arch2vec.spaces.nasbench201_reading import imported
+from arch2vec.spaces.reading import Reading, published_index, read_texts
+from arch2vec.spaces.roles import Roles, roles_by_name
 
 OPERATIONS = ("input", "nor_conv_1x1", "nor_conv_3x3", "avg_pool_3x3", "skip_connect", "none", "output")
 SKIP, NONE = OPERATIONS.index("skip_connect"), OPERATIONS.index("none")
@@ -77,7 +80,27 @@ class NASBench201(SearchSpace):
         return self.from_edge_operations(_published_order()[rng.choice(self.size, size=n, replace=False)])
 
     @override
+    def read(self, architectures: Sequence[str]) -> Reading:
+        """Read cells in the benchmark's text, or as other programs write them.
+
+        See :mod:`arch2vec.spaces.nasbench201_reading` for the notations; a number is the
+        benchmark's index.
+        """
+        return read_texts(self._parse_own, self._imported, architectures)
+
+    def _imported(self, text: str) -> tuple[str, str | None] | None:
+        index = published_index(text, self.size, "the benchmark's published order")
+        if index is not None:
+            cell = self.from_edge_operations(_published_order()[index : index + 1])
+            return self.format(cell)[0], "an index in the benchmark's published order"
+        return imported(text)
+
+    @override
     def parse(self, architectures: Sequence[str]) -> GraphBatch:
+        """Read cells in any notation that :meth:`read` knows."""
+        return self.read(architectures).graphs
+
+    def _parse_own(self, architectures: Sequence[str]) -> GraphBatch:
         rows = []
         for text in architectures:
             match = _NOTATION.fullmatch(text.strip())
@@ -141,6 +164,21 @@ class NASBench201(SearchSpace):
             others = [code for code in range(1, 6) if code != base[edge]]
             rows[4 * edge : 4 * edge + 4, edge] = others
         return self.from_edge_operations(rows)
+
+    @cached_property
+    @override
+    def roles(self) -> Roles:
+        return roles_by_name(OPERATIONS, [0], [len(OPERATIONS) - 1], [OPERATIONS[SKIP]], [OPERATIONS[NONE]])
+
+    @override
+    def costs(self, graphs: GraphBatch) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+        from arch2vec.spaces.nasbench201_cost import count_cost  # which knows this space
+
+        return count_cost(graphs).logarithms()
+
+    @override
+    def _most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        return self.from_edge_operations(op_logits[:, 1:-1, 1:6].argmax(axis=2) + 1)
 
     @override
     def function_classes(self, graphs: GraphBatch) -> NDArray[np.uint64]:

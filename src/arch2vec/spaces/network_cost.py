@@ -19,3 +19,8 @@ class Cost:
 
     parameters: NDArray[np.int64]
     macs: NDArray[np.int64]
+
+    def logarithms(self) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+        """(N, 2) their natural logarithms, and the names of the two columns."""
+        both = np.log(np.stack([self.parameters, self.macs], axis=1).astype(np.float64))
+        return both.astype(np.float32), ("log parameters", "log multiply-adds")

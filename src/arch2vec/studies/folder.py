@@ -9,6 +9,7 @@ at any point leaves each run in at least one of them.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from zlib import crc32
@@ -16,9 +17,12 @@ from zlib import crc32
 import pyarrow as pa
 import pyarrow.parquet
 
+from arch2vec.documents import checked
 from arch2vec.errors import InputError
+from arch2vec.parquet import opened_parquet, write_parquet
 from arch2vec.searching.identity import NAMED, changes, in_words
 from arch2vec.storage import atomic_path, read_json, require_writable, write_json
+from arch2vec.stored_studies import COMPARISON
 from arch2vec.studies.table import SCHEMA, TEXTS, Trajectories, read_table
 
 BLOCKS = "blocks"
@@ -83,6 +87,7 @@ class StudyFolder:
             found = read_json(path)
             if not isinstance(found, dict) or found.get("kind") != _KIND:
                 raise InputError(f"{path} does not describe a comparison; name another output folder")
+            checked(found, COMPARISON, path)
         merged: dict[str, Any] = dict(found)
         accepted = list(found.get("changes", []))
         for group, entries in settings.items():
@@ -115,8 +120,7 @@ class StudyFolder:
         lengths: dict[Run, int] = {}
         ((method, objective, first), *_) = _lengths(table, lengths)
         path = self._blocks / f"{block_stem(method, objective)}--{first}-{len(lengths)}.parquet"
-        with atomic_path(path) as temporary:
-            pyarrow.parquet.write_table(table, temporary, compression="zstd")
+        write_parquet(table, path)
         if path not in self._parts:
             self._parts.append(path)
         self.finished |= lengths
@@ -127,7 +131,7 @@ class StudyFolder:
             return
         with (
             atomic_path(self.path) as temporary,
-            pyarrow.parquet.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer,
+            pyarrow.parquet.ParquetWriter(temporary, SCHEMA, compression="zstd", write_page_checksum=True) as writer,
         ):
             for table in self._all():
                 writer.write_table(table)
@@ -140,26 +144,33 @@ class StudyFolder:
     def _all(self) -> Iterable[pa.Table]:
         """All blocks by objective, method and seed, however they came to be here."""
         places: list[tuple[tuple[int, int, int], Path, int | None]] = []
-        opened = None
-        if self.path.exists():
-            opened = pyarrow.parquet.ParquetFile(self.path, read_dictionary=TEXTS)
-            heads = ((group, opened.read_row_group(group, _HEAD)) for group in range(opened.num_row_groups))
-            places = [(self._place(head), self.path, group) for group, head in heads if len(head)]
-        for part in self._parts:
-            head = pyarrow.parquet.read_table(part, columns=_HEAD)
-            if self._combined.isdisjoint(_lengths(head, {})):
-                places.append((self._place(head), part, None))
-        for _, path, group in sorted(places, key=lambda entry: entry[0]):
-            if group is None:
-                yield read_table(path)
-            elif opened is not None:
-                yield opened.read_row_group(group).cast(SCHEMA)
+        with ExitStack() as files:
+            opened = None
+            if self.path.exists():
+                opened = files.enter_context(opened_parquet(self.path, TEXTS))
+                heads = ((group, opened.read_row_group(group, _HEAD)) for group in range(opened.num_row_groups))
+                places = [(self._place(head), self.path, group) for group, head in heads if len(head)]
+            for part in self._parts:
+                with opened_parquet(part) as block:
+                    head = block.read(_HEAD)
+                if self._combined.isdisjoint(_lengths(head, {})):
+                    places.append((self._place(head), part, None))
+            for _, path, group in sorted(places, key=lambda entry: entry[0]):
+                if group is None:
+                    yield read_table(path)
+                elif opened is not None:
+                    yield opened.read_row_group(group).select(SCHEMA.names).cast(SCHEMA)
 
     def _place(self, table: pa.Table) -> tuple[int, int, int]:
         """Where a block of one method and objective stands among the others."""
         first = {name: table.column(name)[0].as_py() for name in _HEAD}
-        known = [names.index(first[what]) for names, what in zip(self._order, ("objective", "method"), strict=True)]
-        return known[0], known[1], first["seed"]
+        objectives, methods = self._order
+        if first["objective"] not in objectives or first["method"] not in methods:
+            raise InputError(
+                f"{self.path.parent} is damaged: it holds runs of {first['method']!r} against {first['objective']!r}, "
+                "which its comparison.json does not name"
+            )
+        return objectives.index(first["objective"]), methods.index(first["method"]), first["seed"]
 
     def trajectories(self) -> Trajectories:
         """All finished runs.

@@ -15,9 +15,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from arch2vec.documents import checked, parse_json, sealed, unsealed
+from arch2vec.errors import InputError
 from arch2vec.searching.base import Candidate
 from arch2vec.searching.trials import Trial
-from arch2vec.storage import writing
+from arch2vec.storage import reading, writing
+from arch2vec.stored_studies import JOURNAL_LINE
 
 SUFFIX = ".journal.jsonl"
 
@@ -30,14 +33,19 @@ class Journal:
     Args:
         path: of the file that it writes.
         earlier: journals of earlier calls that may hold evaluations of these runs; it may be among them.
+
+    Raises:
+        InputError: one cannot be read, or has a line that is not as it was written.
     """
 
     def __init__(self, path: Path, earlier: Iterable[Path] = ()) -> None:
         self._path = path
         self._made: dict[_Key, deque[Trial]] = defaultdict(deque)
         for file in earlier:
-            for line in file.read_bytes().splitlines():
-                if (entry := _read(line)) is not None:
+            with reading(file, "a journal"):
+                lines = file.read_bytes().splitlines()
+            for number, line in enumerate(lines, start=1):
+                if (entry := _read(line, f"line {number} of {file}")) is not None:
                     self._made[entry[0]].append(entry[1])
         self._begun = False
 
@@ -64,7 +72,7 @@ class Journal:
             "error": trial.error,
         }
         # A write that was killed may have left half a line.
-        line = ("" if self._begun else "\n") + json.dumps(entry) + "\n"
+        line = ("" if self._begun else "\n") + json.dumps(sealed(entry)) + "\n"
         with writing(self._path):
             self._path.parent.mkdir(parents=True, exist_ok=True)
             with self._path.open("ab") as file:
@@ -74,24 +82,28 @@ class Journal:
         self._begun = True
 
 
-def _read(line: bytes) -> tuple[_Key, Trial] | None:
-    """What a line says, None where it is half a line or none."""
+def _read(line: bytes, where: str) -> tuple[_Key, Trial] | None:
+    """What a line says, None where it is half a line or none.
+
+    Raises:
+        InputError: it is a whole line, and not as it was written.
+    """
     try:
-        entry: dict[str, Any] = json.loads(line)
-        fidelity = None if entry["fidelity"] is None else int(entry["fidelity"])
-        trial = Trial(
-            number=1,
-            index=int(entry["row"]),
-            architecture=str(entry["architecture"]),
-            validation=math.nan if entry["validation"] is None else float(entry["validation"]),
-            test=None if entry["test"] is None else float(entry["test"]),
-            cost_s=float(entry["cost_s"]),
-            cumulative_cost_s=float(entry["cost_s"]),
-            method_s=0.0,
-            extra={str(name): float(value) for name, value in entry["extra"].items()},
-            fidelity=fidelity,
-            error=entry["error"],
-        )
-        return (int(entry["seed"]), trial.architecture, fidelity), trial
-    except (ValueError, KeyError, TypeError, AttributeError):
+        document = parse_json(line, where)
+    except InputError:  # a part of an object is no document
         return None
+    entry: dict[str, Any] = checked(unsealed(document, where), JOURNAL_LINE, where)
+    trial = Trial(
+        number=1,
+        index=entry["row"],
+        architecture=entry["architecture"],
+        validation=math.nan if entry["validation"] is None else float(entry["validation"]),
+        test=None if entry["test"] is None else float(entry["test"]),
+        cost_s=float(entry["cost_s"]),
+        cumulative_cost_s=float(entry["cost_s"]),
+        method_s=0.0,
+        extra={name: float(value) for name, value in entry["extra"].items()},
+        fidelity=entry["fidelity"],
+        error=entry["error"],
+    )
+    return (entry["seed"], trial.architecture, trial.fidelity), trial

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import Executor
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +11,7 @@ import numpy as np
 from arch2vec.embedding import Embedding
 from arch2vec.searching.evaluation import AnyObjective
 from arch2vec.searching.failures import MOST_IN_A_ROW
+from arch2vec.storage import AnyPath
 from arch2vec.studies.horizon import Horizon
 from arch2vec.studies.runs import Runs
 from arch2vec.studies.study import run_study
@@ -28,7 +28,7 @@ def run_many(
     budget: int | None,
     seed0: int = 0,
     max_cost_s: float | None = None,
-    out: Path | None = None,
+    out: AnyPath | None = None,
     progress: Callable[[str, int], None] | None = None,
     workers: int = 1,
     executor: Executor | None = None,

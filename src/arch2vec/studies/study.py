@@ -26,6 +26,7 @@ from arch2vec.searching.identity import identity_of
 from arch2vec.searching.pool import WHOLE, Sampled
 from arch2vec.searching.store import embedding_digest
 from arch2vec.searching.trials import Limits
+from arch2vec.storage import AnyPath
 from arch2vec.studies.blocks import Block, run_stored, share
 from arch2vec.studies.folder import StudyFolder
 from arch2vec.studies.horizon import Horizon
@@ -55,7 +56,7 @@ def run_study(
     fidelities: Mapping[str, Sequence[int]] | None = None,
     pool: Sampled | None = None,
     block: int | None = None,
-    out: Path | None = None,
+    out: AnyPath | None = None,
     workers: int = 1,
     executor: Executor | None = None,
     progress: Progress | None = None,
@@ -106,6 +107,7 @@ def run_study(
         WorkerError: a worker process has ended before its work.
     """
     check_limit(max_failures)
+    folder = None if out is None else Path(out)
     targets = _named(objectives, embedding)
     kinds = {name: get_method(name) for name in dict.fromkeys(methods)}
     counts = {name: runs if isinstance(runs, int) else _entry(runs, name, "runs") for name in kinds}
@@ -116,17 +118,17 @@ def run_study(
     scored = len(embedding) if pool is None and len(embedding) <= WHOLE else 0
     together = block or max(_SMALLEST, min(_LARGEST, _VALUES // max(1, scored)))
 
-    with nullcontext() if out is None else owning(out):
+    with nullcontext() if folder is None else owning(folder):
         store = None
-        if out is not None:
+        if folder is not None:
             claims = _claims(embedding, targets, horizons, sizes, levels, pool)
-            store = StudyFolder(out, *claims, accept_changes=accept_changes)
+            store = StudyFolder(folder, *claims, accept_changes=accept_changes)
         finished = {} if store is None else store.finished
-        if out is not None:
-            note_start(out, done=len(finished), runs=counts)
+        if folder is not None:
+            note_start(folder, done=len(finished), runs=counts)
         made: list[pa.Table] = []
         tasks: list[Block] = []
-        kept = None if out is None else out.absolute(), max_failures
+        kept = None if folder is None else folder.absolute(), max_failures
         for objective, target in targets.items():
             values = values_of(target, embedding)
             for method, kind in kinds.items():
@@ -148,7 +150,7 @@ def run_study(
             for task in tasks:
                 keep(task.run(embedding, _of(task, progress)))
         elif tasks:
-            _run_elsewhere(tasks, embedding, out, workers, executor, keep, progress)
+            _run_elsewhere(tasks, embedding, folder, workers, executor, keep, progress)
         if store is not None:
             store.combine()
             return store.trajectories()
@@ -162,7 +164,7 @@ def _entry(entries: Mapping[str, _T], name: str, what: str) -> _T:
 
 
 def _named(objectives: AnyObjective | Sequence[AnyObjective], embedding: Embedding) -> dict[str, Objective]:
-    several = objectives if isinstance(objectives, Sequence) else [objectives]
+    several = [objectives] if isinstance(objectives, str) or not isinstance(objectives, Sequence) else objectives
     targets = [as_objective(objective, embedding) for objective in several]
     named = {target.name: target for target in targets}
     if not named:

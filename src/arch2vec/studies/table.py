@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute
-import pyarrow.parquet
 from numpy.typing import NDArray
 
 from arch2vec.errors import InputError
+from arch2vec.parquet import checked_metadata, opened_parquet
 from arch2vec.studies.runs import Runs, joined
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ SCHEMA = pa.schema(
     ]
 )
 """The columns. ``evaluation`` counts from 1 in each run; ``row`` is the embedding's; no ``fidelity`` is the default."""
+
+_NEEDED = ("method", "objective", "seed", "evaluation", "row", "architecture", "cost_s")
 
 
 def to_table(runs: Runs, architectures: Sequence[str]) -> pa.Table:
@@ -167,13 +169,15 @@ def read_table(path: Path) -> pa.Table:
     Raises:
         InputError: the file is missing, damaged or holds something else.
     """
-    try:
-        names = pyarrow.parquet.read_schema(path).names
-        if missing := [name for name in SCHEMA.names if name not in names]:
-            raise InputError(f"cannot read {path}: not written by a comparison, it has no column {missing[0]!r}")
-        opened = pyarrow.parquet.ParquetFile(path, read_dictionary=TEXTS, page_checksum_verification=True)
-        return opened.read().select(SCHEMA.names).cast(SCHEMA).unify_dictionaries()
-    except MemoryError:  # an ArrowException too, and no fault of the file's
-        raise
-    except (OSError, pa.ArrowException) as error:
-        raise InputError(f"cannot read {path}: {str(error).splitlines()[0]}") from error
+    with opened_parquet(path) as opened:
+        names = opened.schema_arrow.names
+    if missing := [name for name in SCHEMA.names if names.count(name) != 1]:
+        raise InputError(f"cannot read {path}: not written by a comparison, it has no column {missing[0]!r}")
+    with opened_parquet(path, TEXTS) as opened:
+        stored = opened.read()
+        checked_metadata(stored, path)
+        table = stored.select(SCHEMA.names).cast(SCHEMA).unify_dictionaries()
+        for name in _NEEDED:
+            if table.column(name).null_count:
+                raise InputError(f"{path} is damaged: its column {name!r} has empty entries")
+        return table

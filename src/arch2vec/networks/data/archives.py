@@ -10,7 +10,7 @@ from pathlib import Path
 
 from arch2vec.cache import cache_folder
 from arch2vec.errors import InputError
-from arch2vec.storage import atomic_path
+from arch2vec.storage import atomic_path, require_file
 
 VARIABLE = "ARCH2VEC_IMAGES"
 """Names the folder of images where no other is given."""
@@ -42,7 +42,8 @@ def published_file(
     """
     place = images_folder(folder)
     path = place / name
-    if path.is_file():
+    if path.exists():
+        require_file(path)
         if expected_md5 is not None:
             _compare(md5_of(path), expected_md5, f"{path}")
         return path

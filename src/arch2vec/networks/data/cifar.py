@@ -7,18 +7,20 @@ reader) and the binary one.
 
 from __future__ import annotations
 
+import gzip
 import io
 import tarfile
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec.benchmarks.pickles import read_pickle
+from arch2vec.benchmarks.unpacked import unpacked
 from arch2vec.errors import InputError, unknown
 from arch2vec.networks.data.archives import images_folder, published_file
 from arch2vec.networks.data.base import Normalisation
@@ -26,6 +28,7 @@ from arch2vec.networks.data.pickled_images import images_of
 
 SIZE = 32
 _BYTES = 3 * SIZE * SIZE
+_RATIO = 8  # bytes that one of an archive may become; photographs hardly shrink
 _URL = "https://www.cs.toronto.edu/~kriz/"
 
 
@@ -135,12 +138,20 @@ def read_cifar(
     wanted = (*archive.train, archive.test)
     found: dict[str, Images] = {}
     try:
-        with tarfile.open(path, "r:gz") as opened:
+        with (
+            gzip.open(path) as packed,
+            unpacked(cast(IO[bytes], packed), path.stat().st_size, _RATIO, path) as plain,
+            tarfile.open(fileobj=plain, mode="r|") as opened,
+        ):
             for member in opened:
+                if member.issparse():
+                    raise InputError(f"{path} is refused: its {member.name[:60]!r} claims {member.size:,} bytes")
                 if member.name in wanted and (content := opened.extractfile(member)) is not None:
                     where = f"{path} ({member.name})"
                     found[member.name] = _read_member(content, archive, variant.classes, where)
-    except (tarfile.TarError, EOFError, OSError, zlib.error) as error:
+    except (tarfile.TarError, EOFError, OSError, ValueError, OverflowError, zlib.error) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{path} is damaged or truncated: {str(error) or type(error).__name__}") from error
     for member_name in wanted:
         if member_name not in found:

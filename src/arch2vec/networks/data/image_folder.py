@@ -76,6 +76,10 @@ class FolderPart(Part):
     def to(self, device: torch.device) -> FolderPart:
         return replace(self, device=device)
 
+    def take(self, rows: Tensor) -> FolderPart:
+        """The images of some rows, (n,) int64."""
+        return replace(self, files=[self.files[row] for row in rows.tolist()], labels=self.labels[rows])
+
     @override
     def training_batches(self, batch_size: int, augmentation: Augmentation, seed: int) -> Iterator[Batch]:
         if augmentation.crop_padding:

@@ -15,6 +15,8 @@ from arch2vec.networks.data.archives import images_folder
 from arch2vec.networks.data.base import ImageData, MemoryPart, Normalisation
 
 _Images = tuple[NDArray[np.uint8], NDArray[np.int64]]
+_IMAGENET_SIZE = 224
+_OWN_SHARE = 0.2  # of one's own images to train on, that are kept to validate by
 _DIGITS_TRAIN, _DIGITS_VALIDATION = 400, 700
 
 
@@ -32,7 +34,8 @@ class DataChoice:
         split_seed: of the division, in 0 .. 2^32 - 1.
         limit: use so many of the published training images only, and in proportion of
             those held out; None for all.
-        size: that ImageNet's images are brought to.
+        size: that images from files are brought to; None for 224, of one's own
+            (``folder``) for 32.
         workers: processes that read ImageNet's images.
 
     Raises:
@@ -44,7 +47,7 @@ class DataChoice:
     validation: float | None = None
     split_seed: int = 0
     limit: int | None = None
-    size: int = 224
+    size: int | None = None
     workers: int = 4
 
     def __post_init__(self) -> None:
@@ -56,8 +59,14 @@ class DataChoice:
             raise InputError(f"a split_seed must be in 0 .. 2^32 - 1, got {self.split_seed}")
         if self.limit is not None and self.limit < 2:
             raise InputError(f"a limit of images must be at least 2, got {self.limit}")
-        if self.name == "imagenet" and (self.validation or self.limit is not None):
-            raise InputError("ImageNet's folders are used as they are: to train, and to test")
+        if self.name == "imagenet" and self.limit is not None:
+            raise InputError(
+                "ImageNet's folders are used whole; validation=0.1 keeps a tenth of 'train' to validate by"
+            )
+        if self.name == "folder" and self.folder is None:
+            raise InputError("images of your own need their folder, as in train:folder?data_dir=FOLDER")
+        if self.size is not None and self.size < 1:
+            raise InputError(f"images have a size of at least 1 pixel, got {self.size}")
 
 
 def load_images(choice: DataChoice) -> ImageData:
@@ -113,6 +122,7 @@ def divided(
     classes: int,
     size: int,
     default_share: float | None,
+    channels: int = 3,
 ) -> ImageData:
     """Published images in their three parts.
 
@@ -136,7 +146,7 @@ def divided(
     elif share > 0:
         first, second = halves(len(fitted), share, choice.split_seed)
         validation, fitted = fitted.take(second), fitted.take(first)
-    return ImageData(choice.name, settings, classes, 3, size, fitted, validation, reported)
+    return ImageData(choice.name, settings, classes, channels, size, fitted, validation, reported)
 
 
 def _part(images: _Images, limit: int | None, of: int, normalisation: Normalisation) -> MemoryPart:
@@ -177,8 +187,37 @@ def _digits(choice: DataChoice) -> ImageData:
 def _imagenet(choice: DataChoice) -> ImageData:
     from arch2vec.networks.data.image_folder import read_folders
 
-    classes, train, test = read_folders(images_folder(choice.folder), choice.size, choice.workers)
-    return ImageData("imagenet", {"size": choice.size}, len(classes), 3, choice.size, train, None, test)
+    size = choice.size or _IMAGENET_SIZE
+    classes, train, test = read_folders(images_folder(choice.folder), size, choice.workers)
+    settings: dict[str, object] = {"size": size}
+    validation = None
+    if choice.validation:
+        settings |= {"validation": choice.validation, "split": choice.split_seed}
+        first, second = halves(len(train), choice.validation, choice.split_seed)
+        train, validation = train.take(first), train.take(second)
+    return ImageData("imagenet", settings, len(classes), 3, size, train, validation, test)
+
+
+def _own(choice: DataChoice) -> ImageData:
+    from arch2vec.networks.data.own_images import SIZE, read_own_images
+
+    size = choice.size or SIZE
+    classes, train, held_out = read_own_images(images_folder(choice.folder), size, choice.split_seed)
+    channels = train[0].shape[1]
+    means, deviations = ([float(part(train[0][:, c])) for c in range(channels)] for part in (np.mean, np.std))
+    if not all(deviations):
+        raise InputError(f"all images in {choice.folder} are of one colour")
+    data = divided(
+        choice,
+        train,
+        held_out,
+        Normalisation(tuple(means), tuple(deviations)),
+        len(classes),
+        size,
+        _OWN_SHARE,
+        channels,
+    )
+    return replace(data, settings={"folder": str(images_folder(choice.folder)), "size": size, **data.settings})
 
 
 DATASETS: Mapping[str, Callable[[DataChoice], ImageData]] = {
@@ -187,5 +226,6 @@ DATASETS: Mapping[str, Callable[[DataChoice], ImageData]] = {
     "imagenet16-120": _imagenet16,
     "imagenet": _imagenet,
     "digits": _digits,
+    "folder": _own,
 }
 """What loads each data set."""

@@ -102,6 +102,11 @@ def _find_layout(space: SearchSpace) -> Layout:
     )
 
 
+def has_fixed_topology(space: SearchSpace) -> bool:
+    """Whether all architectures have the same edges, so that a vertex's number says where it stands."""
+    return not layout(space).edges
+
+
 def adjacency_one_hot(graphs: GraphBatch, space: SearchSpace) -> NDArray[np.float32]:
     """(N, D) adjacency entries, then operations one-hot, each 0 or 1.
 

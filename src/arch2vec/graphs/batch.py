@@ -123,6 +123,8 @@ class GraphBatch:
         try:
             ops, packed = arrays["ops"], arrays["adjacency_bits"]
             n, v = ops.shape
+            if ops.dtype != np.uint8 or packed.dtype != np.uint8 or packed.shape != (n, -(-v * v // 8)):
+                raise ValueError(f"operations {ops.shape} {ops.dtype}, edges {packed.shape} {packed.dtype}")
             bits = np.unpackbits(packed, axis=1, count=v * v)
             return cls.of(ops, bits.reshape(n, v, v).astype(np.bool_))
         except (KeyError, ValueError, TypeError) as error:

@@ -1,0 +1,228 @@
+"""The yardstick of representations: how well each ranks all architectures of a benchmark, from few labels.
+
+It is the engine of :mod:`arch2vec.experiments.prediction` with every architecture
+predicted that is not labelled, and one predictor for all encodings: no row has seen a
+label besides those that it names, and none chooses anything by labels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from arch2vec.experiments.prediction_inputs import STRUCTURE, TARGETS
+from arch2vec.storage import atomic_path, write_text
+from arch2vec.studies.significance import Comparison, compare
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+LABELS = (16, 32, 50, 78, 100, 156, 172, 424, 469, 781, 1563, 4236)
+"""Numbers of labels: those that publications use, and fewer."""
+
+METRICS = {"tau": "Kendall's tau", "rho": "Spearman's rho", "precision": "precision in the best 1 %"}
+"""The scores and how they are headed."""
+
+
+@dataclass(frozen=True)
+class Published:
+    """Kendall's tau that somebody published, on a split of their own.
+
+    Attributes:
+        name: of the predictor.
+        taus: by number of labels.
+        used: the split, and what else was used.
+    """
+
+    name: str
+    taus: Mapping[int, float]
+    used: str
+
+
+_RANDOM_101 = "one split; trained on one run's validation accuracy, tested on mean test accuracy"
+PUBLISHED: Mapping[str, tuple[Published, ...]] = {
+    "nasbench101": (
+        Published("arch2vec, as PINAT reports it", {100: 0.435, 172: 0.511, 424: 0.547, 4236: 0.596}, _RANDOM_101),
+        Published("GMAE-NAS", {100: 0.666, 172: 0.697, 424: 0.732, 4236: 0.775}, _RANDOM_101),
+        Published("PINAT", {100: 0.717, 172: 0.764, 424: 0.812, 4236: 0.854}, _RANDOM_101),
+        Published(
+            "NN-Former",
+            {100: 0.709, 172: 0.765, 424: 0.809, 4236: 0.877},
+            "chooses its checkpoint on 1,024 further labels; tested on all cells, its training cells included",
+        ),
+        Published("FGP + FlowerFormer", {72: 0.763}, "7,290 cells; 40 further labels choose the epoch"),
+    ),
+    "nasbench201-cifar10": (
+        Published(
+            "arch2vec, as PINAT reports it", {78: 0.542, 156: 0.573, 469: 0.601, 781: 0.606, 1563: 0.605}, "one split"
+        ),
+        Published("PINAT", {78: 0.549, 156: 0.631, 469: 0.706, 781: 0.761, 1563: 0.784}, "one split"),
+        Published("NN-Former", {156: 0.804, 1563: 0.890}, "chooses its checkpoint on 1,024 further labels"),
+        Published("FLAN with 13 zero-cost proxies", {78: 0.775}, "subset of cells"),
+        Published("FGP + FlowerFormer", {78: 0.836}, "7,813 cells; 40 further labels choose the epoch"),
+    ),
+}
+"""By objective."""
+
+
+def tests(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    """The structure against every other encoding, on the same draws of labels, by Kendall's tau.
+
+    Args:
+        frame: from :func:`arch2vec.experiments.prediction.run_prediction`.
+
+    Returns:
+        A row for each objective, predictor and number of labels that has both, and each other encoding;
+        ``p_holm`` is corrected for the encodings of one objective and number of labels.
+    """
+    rows: list[dict[str, Any]] = []
+    for (objective, predictor, labels), part in frame.groupby(["objective", "predictor", "labels"], sort=False):
+        taus = {
+            str(encoding): dict(zip(own["seed"].tolist(), own["tau"].tolist(), strict=True))
+            for encoding, own in part.groupby("encoding", sort=False)
+        }
+        if STRUCTURE not in taus or len(taus) < 2:
+            continue
+        rows += [
+            {
+                "objective": objective,
+                "predictor": predictor,
+                "labels": labels,
+                "encoding": found.second,
+                "draws": found.pairs,
+                "difference": found.difference,
+                "low": found.low,
+                "high": found.high,
+                "p_holm": found.p_holm,
+            }
+            for found in _against_structure(taus)
+        ]
+    return rows
+
+
+def _against_structure(taus: Mapping[str, Mapping[int, float]]) -> list[Comparison]:
+    ordered = {STRUCTURE: taus[STRUCTURE], **taus}
+    return [found for found in compare(ordered) if found.first == STRUCTURE]
+
+
+def write_report(frame: pd.DataFrame, out: Path) -> pd.DataFrame:
+    """Write ``table.md``, ``table.csv``, ``tests.csv`` and a figure an objective; returns the table."""
+    import pandas as pd
+
+    keys = ["objective", "encoding", "predictor", "labels"]
+    grouped = frame.groupby(keys, sort=False)
+    table = grouped.size().to_frame("seeds")
+    for column in (*METRICS, "pearson", "rmse", "seconds"):
+        table[f"{column}_mean"] = grouped[column].mean()
+        table[f"{column}_std"] = grouped[column].std()
+    table["test_points"] = grouped["test_points"].max()
+    table = table.reset_index()
+    found = tests(frame)
+    for name, content in (("table", table), ("tests", pd.DataFrame(found))):
+        with atomic_path(out / f"{name}.csv") as path:
+            content.to_csv(path, index=False, float_format="%.6g")
+    write_text(out / "table.md", _markdown(table, found))
+    for objective, part in table.groupby("objective", sort=False):
+        _draw(str(objective), part, out / f"{objective}.png")
+    return table
+
+
+def _markdown(table: pd.DataFrame, found: list[dict[str, Any]]) -> str:
+    lines = ["# Ranking architectures from few labels", ""]
+    lines += [
+        "Mean ± standard deviation over draws of labels, which all encodings share. Every row has seen the labels"
+    ]
+    lines += ["in its column and no other. Rows in italics are published, on splits of their own."]
+    for objective, part in table.groupby("objective", sort=False):
+        columns = sorted(part["labels"].unique().tolist())
+        points = int(part["test_points"].max())
+        lines += [
+            "",
+            f"## {objective}",
+            "",
+            f"{TARGETS[str(objective)].description}. {points:,} architectures predicted.",
+        ]
+        for metric, heading in METRICS.items():
+            lines += [
+                "",
+                f"### {heading}",
+                "",
+                "| encoding | predictor | draws | " + " | ".join(map(str, columns)) + " |",
+            ]
+            lines.append("|" + "---|" * (3 + len(columns)))
+            for (encoding, predictor), own in part.groupby(["encoding", "predictor"], sort=False):
+                cells = {row["labels"]: _spread(row, metric) for row in own.to_dict("records")}
+                shown = " | ".join(cells.get(labels, "") for labels in columns)
+                lines.append(f"| {encoding} | {predictor} | {int(own['seeds'].max())} | {shown} |")
+            if metric == "tau":
+                lines += _published_lines(str(objective), columns)
+        behind = [row for row in found if row["objective"] == objective]
+        if behind:
+            lines += ["", "### The structure against the others, Kendall's tau, paired", ""]
+            lines += [
+                "| against | predictor | labels | difference | 95 % interval | p (signed ranks, Holm) |",
+                "|" + "---|" * 6,
+            ]
+            for row in behind:
+                interval = f"{row['low']:+.3f} to {row['high']:+.3f}"
+                start = f"| {row['encoding']} | {row['predictor']} | {row['labels']} "
+                lines.append(f"{start}| {row['difference']:+.3f} | {interval} | {row['p_holm']:.2g} |")
+    return "\n".join(lines) + "\n"
+
+
+def _published_lines(objective: str, columns: list[int]) -> list[str]:
+    return [
+        f"| *published: {row.name}* | *{row.used}* | | "
+        + " | ".join(f"*{row.taus[labels]:.3f}*" if labels in row.taus else "" for labels in columns)
+        + " |"
+        for row in PUBLISHED.get(objective, ())
+    ]
+
+
+def _spread(row: Mapping[Any, Any], metric: str) -> str:
+    mean, std = row[f"{metric}_mean"], row[f"{metric}_std"]
+    return f"{mean:.3f}" + (f" ± {std:.3f}" if std == std else "")
+
+
+def _draw(objective: str, table: pd.DataFrame, path: Path) -> None:
+    from matplotlib.figure import Figure
+
+    from arch2vec.plots.style import GREY, PALETTE, write_figure
+
+    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    axes = figure.add_subplot()
+    for place, ((encoding, predictor), own) in enumerate(table.groupby(["encoding", "predictor"], sort=False)):
+        own = own.sort_values("labels")
+        axes.errorbar(
+            own["labels"],
+            own["tau_mean"],
+            yerr=own["tau_std"].fillna(0),
+            label=f"{encoding}, {predictor}",
+            color=PALETTE[place % len(PALETTE)],
+            marker="o",
+            markersize=3,
+            capsize=2,
+        )
+    for place, row in enumerate(PUBLISHED.get(objective, ())):
+        marker = ("s", "^", "v", "D", "P", "X")[place % 6]
+        axes.plot(
+            list(row.taus), list(row.taus.values()), marker, color=GREY, markersize=5, label=f"published: {row.name}"
+        )
+    axes.set_xscale("log")
+    axes.set_xlabel("labelled architectures")
+    axes.set_ylabel("Kendall's tau over all others")
+    axes.set_title(objective)
+    axes.legend(fontsize=7, loc="lower right")
+    write_figure(figure, path)
+
+
+def to_rows(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """The table for ``--json``; ``published`` is tau by name."""
+    rows = []
+    for row in table.to_dict("records"):
+        known = PUBLISHED.get(row["objective"], ())
+        beside = {one.name: one.taus[row["labels"]] for one in known if row["labels"] in one.taus}
+        rows.append({**{str(name): value for name, value in row.items()}, "published": beside})
+    return rows

@@ -1,0 +1,1 @@
+"""Architectures to vectors: everything that turns graphs into numbers."""

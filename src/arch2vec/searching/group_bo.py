@@ -1,0 +1,58 @@
+"""Bayesian optimisation on what architectures compute: the method for those who choose none.
+
+The surrogate is a Gaussian process that weighs named groups of numbers
+(:mod:`arch2vec.surrogates.grouped_process`): the structure of an architecture
+(:mod:`arch2vec.representations.structure`), which costs nothing and needs no
+pre-training, and beside it whatever vectors the embedding holds. How much the learned
+vector is worth for a search can be read from its weight.
+"""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import override
+
+from arch2vec.embedding import Embedding
+from arch2vec.representations.features import Groups
+from arch2vec.searching.bo import BayesianOptimization
+from arch2vec.searching.vectors import grouped_vectors
+from arch2vec.surrogates.base import Surrogate
+from arch2vec.surrogates.grouped_process import GroupedProcess
+
+TOGETHER = ("paths", "walks", "neighbours", "costs")
+"""The groups that have a term together, besides one each."""
+
+
+class GroupedBayesianOptimization(BayesianOptimization):
+    """Structure and vectors, weighed by a Gaussian process, and expected improvement.
+
+    Settings as for :class:`BayesianOptimization`.
+    """
+
+    name: ClassVar[str] = "group-bo"
+
+    def __init__(
+        self, embedding: Embedding, *, seed: int, initial: int = 5, surrogate: Surrogate | None = None, **settings: Any
+    ) -> None:
+        own = surrogate if surrogate is not None else grouped_process(grouped_vectors(embedding).groups)
+        super().__init__(embedding, seed=seed, initial=initial, surrogate=own, **settings)
+
+    @classmethod
+    @override
+    def _vectors(cls, embedding: Embedding) -> NDArray[np.float32]:
+        return grouped_vectors(embedding).vectors
+
+
+def grouped_process(groups: Groups) -> GroupedProcess:
+    """The surrogate for vectors of such groups: a term for each, and one for what an architecture computes.
+
+    Raises:
+        InputError: there is no group.
+    """
+    names = [name for name, _ in groups]
+    together = tuple(place for place, name in enumerate(names) if name in TOGETHER)
+    terms = [(place,) for place in range(len(names))]
+    return GroupedProcess(tuple(size for _, size in groups), (*terms, together) if len(together) > 1 else tuple(terms))

@@ -1,0 +1,223 @@
+r"""A Gaussian process that finds out what each group of numbers is worth, for many runs at once.
+
+Vectors come in named groups (:mod:`arch2vec.representations`). The covariance is a sum
+of terms, each a Matern 5/2 of some groups' Euclidean distance with a weight and a length
+scale of its own:
+
+.. math:: k(x, x') = \sum_t w_t \, m(|x_t - x'_t| / l_t), \qquad
+          m(r) = (1 + u + u^2 / 3) e^{-u}, \; u = \sqrt 5 r,
+
+plus noise of variance v. By default there is a term for every group, and one of the
+groups that say what a cell computes taken together, so that they can act on each other. A
+sum over groups is a sum of functions of each (Duvenaud, Nickisch and Rasmussen,
+NeurIPS 2011): where one group says it all, the others' weights go to zero and cost
+nothing.
+
+The logarithms of w, l and v have wide normal priors and are those of greatest posterior
+density, found by BFGS from the priors' means with the exact gradient (Rasmussen and
+Williams, 2006, equation 5.9):
+
+    d log p(y) / dt = 1/2 tr((a a^T - K^-1) dK/dt),   a = K^-1 y.
+
+Lengths are in units of the root mean square distance of the observed points in a term's
+columns. Beyond :data:`FEW` observations the parameters are those of the first few.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from typing_extensions import override
+
+from arch2vec.errors import InputError
+from arch2vec.surrogates.base import Array, Learned, Scale, Seed, Surrogate, checked
+from arch2vec.surrogates.gaussian_process import correlation
+from arch2vec.surrogates.gp_belief import GPBelief
+from arch2vec.surrogates.quasi_newton import minimise
+from arch2vec.threads import thread_count
+
+FEW = 512
+"""Observations that the parameters are found from, at most."""
+
+_NOISE_MEAN, _NOISE_STD = math.log(0.1), 1.5  # of the prior of log v
+_WEIGHT_STD, _LENGTH_STD = 1.5, 1.0  # of the priors of log w (mean 1 / terms) and log l (mean 1)
+_JITTER = 1e-6  # added to the diagonal: equal vectors with equal labels have a singular covariance
+_ROWS = 4096  # points predicted at a time
+
+
+@dataclass(frozen=True)
+class GroupedProcess(Surrogate):
+    """The surrogate's settings.
+
+    Attributes:
+        sizes: how many columns each group has, in the order of the columns.
+        terms: of the covariance, each the numbers of the groups that it looks at.
+
+    Raises:
+        InputError: a group has no column, or there is no term, or one looks at no group or at one that is not there.
+    """
+
+    sizes: tuple[int, ...]
+    terms: tuple[tuple[int, ...], ...]
+
+    def __post_init__(self) -> None:
+        known = range(len(self.sizes))
+        if min(self.sizes, default=0) < 1 or not self.terms:
+            raise InputError(f"a covariance needs terms and groups of at least one column each, got {self}")
+        if any(not term or any(group not in known for group in term) for term in self.terms):
+            raise InputError(f"a term looks at some of the groups 0 to {len(self.sizes) - 1}, got {self.terms}")
+
+    @override
+    def learn(self, features: Array, targets: Array, seeds: Sequence[Seed]) -> list[Learned]:
+        return list(self.fit(features, targets, seeds))
+
+    def fit(self, features: Array, targets: Array, seeds: Sequence[Seed] | None = None) -> list[LearnedGroups]:
+        """As :meth:`learn`; nothing is random, so that seeds do not matter."""
+        features, targets = checked(features, targets, seeds if seeds is not None else range(len(targets)))
+        if features.shape[2] != sum(self.sizes):
+            raise InputError(
+                f"groups of {self.sizes} columns need features (R, n, {sum(self.sizes)}), got {features.shape}"
+            )
+        with thread_count(1):
+            x = torch.from_numpy(features[:, :FEW])
+            y = torch.from_numpy(Scale.of(targets[:, :FEW]).standardise(targets[:, :FEW]))
+            squares, units = self._squares(x)
+            posterior = _Posterior(squares, y)
+            found = minimise(posterior, posterior.start())
+            weights, lengths, noise = posterior.split(found)
+            total = weights.sum(1, keepdim=True)
+            scales = lengths * units
+        return [
+            LearnedGroups(self.sizes, self.terms, tuple(weight), tuple(length), ratio)
+            for weight, length, ratio in zip(
+                (weights / total).tolist(), scales.tolist(), (noise / total[:, 0]).tolist(), strict=True
+            )
+        ]
+
+    def _squares(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
+        """For each term (R, n, n) squared distances in units, and (R, T) the units."""
+        groups = [
+            torch.cdist(part, part, compute_mode="donot_use_mm_for_euclid_dist").square_()
+            for part in torch.split(x, list(self.sizes), dim=2)
+        ]
+        squares, units = [], []
+        n = x.shape[1]
+        for term in self.terms:
+            square = torch.stack([groups[group] for group in term]).sum(0)
+            unit = square.sum((1, 2)) / max(1, n * (n - 1))
+            unit = torch.where(unit > 0, unit, 1.0)
+            squares.append(square / unit[:, None, None])
+            units.append(unit.sqrt())
+        return squares, torch.stack(units, 1)
+
+
+class _Posterior:
+    """The negative log posterior density of R runs' parameters, (A, 2 T + 1): log weights, log lengths, log noise."""
+
+    def __init__(self, squares: list[Tensor], targets: Tensor) -> None:
+        self._squares, self._targets = squares, targets
+        terms = len(squares)
+        self._mean = torch.tensor([math.log(1 / terms)] * terms + [0.0] * terms + [_NOISE_MEAN], dtype=torch.float64)
+        self._std = torch.tensor([_WEIGHT_STD] * terms + [_LENGTH_STD] * terms + [_NOISE_STD], dtype=torch.float64)
+
+    def start(self) -> Tensor:
+        """(R, P) the prior's means."""
+        return self._mean.repeat(len(self._targets), 1)
+
+    def split(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Weights (A, T), lengths (A, T) and noise variances (A,)."""
+        terms = len(self._squares)
+        numbers = parameters.exp()
+        return numbers[:, :terms], numbers[:, terms : 2 * terms], numbers[:, -1]
+
+    def __call__(self, runs: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
+        weights, lengths, noise = self.split(parameters)
+        y = self._targets[runs].unsqueeze(2)
+        n = y.shape[1]
+        kernels, slopes = [], []  # of each term, and their derivatives by log l
+        for place, square in enumerate(self._squares):
+            scaled = (square if len(runs) == len(square) else square[runs]) / lengths[:, place, None, None].square()
+            u = (5 * scaled).sqrt()
+            decay = torch.exp(-u)
+            kernels.append((1 + u + u.square() / 3).mul_(decay))
+            slopes.append((5 / 3 * scaled).mul_(1 + u).mul_(decay))
+        covariance = sum(
+            (weights[:, place, None, None] * kernel for place, kernel in enumerate(kernels[1:], start=1)),
+            weights[:, 0, None, None] * kernels[0],
+        )
+        covariance.diagonal(dim1=1, dim2=2).add_(noise[:, None] + _JITTER * weights.sum(1, keepdim=True))
+        factor, failed = torch.linalg.cholesky_ex(covariance)
+        inverse = torch.cholesky_inverse(factor)
+        alpha = inverse @ y
+        outer = alpha @ alpha.transpose(1, 2) - inverse
+        evidence = -0.5 * (y * alpha).sum((1, 2)) - factor.diagonal(dim1=1, dim2=2).log().sum(1)
+        evidence = evidence - 0.5 * n * math.log(2 * math.pi)
+        by_weight = torch.stack([(outer * kernel).sum((1, 2)) for kernel in kernels], 1)
+        by_length = torch.stack([(outer * slope).sum((1, 2)) for slope in slopes], 1)
+        trace = outer.diagonal(dim1=1, dim2=2).sum(1)
+        shared = _JITTER * trace[:, None]
+        gradient = 0.5 * torch.cat([weights * (by_weight + shared), weights * by_length, (noise * trace)[:, None]], 1)
+        away = (parameters - self._mean) / self._std
+        value = -(evidence - 0.5 * away.square().sum(1))
+        value = torch.where((failed == 0) & value.isfinite(), value, torch.inf)
+        return value, torch.nan_to_num(-(gradient - away / self._std))
+
+
+@dataclass(frozen=True)
+class LearnedGroups(Learned):
+    """One run's parameters.
+
+    Attributes:
+        sizes: of the groups, in columns.
+        terms: of the covariance, each the numbers of its groups.
+        weights: their shares of the prior variance; they sum to 1.
+        lengths: of each term, in the features' unit.
+        ratio: the noise's variance relative to the function's.
+    """
+
+    sizes: tuple[int, ...]
+    terms: tuple[tuple[int, ...], ...]
+    weights: tuple[float, ...]
+    lengths: tuple[float, ...]
+    ratio: float
+
+    def covariance(self, a: Tensor, b: Tensor) -> Tensor:
+        """(p, q) prior covariances of points (p, d) and (q, d), where the prior variance is 1."""
+        squares = self._group_squares(a, b)
+        total = torch.zeros(len(a), len(b), dtype=a.dtype)
+        for term, weight, length in zip(self.terms, self.weights, self.lengths, strict=True):
+            square = squares[term[0]] if len(term) == 1 else torch.stack([squares[group] for group in term]).sum(0)
+            total += correlation(square.sqrt() / length, "matern52").mul_(weight)
+        return total
+
+    def _group_squares(self, a: Tensor, b: Tensor) -> list[Tensor]:
+        """For each group (p, q) squared distances."""
+        if len(a) == 1:  # one pass over the points for all groups
+            away = (b - a).square_()
+            return [part.sum(1).unsqueeze(0) for part in torch.split(away, list(self.sizes), dim=1)]
+        parts = zip(torch.split(a, list(self.sizes), dim=1), torch.split(b, list(self.sizes), dim=1), strict=True)
+        return [torch.cdist(one.contiguous(), other.contiguous()).square_() for one, other in parts]
+
+    @override
+    def belief(self, points: Array, observed: Array) -> GPBelief:
+        return GPBelief(self.covariance, self.ratio + _JITTER, points, observed)
+
+    def posterior_mean(self, points: Array, observed: Array, targets: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N,) what is expected at points (N, d), given targets (n,) at observed points (n, d)."""
+        x = torch.from_numpy(np.ascontiguousarray(observed, dtype=np.float64))
+        centre = float(targets.mean())
+        matrix = self.covariance(x, x)
+        matrix.diagonal().add_(self.ratio + _JITTER)
+        centred = torch.from_numpy(targets - centre).unsqueeze(1)
+        alpha = torch.cholesky_solve(centred, torch.linalg.cholesky(matrix)).float()
+        means = np.empty(len(points))
+        for start in range(0, len(points), _ROWS):
+            part = torch.from_numpy(np.ascontiguousarray(points[start : start + _ROWS], dtype=np.float32))
+            means[start : start + len(part)] = (self.covariance(part, x.float()) @ alpha)[:, 0].numpy()
+        return means + centre
