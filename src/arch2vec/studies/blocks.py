@@ -8,6 +8,7 @@ task needs travels with it.
 from __future__ import annotations
 
 import glob
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -15,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from arch2vec.documents import parse_json
 from arch2vec.embedding import Embedding
 from arch2vec.graphs import GraphBatch
 from arch2vec.parcels import Parcel, unpack
@@ -30,7 +32,7 @@ from arch2vec.studies.runs import Runs
 from arch2vec.studies.simulation import simulate
 from arch2vec.studies.values import ObjectiveValues, Values
 
-_CLASSES = "function_classes"
+_CLASSES, _GROUPS = "function_classes", "groups"
 
 
 @dataclass(frozen=True, eq=False)
@@ -104,7 +106,11 @@ def run_stored(parcel: Parcel, file: Path) -> Runs:
 def share(embedding: Embedding, file: Path) -> None:
     """Write an embedding for the processes that run blocks, what is slow to work out about it included."""
     arrays: dict[str, np.ndarray] = {"vectors": embedding.vectors, _CLASSES: embedding.function_classes}
-    write_arrays(file, arrays | embedding.graphs.arrays(), {"space": embedding.space.reference})
+    write_arrays(
+        file,
+        arrays | embedding.graphs.arrays(),
+        {"space": embedding.space.reference, _GROUPS: json.dumps(embedding.groups)},
+    )
 
 
 @cache
@@ -112,6 +118,7 @@ def _shared(file: Path) -> Embedding:
     arrays, metadata = read_arrays(file)
     # The process that shares the embedding was allowed to run the space's code, so this one is.
     space = get_space(metadata["space"])
-    embedding = Embedding(space, GraphBatch.from_arrays(arrays), arrays["vectors"])
+    groups = tuple((name, size) for name, size in parse_json(metadata[_GROUPS], file))
+    embedding = Embedding(space, GraphBatch.from_arrays(arrays), arrays["vectors"], groups)
     vars(embedding)[_CLASSES] = arrays[_CLASSES]  # the cached property's place
     return embedding
