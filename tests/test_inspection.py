@@ -20,6 +20,7 @@ from arch2vec.inspection.status import Pace, status_of
 from arch2vec.multiobjective.problem import problem_of
 from arch2vec.multiobjective.study import pareto_study
 from arch2vec.objectives.base import Objective, Outcome
+from arch2vec.ownership import owning
 from arch2vec.searching.study import search
 from arch2vec.searching.trials import Trial
 from arch2vec.storage import read_json, write_json
@@ -85,7 +86,9 @@ class TestSearch:
         now = time.time()
         write_json(half_done / ASKED, {"started_at": now - 60, "done_at_start": 2, "budget": 20})
         os.utime(half_done / "study.json", (now, now))
-        found = inspect(half_done)
+        assert inspect(half_done).state == "idle"  # nobody owns it: it was killed
+        with owning(half_done):
+            found = inspect(half_done)
         assert found.state == "running" and found.step_s == pytest.approx(10, rel=0.01)
         assert found.remaining_s == pytest.approx(120, abs=3)
         os.utime(half_done / "study.json", (now - 40, now - 40))
@@ -159,7 +162,7 @@ def test_a_comparison_while_it_is_made_and_after(tmp_path: Path, monkeypatch: py
     (tmp_path / "blocks" / ".half.parquet").write_bytes(b"half of a file")
     assert inspect(tmp_path).done == 8
     (tmp_path / ASKED).unlink()
-    assert inspect(tmp_path).state == "running"  # as far as can be told
+    assert inspect(tmp_path).state == "unknown"
     # A file that goes while it is read is looked for again.
     plain, calls = readers._typed, []
 
@@ -192,7 +195,8 @@ def test_a_training(tmp_path: Path) -> None:
     )
     records = [{"epoch": n, "loss": 1 / n, "seconds_training": 2.0, "seconds_measuring": 1.0} for n in (1, 2, 3)]
     (tmp_path / "metrics.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
-    status = inspect(tmp_path)
+    with owning(tmp_path):
+        status = inspect(tmp_path)
     assert status.what == "gae on nasbench201, paper, seed 3"
     assert (status.kind, status.unit, status.done, status.of, status.state) == ("training", "epochs", 3, 4, "running")
     assert status.step_s == 3.0 and status.remaining_s == pytest.approx(3.0, abs=2.9)

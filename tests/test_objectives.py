@@ -6,6 +6,7 @@ import dataclasses
 import math
 import sys
 from collections.abc import Iterator
+from decimal import Decimal
 from fractions import Fraction
 from pathlib import Path
 from urllib.parse import quote
@@ -13,7 +14,9 @@ from urllib.parse import quote
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
+from arch2vec.errors import EvaluationError
 from arch2vec.objectives import FunctionObjective, Outcome, resolve_objective
 from arch2vec.objectives.digits import DigitsConfig, DigitsObjective
 from arch2vec.spaces import get_space
@@ -75,28 +78,72 @@ class Unprintable:
     ("returned", "message"),
     [
         (None, "returned None (NoneType) as 'validation'; a number is needed"),
-        ("93", "returned '93' (str) as 'validation'; a number is needed"),
+        ("93 %", "returned '93 %' (str) as 'validation'; a number is needed"),
         (True, "returned True (bool) as 'validation'; a number is needed"),
         (1j, "returned 1j (complex) as 'validation'; a number is needed"),
         ((90.0, 89.0), "returned (90.0, 89.0) (tuple) as 'validation'; a number is needed"),
-        (np.zeros(1), "returned array([0.]) (ndarray) as 'validation'; a number is needed"),
+        (np.zeros(2), "returned array([0., 0.]) (ndarray) as 'validation'; a number is needed"),
+        (np.array(1j), "returned array(0.+1.j) (ndarray) as 'validation'; a number is needed"),
+        (np.array(True), "returned array(True) (ndarray) as 'validation'; a number is needed"),
+        ([], "returned [] (list) as 'validation'; a number is needed"),
+        (
+            10**400,
+            "returned 100000000000000000000000000000000000000000000000000000000... (int) as 'validation'; "
+            "a number that fits 64 bits is needed",
+        ),
         (math.inf, "returned inf as 'validation'; NaN marks a failed evaluation"),
         ({}, "returned no 'validation'; keys: none"),
         ({"test": 3}, "returned no 'validation'; keys: test"),
-        ({"validation": "90"}, "returned '90' (str) as 'validation'; a number is needed"),
-        ({"validation": 90, "test": "x"}, "returned 'x' (str) as 'test'; a number is needed"),
-        ({"validation": 90, "cost_s": -1}, "returned cost_s -1.0; seconds, at least 0, are needed"),
-        ({"validation": 90, "cost_s": math.nan}, "returned cost_s nan; seconds, at least 0, are needed"),
-        ({"validation": 90, "valdation": 1}, "returned the unknown key 'valdation'; did you mean 'validation'?"),
-        ({"validation": 90, "params": 1}, "returned the unknown key 'params'; other numbers go into 'extra'"),
-        ({"validation": 90, "extra": 3}, "returned 3 as 'extra'; a mapping of numbers is needed"),
-        ({"validation": 90, "extra": {"a": "b"}}, "returned 'b' (str) as 'a'; a number is needed"),
-        (Outcome(90.0, None, -2.0), "returned cost_s -2.0; seconds, at least 0, are needed"),
+        ({"validation": [90, 91]}, "returned [90, 91] (list) as 'validation'; a number is needed"),
     ],
 )
 def test_what_a_function_may_not_return(returned: object, message: str) -> None:
-    line = error_of(lambda: FunctionObjective(lambda _: returned, name="mine").evaluate("a"))
-    assert line == f"objective mine {message}"
+    with pytest.raises(EvaluationError) as caught:
+        FunctionObjective(lambda _: returned, name="mine").evaluate("a")
+    assert str(caught.value) == f"objective mine {message}"
+
+
+@pytest.mark.parametrize(
+    ("beside", "message"),
+    [
+        ({"test": "x"}, "returned 'x' (str) as 'test'; a number is needed: it is left out"),
+        ({"test": math.inf}, "returned inf as 'test'; it is left out"),
+        ({"cost_s": -1}, "returned cost_s -1.0; seconds, at least 0, are needed: the call's time counts"),
+        ({"cost_s": math.nan}, "returned cost_s nan; seconds, at least 0, are needed: the call's time counts"),
+        ({"extra": 3}, "returned 3 (int) as 'extra'; a mapping of numbers is needed: it is left out"),
+        ({"extra": {"a": "b"}}, "returned 'b' (str) as 'a'; a number is needed: it is left out"),
+        ({"tests": "b"}, "returned the unknown key 'tests'; did you mean 'test'?"),
+    ],
+)
+def test_a_training_is_not_lost_for_what_stands_beside_its_value(
+    beside: dict[str, object], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    objective = FunctionObjective(lambda _: {"validation": 90, **beside}, name="mine")
+    for _ in range(2):  # told once
+        outcome = objective.evaluate("a")
+        assert (outcome.validation, outcome.test) == (90.0, None) and 0 <= outcome.cost_s < 10
+        assert not outcome.extra
+    assert capsys.readouterr().err.splitlines()[0] == f"objective mine {message}"
+
+
+def test_a_number_may_come_in_any_clothes() -> None:
+    clothes: list[object] = [
+        torch.tensor(82.5),
+        torch.tensor([82.5], requires_grad=True),
+        np.array(82.5),
+        np.array([[82.5]]),
+        np.float16(82.5),
+        pd.Series([82.5]),
+        Decimal("82.5"),
+        Fraction(165, 2),
+        [82.5],
+        "82.5",
+    ]
+    for returned in clothes:
+        for each in (returned, {"validation": returned, "test": returned, "params": returned}):
+            outcome = FunctionObjective(lambda _, each=each: each).evaluate("a")
+            assert outcome.validation == 82.5 and type(outcome.validation) is float
+            assert not isinstance(each, dict) or (outcome.test, outcome.extra) == (82.5, {"params": 82.5})
 
 
 def test_a_long_return_value_stays_one_line() -> None:
@@ -256,7 +303,7 @@ FORMS = (
         ),
         ("python:os:getcwdd", "os has no function 'getcwdd'; it has getcwd, getcwdb, getuid"),
         ("python:os:sep", "'sep' in os is a str, not a function"),
-        ("python:os:getcwd?seed=1", "objective python has no option 'seed'; it has name, space, fidelities"),
+        ("python:os:getcwd?seed=1", "objective python has no option 'seed'; it has name, space, unit, fidelities"),
         ("python:os:getcwd?space=x", "unknown search space 'x'; known: "),
     ],
 )

@@ -46,6 +46,12 @@ class Worth(Objective):
         self.crash_at = crash_at
         self.evaluated: list[str] = []
 
+    @property
+    @override
+    def identity(self) -> dict[str, str]:
+        """The same of all that are interrupted somewhere."""
+        return {"measured": self.description}
+
     @override
     def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:
         if len(self.evaluated) == self.crash_at:
@@ -169,8 +175,9 @@ class TestLimits:
             def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:
                 return outcome
 
-        with pytest.raises(InputError, match="objective 'worth' gave"):
-            search(embedding, Odd(), "random", 10)
+        assert search(embedding, Odd(), "random", 1).trials[0].failed
+        with pytest.raises(InputError, match=r"gave up after 4 failed .* objective worth gave"):
+            search(embedding, Odd(), "random", 10, max_failures=4)
 
 
 class TestResume:

@@ -18,3 +18,11 @@ class InputError(ValueError):
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
     """The error for a ``name`` that is none of the ``known`` ones."""
     return InputError(f"unknown {kind} {name!r}; known: {', '.join(sorted(known))}")
+
+
+class EvaluationError(InputError):
+    """One evaluation gave nothing that can be used, in one line; the next may. A search notes it and goes on."""
+
+
+class WorkerError(RuntimeError):
+    """A worker process has ended before its work, in one line."""

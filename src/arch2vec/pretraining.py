@@ -20,6 +20,7 @@ from arch2vec.distributed import Processes, helped, joined_by_launcher, launched
 from arch2vec.encoder import FINISHED, Encoder
 from arch2vec.graphs import GraphBatch
 from arch2vec.metrics_stream import MetricsStream
+from arch2vec.ownership import owning
 from arch2vec.pretraining_config import (
     PROTOCOLS,
     SCHEDULES,
@@ -30,7 +31,7 @@ from arch2vec.pretraining_config import (
     default_activation,
 )
 from arch2vec.spaces import SearchSpace, get_space
-from arch2vec.storage import AnyPath, claim, read_json, require_writable
+from arch2vec.storage import AnyPath, claim, read_json
 from arch2vec.threads import thread_count
 from arch2vec.training_data import architectures, split, training_data
 from arch2vec.training_run import Progress, Run, prior_of
@@ -133,25 +134,25 @@ def _pretrain(
             if folder is not None:
                 _claim(folder, space, config)
             return Encoder.load(finished, device, space)
-    data = training_data(space, config, graphs, device)
-    if folder is not None:
-        require_writable(folder)
-        _claim(folder, space, config)
-    default = 1 if config.batch_size < _ONE_THREAD_BELOW else max(1, torch.get_num_threads() // processes.count)
-    with thread_count(config.threads or default):
-        run = Run(space, config, data, device, processes)
-        checkpoint = None if folder is None else folder / "checkpoint.safetensors"
-        with processes.copied(checkpoint) as stored:
-            if stored is not None:
-                load_checkpoint(stored, run)
-        stream = None if folder is None else MetricsStream(folder, run.history)
-        run.train(stream, checkpoint, progress if processes.rank == 0 else None)
-        encoder = run.encoder()
-    if stream is not None:
-        stream.close()
-    if folder is not None:
-        encoder.save(folder / FINISHED)
-    return encoder
+    with owning(folder):  # refused before the data are made
+        data = training_data(space, config, graphs, device)
+        if folder is not None:
+            _claim(folder, space, config)
+        default = 1 if config.batch_size < _ONE_THREAD_BELOW else max(1, torch.get_num_threads() // processes.count)
+        with thread_count(config.threads or default):
+            run = Run(space, config, data, device, processes)
+            checkpoint = None if folder is None else folder / "checkpoint.safetensors"
+            with processes.copied(checkpoint) as stored:
+                if stored is not None:
+                    load_checkpoint(stored, run)
+            stream = None if folder is None else MetricsStream(folder, run.history)
+            run.train(stream, checkpoint, progress if processes.rank == 0 else None)
+            encoder = run.encoder()
+        if stream is not None:
+            stream.close()
+        if folder is not None:
+            encoder.save(folder / FINISHED)
+        return encoder
 
 
 def _claim(folder: Path, space: SearchSpace, config: PretrainConfig) -> None:

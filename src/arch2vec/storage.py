@@ -145,7 +145,7 @@ def reading(path: AnyPath, what: str) -> Iterator[None]:
     require_file(path)
     try:
         yield
-    except InputError:
+    except (InputError, MemoryError):  # want of memory, an ArrowException too, is no fault of the file's
         raise
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror or f'not {what} ({_line(error)})'}") from error

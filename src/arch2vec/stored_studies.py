@@ -23,22 +23,30 @@ TRIAL = record(
         "method_s": number(0),
         "extra": mapping(_ANY_NUMBER),
     },
-    {"fidelity": _FIDELITY},
+    {"fidelity": _FIDELITY, "error": optional(text())},
 )
+
+MARKS = ("measured", "code", "table", "data", "space_code")
+"""The marks of what is measured that studies may have, see :mod:`arch2vec.searching.identity`; older ones had fewer."""
+
+_MARKS = dict.fromkeys(MARKS, text())
+_CHANGE = {"what": text(), "from": text(), "to": text()}
 
 STUDY = record(
     {
         "kind": text(),
         "config": record(
             {
-                **dict.fromkeys(("space", "embedding", "objective", "measured", "method"), text()),
+                **dict.fromkeys(("space", "embedding", "objective", "method"), text()),
                 "seed": _SEED,
                 "batch": whole(1),
-            }
+            },
+            _MARKS,
         ),
         "trials": listing(TRIAL),
         "method": mapping(anything),
-    }
+    },
+    {"signal": text(), "unit": text(), "changes": listing(record({**_CHANGE, "after_trial": whole(0)}))},
 )
 """``study.json`` of a search."""
 
@@ -51,6 +59,7 @@ _RNG = record(
     }
 )
 _ROW, _VALUE = whole(0), optional(number())
+_LOOKS = listing(row(whole(0), optional(text())))
 METHOD_STATE = record(
     {
         "method": text(),
@@ -69,9 +78,30 @@ METHOD_STATE = record(
         "criteria": listing(text()),
         "gains": listing(listing(_VALUE)),
         "generations": whole(0),
+        "learned_from": optional(whole(0)),
+        "looks": _LOOKS,
+        "looked": listing(optional(row(whole(0), _LOOKS))),
     },
 )
 """The state of a search method."""
+
+JOURNAL_LINE = record(
+    {
+        "seed": _SEED,
+        "row": whole(0),
+        "architecture": text(),
+        "fidelity": _FIDELITY,
+        "validation": optional(number()),
+        "test": optional(_ANY_NUMBER),
+        "cost_s": number(0),
+        "extra": mapping(_ANY_NUMBER),
+        "error": optional(text()),
+    }
+)
+"""A line of a journal, see :mod:`arch2vec.studies.journal`."""
+
+OWNER = record({"process": whole(1), "host": text(), "since": text()})
+"""Who owns a folder, see :mod:`arch2vec.ownership`."""
 
 PARETO_RUN = record(
     {
@@ -99,7 +129,15 @@ PARETO_RUN = record(
 PARETO = record({"kind": text(), "objective": text(), "criteria": listing(text()), "known": listing(text())})
 """``pareto.json``: what a multi-objective study is of."""
 
-COMPARISON = record({"kind": text()}, dict.fromkeys(("all", "objectives", "methods"), mapping(mapping(anything))))
+COMPARISON = record(
+    {"kind": text()},
+    {
+        "all": mapping(mapping(anything)),
+        "objectives": mapping(record({}, _MARKS)),
+        "methods": mapping(mapping(anything)),
+        "changes": listing(record({"objective": text(), **_CHANGE})),
+    },
+)
 """``comparison.json``: what a comparison is of."""
 
 ASKED = record(

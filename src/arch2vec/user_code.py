@@ -7,6 +7,7 @@ its neighbours.
 from __future__ import annotations
 
 import difflib
+import hashlib
 import importlib
 import importlib.util
 import sys
@@ -15,6 +16,7 @@ from types import ModuleType
 from typing import Any
 
 from arch2vec.errors import InputError
+from arch2vec.guard import guarded
 
 
 def load_object(target: str, kind: str, name_in_example: str) -> tuple[Any, str]:
@@ -54,14 +56,17 @@ def load_module(name: str) -> ModuleType:
     # A console script does not look for modules in the current folder, 'python -m' does.
     _look_in(Path.cwd())
     try:
-        return importlib.import_module(name)
+        with guarded(importing=True):
+            return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
             raise InputError(
                 f"there is no Python module {name!r} (no {error.name!r} in {Path.cwd()} or installed)"
             ) from error
         raise _broken(name, error) from error
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         raise _broken(name, error) from error
 
 
@@ -76,7 +81,17 @@ def load_file(path: Path) -> ModuleType:
             f"there is no Python file {path}; write your own, which examples/mine.py of the repository shows"
         )
     path = path.resolve()
+    try:
+        source = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror or error}") from error
     name = f"_arch2vec_user_{path.stem}"
+    known = _FILES.get(name)
+    if known is not None and known[0] != path:  # another folder's file of that name
+        name += f"_{hashlib.sha256(str(path).encode()).hexdigest()[:8]}"
+        known = _FILES.get(name)
+    if known == (path, source) and name in sys.modules:
+        return sys.modules[name]  # objects of one file are of one module
     specification = importlib.util.spec_from_file_location(name, path)
     if specification is None or specification.loader is None:
         raise InputError(f"{path} is not a Python file; its name must end in .py")
@@ -84,11 +99,23 @@ def load_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module  # dataclasses and pickle look a module up by its name
     try:
-        specification.loader.exec_module(module)
-    except (Exception, SystemExit) as error:
+        with guarded(importing=True):
+            specification.loader.exec_module(module)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:
         del sys.modules[name]
         raise _broken(str(path), error) from error
+    _FILES[name] = path, source
     return module
+
+
+_FILES: dict[str, tuple[Path, bytes]] = {}  # by their modules' names, with what they held
+
+
+def loaded_files() -> tuple[Path, ...]:
+    """The users' files that this process has loaded, in order."""
+    return tuple(path for path, _ in _FILES.values())
 
 
 def _look_in(folder: Path) -> None:

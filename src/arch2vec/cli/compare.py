@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from arch2vec.cli.inputs import (
     OBJECTIVE,
+    add_care,
     add_limits,
     add_source,
     budget_of,
+    care_of,
     names,
     note_fidelities,
     source_and_objectives,
@@ -39,6 +41,7 @@ def add_command(commands: Any) -> None:
     add_source(parser)
     parser.add_argument("--objective", required=True, action="append", help=f"{OBJECTIVE}; may be given several times")
     add_limits(parser)
+    add_care(parser)
     parser.add_argument("--budgets", metavar="N,N", help="report at these numbers of evaluations too, as 25,50,100")
     parser.add_argument("--methods", default="random,group-bo", help="comma-separated (default random,group-bo)")
     parser.add_argument("--runs", type=int, default=20, help="searches by each method, seeds 0, 1, ... (default 20)")
@@ -48,6 +51,7 @@ def add_command(commands: Any) -> None:
 
 def run_compare(arguments: argparse.Namespace) -> None:
     """``arch2vec compare``."""
+    from arch2vec.ownership import owning
     from arch2vec.searching import get_method
     from arch2vec.studies import Horizon, run_study
 
@@ -61,41 +65,43 @@ def run_compare(arguments: argparse.Namespace) -> None:
     source, objectives = source_and_objectives(arguments.source, arguments.space, arguments.objective)
     embedding = source.embedding(objectives)
     note_fidelities(methods, objectives)
-    expected, done = len(objectives) * len(methods) * arguments.runs * (horizon.budget or 0), 0
-    with progress_bar(f"{len(methods)} methods x {arguments.runs} runs") as update:
+    with owning(arguments.out):
+        expected, done = len(objectives) * len(methods) * arguments.runs * (horizon.budget or 0), 0
+        with progress_bar(f"{len(methods)} methods x {arguments.runs} runs") as update:
 
-        def show(method: str, objective: str, evaluations: int) -> None:
-            nonlocal done
-            done += evaluations
-            update(done, max(done, expected), f"{method} on {objective}")
+            def show(method: str, objective: str, evaluations: int) -> None:
+                nonlocal done
+                done += evaluations
+                update(done, max(done, expected), f"{method} on {objective}")
 
-        found = run_study(
-            embedding,
-            objectives,
-            methods,
-            arguments.runs,
-            horizon,
-            seed0=arguments.seed,
-            out=arguments.out,
-            workers=arguments.workers,
-            progress=show,
-        )
-    seeds = range(arguments.seed, arguments.seed + arguments.runs)
-    rows: list[Row] = []
-    for objective in objectives:
-        runs = [found.runs(method, objective.name).select(seeds) for method in methods]
-        mine = _rows(objective, embedding, runs, cuts)
-        rows += mine
+            found = run_study(
+                embedding,
+                objectives,
+                methods,
+                arguments.runs,
+                horizon,
+                seed0=arguments.seed,
+                out=arguments.out,
+                workers=arguments.workers,
+                progress=show,
+                **care_of(arguments),
+            )
+        seeds = range(arguments.seed, arguments.seed + arguments.runs)
+        rows: list[Row] = []
+        for objective in objectives:
+            runs = [found.runs(method, objective.name).select(seeds) for method in methods]
+            mine = _rows(objective, embedding, runs, cuts)
+            rows += mine
+            if arguments.out is not None:
+                plain = "figure" if len(objectives) == 1 else f"figure-{objective.name}"
+                _draw(objective, runs, arguments.out / f"{plain}.png")
+            if not arguments.json:
+                _print(objective, arguments.runs, runs, mine, cuts)
+        if arguments.json:
+            print_json({"rows": rows})
         if arguments.out is not None:
-            plain = "figure" if len(objectives) == 1 else f"figure-{objective.name}"
-            _draw(objective, runs, arguments.out / f"{plain}.png")
-        if not arguments.json:
-            _print(objective, arguments.runs, runs, mine, cuts)
-    if arguments.json:
-        print_json({"rows": rows})
-    if arguments.out is not None:
-        _write(rows, arguments.out)
-        say(f"trajectories.parquet, table.csv and figures are in {arguments.out}")
+            _write(rows, arguments.out)
+            say(f"trajectories.parquet, table.csv and figures are in {arguments.out}")
 
 
 def _longest(arguments: argparse.Namespace) -> int | None:
@@ -190,13 +196,22 @@ def _interval(row: Row, name: str) -> str:
 
 
 def _draw(objective: Objective, runs: list[Runs], path: Path) -> None:
+    """The best so far of every run. One of which every evaluation has failed has no curve."""
+    import numpy as np
+
     from arch2vec.plots.curves import best_so_far
 
-    curves = {
-        each.method: [values[:length] for values, length in zip(each.validation, each.lengths.tolist(), strict=True)]
-        for each in runs
-    }
-    best_so_far(curves, path, optimum=getattr(objective, "optimum", None), band="ci95", title=objective.name)
+    curves = {}
+    for each in runs:
+        made = [values[:length] for values, length in zip(each.validation, each.lengths.tolist(), strict=True)]
+        found = [values for values in made if np.isfinite(values).any()]
+        if len(found) < len(made):
+            lost = len(made) - len(found)
+            say(f"{lost} of {len(made)} runs of {each.method} have failed altogether: no curves of them")
+        if found:
+            curves[each.method] = found
+    if curves:
+        best_so_far(curves, path, optimum=getattr(objective, "optimum", None), band="ci95", title=objective.name)
 
 
 def _write(rows: list[Row], out: Path) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from arch2vec.cli.output import pretraining_bar, print_json, print_table, progress_bar, say
 from arch2vec.documents import checked, number, record
 from arch2vec.errors import InputError
+from arch2vec.ownership import owned
 from arch2vec.storage import claim, read_json, require_writable, write_json
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ _TRAININGS = 3  # of the cell that was found, with seeds that the benchmark does
 _FIRST_SEED = 100
 
 
+@owned
 def demo(out: Path, *, runs: int, evaluations: int, seed: int, as_json: bool) -> None:
     """Run the demo, or what is left of it, in the folder ``out``."""
     from arch2vec.embedding import Embedding

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from arch2vec.cli.output import say
 from arch2vec.cli.representation import add_space, embed_some, load_encoder
@@ -43,6 +43,27 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     """When a search ends."""
     parser.add_argument("--budget", type=int, help="evaluations (default 100, or no limit with --max-cost)")
     parser.add_argument("--max-cost", type=float, metavar="S", help="stop once evaluations have cost S seconds")
+
+
+def add_care(parser: argparse.ArgumentParser) -> None:
+    """What becomes of failures and of a changed objective."""
+    parser.add_argument(
+        "--max-failures",
+        type=int,
+        default=20,
+        metavar="N",
+        help="give up after N evaluations in a row that fail, 0 for never (default 20)",
+    )
+    parser.add_argument(
+        "--accept-changes",
+        action="store_true",
+        help="go on in --out though the objective's code, table or data have changed since; the folder then says so",
+    )
+
+
+def care_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """The arguments of :func:`add_care`, as searches take them."""
+    return {"max_failures": arguments.max_failures or None, "accept_changes": arguments.accept_changes}
 
 
 @dataclass(frozen=True)

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import argparse
 import errno
+import io
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 from arch2vec import __version__
 from arch2vec.cli import data, experiment, export, generation, pareto, proxies, representation, searching, status
-from arch2vec.errors import InputError
+from arch2vec.cli.output import only_json_on_stdout
+from arch2vec.errors import InputError, WorkerError
 
 _DESCRIPTION = (
     "Learn what neural architectures look like before a single one is trained, "
@@ -41,17 +43,33 @@ def build_parser() -> argparse.ArgumentParser:
     return parser
 
 
+def _print_anything() -> None:
+    """Let no character stop an output: folders may have names that are no text."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line ``argv`` (by default the process's) and return its exit code."""
+    _print_anything()
     parser = build_parser()
     arguments, unknown = parser.parse_known_args(argv)
     if unknown:  # of the command that they were given to, so that its --help is named
         getattr(arguments, "parser", parser).error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
-        arguments.run(arguments)
+        with only_json_on_stdout(getattr(arguments, "json", False)):
+            arguments.run(arguments)
     except InputError as error:
         print(f"arch2vec: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
+    except WorkerError as error:
+        print(f"arch2vec: {error}", file=sys.stderr)
+        return 1
+    except MemoryError as error:
+        reason = " ".join(str(error).split())
+        print(f"arch2vec: there is not enough memory{f' ({reason})' if reason else ''}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         print("arch2vec: interrupted; what was finished is kept", file=sys.stderr)
         return 1

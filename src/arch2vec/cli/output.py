@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import os
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from arch2vec.pretraining import Progress
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
 
 _NAME = 30  # characters of a first column's cell that are kept on one line
 _PIECE = 8  # of one that is folded, at least
+_EVERY_S = 60.0  # between lines of progress
 _ANY = 10_000  # columns, more than any table has
 
 
@@ -50,9 +53,60 @@ def command(
     return parser
 
 
+@contextmanager
+def only_json_on_stdout(wanted: bool) -> Iterator[None]:
+    """Within the block everything that is printed goes to stderr, but for :func:`print_json`.
+
+    That holds for what user code prints, for its subprocesses and for worker processes too.
+
+    Args:
+        wanted: whether to do so.
+    """
+    if not wanted:
+        yield
+        return
+    stream = sys.stdout
+    stream.flush()
+    try:
+        kept = os.dup(1) if stream.fileno() == 1 else None
+    except (OSError, ValueError, AttributeError):  # no file, as in a notebook
+        kept = None
+    _ASIDE.append((stream, kept))
+    sys.stdout = sys.stderr
+    if kept is not None:
+        os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        _ASIDE.pop()
+        _flush(stream)
+        sys.stdout = stream
+        if kept is not None:
+            os.dup2(kept, 1)
+            os.close(kept)
+
+
+_ASIDE: list[tuple[TextIO, int | None]] = []  # standard output, as it was
+
+
+def _flush(stream: TextIO) -> None:
+    with suppress(OSError, ValueError):
+        stream.flush()
+
+
 def print_json(document: Any) -> None:
     """Print the command's one JSON document; what is no number becomes null."""
-    print(json.dumps(_finite(document)))
+    text = json.dumps(_finite(document))
+    stream, kept = _ASIDE[-1] if _ASIDE else (sys.stdout, None)
+    if kept is None:
+        print(text, file=stream)
+        return
+    _flush(stream)  # what was printed to it directly
+    os.dup2(kept, 1)
+    try:
+        print(text, file=stream, flush=True)
+    finally:
+        os.dup2(2, 1)
 
 
 def _finite(value: Any) -> Any:
@@ -102,7 +156,7 @@ def say(text: str) -> None:
 
 @contextmanager
 def progress_bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
-    """A progress bar on stderr, shown on a terminal only.
+    """A progress bar on stderr; off a terminal, as in a batch job's log, a line a minute.
 
     Yields:
         ``update(done, total, note)``.
@@ -123,9 +177,15 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
     )
     with bar:
         task = bar.add_task(label, total=1, note="")
+        start = told = time.monotonic()
 
         def update(done: int, total: int, note: str = "") -> None:
+            nonlocal told
             bar.update(task, completed=done, total=total, note=note)
+            now = time.monotonic()
+            if not console.is_terminal and now - told >= _EVERY_S:
+                told = now
+                say(f"{label}: {done:.0f} of {total:.0f} after {(now - start) / 60:.0f} min; {note}".rstrip("; "))
 
         yield update
 

@@ -65,6 +65,7 @@ def run_pareto(arguments: argparse.Namespace) -> None:
     from arch2vec.multiobjective.problem import problem_of
     from arch2vec.multiobjective.study import pareto_study
     from arch2vec.multiobjective.summary import cuts_for, summary_rows, write_tables
+    from arch2vec.ownership import owning
 
     source, (objective,) = source_and_objectives(arguments.source, arguments.space, [arguments.objective])
     known = {"all": against, "none": []}.get(
@@ -74,36 +75,37 @@ def run_pareto(arguments: argparse.Namespace) -> None:
     problem, embedding = problem_of(objective, whole, against, known)
     if len(embedding) < len(whole):
         say(f"{len(whole) - len(embedding):,} of {len(whole):,} architectures are left out: they lack a criterion")
-    total, done = len(methods) * arguments.runs * arguments.budget, 0
-    with progress_bar(f"{len(methods)} methods x {arguments.runs} runs") as update:
+    with owning(arguments.out):
+        total, done = len(methods) * arguments.runs * arguments.budget, 0
+        with progress_bar(f"{len(methods)} methods x {arguments.runs} runs") as update:
 
-        def show(method: str, evaluations: int) -> None:
-            nonlocal done
-            done += evaluations
-            update(done, max(done, total), method)
+            def show(method: str, evaluations: int) -> None:
+                nonlocal done
+                done += evaluations
+                update(done, max(done, total), method)
 
-        frame = pareto_study(
-            embedding,
-            problem,
-            methods,
-            arguments.runs,
-            arguments.budget,
-            seed0=arguments.seed,
-            batch=arguments.batch,
-            out=arguments.out,
-            workers=arguments.workers,
-            progress=show,
-        )
-    rows = summary_rows(frame, problem, cuts_for(arguments.budget))
-    if arguments.out is not None:
-        write_tables(frame, problem, rows, arguments.out)
-        _draw(frame, problem, arguments.out)
-    if arguments.json:
-        print_json(_document(frame, problem, rows))
-    else:
-        _print(problem, rows, arguments.runs)
-    if arguments.out is not None:
-        say(f"trials.parquet, table.md, table.csv, table.parquet, fronts.csv and figures are in {arguments.out}")
+            frame = pareto_study(
+                embedding,
+                problem,
+                methods,
+                arguments.runs,
+                arguments.budget,
+                seed0=arguments.seed,
+                batch=arguments.batch,
+                out=arguments.out,
+                workers=arguments.workers,
+                progress=show,
+            )
+        rows = summary_rows(frame, problem, cuts_for(arguments.budget))
+        if arguments.out is not None:
+            write_tables(frame, problem, rows, arguments.out)
+            _draw(frame, problem, arguments.out)
+        if arguments.json:
+            print_json(_document(frame, problem, rows))
+        else:
+            _print(problem, rows, arguments.runs)
+        if arguments.out is not None:
+            say(f"trials.parquet, table.md, table.csv, table.parquet, fronts.csv and figures are in {arguments.out}")
 
 
 def _print(problem: ParetoProblem, rows: list[dict[str, Any]], runs: int) -> None:

@@ -48,8 +48,8 @@ def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
     from arch2vec.experiments.search_report import write_report
     from arch2vec.experiments.search_settings import EXPERIMENTS, order
     from arch2vec.experiments.search_tables import run_setting
+    from arch2vec.ownership import owning
     from arch2vec.searching import METHODS, get_method
-    from arch2vec.storage import require_writable
 
     methods = names(arguments.methods) if arguments.methods else order(METHODS)
     for method in methods:
@@ -62,39 +62,39 @@ def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
             if wanted not in known:
                 raise InputError(f"{name} has no objective {wanted!r}; it has {', '.join(known)}")
         settings = [known[wanted] for wanted in names(arguments.objectives)]
-    require_writable(arguments.out)
-    embedding = open_source(arguments.source, None).embedding()
-    results = []
-    total = sum((setting.horizon.budget or 0) * sum(runs.values()) for setting in settings)
-    with progress_bar(name) as update:
-        done = 0
+    with owning(arguments.out):
+        embedding = open_source(arguments.source, None).embedding()
+        results = []
+        total = sum((setting.horizon.budget or 0) * sum(runs.values()) for setting in settings)
+        with progress_bar(name) as update:
+            done = 0
 
-        def show(method: str, objective: str, evaluations: int) -> None:
-            nonlocal done
-            done += evaluations
-            update(done, max(done, total), f"{method} on {objective}")
+            def show(method: str, objective: str, evaluations: int) -> None:
+                nonlocal done
+                done += evaluations
+                update(done, max(done, total), f"{method} on {objective}")
 
-        results = [
-            run_setting(
-                setting,
-                embedding,
-                methods,
-                runs,
-                arguments.out,
-                data=arguments.data,
-                seed0=arguments.seed,
-                workers=arguments.workers,
-                progress=show,
-            )
-            for setting in settings
-        ]
-    rows = write_report(results, name, arguments.out)
-    if arguments.json:
-        print_json({"rows": rows})
-    else:
-        for result in results:
-            _print(result)
-    say(f"tables.md, table.csv, table.parquet, comparisons.csv, leads.csv and figures are in {arguments.out}")
+            results = [
+                run_setting(
+                    setting,
+                    embedding,
+                    methods,
+                    runs,
+                    arguments.out,
+                    data=arguments.data,
+                    seed0=arguments.seed,
+                    workers=arguments.workers,
+                    progress=show,
+                )
+                for setting in settings
+            ]
+        rows = write_report(results, name, arguments.out)
+        if arguments.json:
+            print_json({"rows": rows})
+        else:
+            for result in results:
+                _print(result)
+        say(f"tables.md, table.csv, table.parquet, comparisons.csv, leads.csv and figures are in {arguments.out}")
 
 
 def _print(result: Result) -> None:

@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from arch2vec.cli import compare
-from arch2vec.cli.inputs import OBJECTIVE, add_limits, add_source, budget_of, note_fidelities, source_and_objectives
+from arch2vec.cli.inputs import (
+    OBJECTIVE,
+    add_care,
+    add_limits,
+    add_source,
+    budget_of,
+    care_of,
+    note_fidelities,
+    source_and_objectives,
+)
 from arch2vec.cli.output import command, print_json, print_table, progress_bar
 
 
@@ -23,6 +32,7 @@ def add_commands(commands: Any) -> None:
     add_source(parser)
     parser.add_argument("--objective", required=True, help=OBJECTIVE)
     add_limits(parser)
+    add_care(parser)
     parser.add_argument(
         "--method",
         default="group-bo",
@@ -60,7 +70,7 @@ def run_search(arguments: argparse.Namespace) -> None:
 
         def show(trial: Trial) -> None:
             nonlocal best_seen
-            best_seen = max(best_seen, trial.validation)
+            best_seen = best_seen if trial.failed else max(best_seen, trial.validation)
             update(trial.number, budget or trial.number, f"best {signal} {best_seen:.2f}")
 
         result = search(
@@ -73,6 +83,7 @@ def run_search(arguments: argparse.Namespace) -> None:
             batch=arguments.batch,
             out=arguments.out,
             on_evaluation=show,
+            **care_of(arguments),
         )
     best = result.best
     if arguments.json:

@@ -29,6 +29,7 @@ from arch2vec.networks.architecture_training import ArchitectureTrainer
 from arch2vec.networks.classifier_training import ClassifierResult
 from arch2vec.networks.data import DataChoice
 from arch2vec.objectives.training import TrainingObjective
+from arch2vec.ownership import owned
 from arch2vec.pretraining import PretrainConfig, architectures, pretrain
 from arch2vec.searching import get_method
 from arch2vec.searching.study import SearchResult, search
@@ -62,6 +63,7 @@ class Contender:
     found: SearchResult | None = None
 
 
+@owned
 def run_experiment(settings: DartsSettings, out: Path, note: Note = lambda *_: None) -> list[dict[str, Any]]:
     """Run the experiment, or what is left of it.
 

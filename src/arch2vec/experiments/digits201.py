@@ -24,6 +24,7 @@ from arch2vec.benchmarks.results import Results, write_results
 from arch2vec.benchmarks.schema import Metric, TableSchema
 from arch2vec.networks.digits_data import NUM_IMAGES
 from arch2vec.objectives.digits import DigitsConfig, train_on_digits
+from arch2vec.ownership import owned
 from arch2vec.spaces import NASBench201
 from arch2vec.spaces.nasbench201_cost import count_cost
 from arch2vec.storage import claim, read_arrays, require_writable, write_arrays
@@ -64,6 +65,7 @@ def plan(functions: int | None = None) -> list[Job]:
     return jobs + [Job(row, seed) for seed in SEEDS[1:] for row in sorted(repeated)]
 
 
+@owned
 def run(
     out: Path,
     *,

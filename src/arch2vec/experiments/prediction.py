@@ -35,6 +35,7 @@ from arch2vec.experiments.prediction_inputs import (
 )
 from arch2vec.experiments.prediction_proxies import PROXIES, SUFFIX, check_bases, joined, proxy_vectors
 from arch2vec.graphs import GraphBatch
+from arch2vec.ownership import owned
 from arch2vec.parquet import read_parquet, write_parquet
 from arch2vec.prediction import PREDICTORS, score
 from arch2vec.representations.discrete import ENCODINGS
@@ -106,6 +107,7 @@ class _Task:
         return replace(self, predictors=tuple(predictor for predictor, key in keys if key not in done))
 
 
+@owned
 def run_prediction(
     targets: Mapping[str, Target],
     sources: Sequence[Source],

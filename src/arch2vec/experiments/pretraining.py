@@ -20,6 +20,7 @@ from arch2vec.documents import record as record_of
 from arch2vec.errors import InputError, unknown
 from arch2vec.experiments.pretraining_table import METRICS, write_tables
 from arch2vec.models.autoencoder import MODELS, ModelConfig
+from arch2vec.ownership import owned
 from arch2vec.pretraining import PROTOCOLS, PretrainConfig, architectures, pretrain, split
 from arch2vec.spaces import get_space
 from arch2vec.storage import read_json, read_text, require_writable, write_json
@@ -127,6 +128,7 @@ def plan(
     return runs
 
 
+@owned
 def run_study(
     runs: Sequence[Run], out: Path, *, workers: int = 1, progress: Callable[[Run, int, int], None] | None = None
 ) -> pd.DataFrame:

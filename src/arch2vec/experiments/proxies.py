@@ -19,6 +19,7 @@ from scipy.stats import kendalltau, rankdata
 from arch2vec.errors import InputError
 from arch2vec.experiments.prediction_inputs import TARGETS, Columns, Target, columns_of
 from arch2vec.experiments.proxy_published import PUBLISHED, published
+from arch2vec.ownership import owned
 from arch2vec.proxies.registry import get_proxies
 from arch2vec.proxies.settings import ProxySetting
 from arch2vec.proxies.table import SECONDS, compute_table
@@ -36,6 +37,7 @@ SPACES: Mapping[str, Mapping[str, Target]] = {
 _RESAMPLES = 200
 
 
+@owned
 def run_proxies(
     space: str,
     settings: Sequence[ProxySetting],

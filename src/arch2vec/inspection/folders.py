@@ -18,8 +18,9 @@ from arch2vec.inspection.readers import (
     pareto_frame,
     search_frame,
 )
-from arch2vec.inspection.status import Asked, Best, Pace, Status, asked_of, changed_at, status_of
+from arch2vec.inspection.status import Asked, Best, Pace, Status, asked_of, changed_at, status_of, with_owner
 from arch2vec.inspection.top import best_first
+from arch2vec.ownership import is_owned
 from arch2vec.storage import AnyPath, read_json, read_text
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ def inspect(folder: AnyPath) -> Status:
 def _inspect(folder: Path, deep: int) -> Status | None:
     for read in (_search, _comparison, _pareto, _prediction, _training):
         if (status := read(folder)) is not None:
-            return status
+            return with_owner(status, is_owned(folder))
     if deep == 0:
         return None
     below = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
@@ -72,7 +73,7 @@ def _search(folder: Path) -> Status | None:
     if study is None:
         return None
     frame, config, asked = search_frame(study), study["config"], asked_of(folder)
-    what = f"{config['method']} on {config['objective']}, {config['space']}, seed {config['seed']}"
+    what = f"{config['method']} on {config['objective']}, {short_space(config['space'])}, seed {config['seed']}"
     of = None if asked is None else asked.limits.get("budget")
     updated = changed_at(folder / SEARCH)
     done = len(frame)
@@ -87,7 +88,7 @@ def _comparison(folder: Path) -> Status | None:
     frame, asked = comparison_frame(folder), asked_of(folder)
     methods, objectives = list(settings["methods"]), list(settings["objectives"])
     what = f"{', '.join(methods)} on {', '.join(objectives)}"
-    files = [folder / COMPARISON, folder / "trajectories.parquet", *(folder / "blocks").glob("*.parquet")]
+    files = [folder / COMPARISON, folder / "trajectories.parquet", *(folder / "blocks").glob("*")]
     done = len(frame.drop_duplicates(["method", "objective", "seed"]))
     runs = dict(asked.limits.get("runs", {})) if asked else {}
     of = sum(runs.values()) * len(objectives) if runs else None
@@ -143,7 +144,7 @@ def _training(folder: Path) -> Status | None:
     records = _records(folder / _METRICS)
     space, model = settings.get("space"), settings.get("model")
     name = model.get("name") if isinstance(model, dict) else model
-    words = [str(word) for word in (name, space and f"on {space}", settings.get("protocol")) if word]
+    words = [str(word) for word in (name, space and f"on {short_space(space)}", settings.get("protocol")) if word]
     what = " ".join(words[:2]) + "".join(f", {word}" for word in words[2:])
     if "seed" in settings:
         what += f", seed {settings['seed']}"
@@ -153,6 +154,17 @@ def _training(folder: Path) -> Status | None:
     last = records[-1] if records else {}
     figures = {key: float(last[key]) for key in _SHOWN if _is_number(last.get(key))}
     return status_of(folder, "training", what or "a network", "epochs", pace, figures=figures)
+
+
+def short_space(space: object) -> str:
+    """A space as people call it: a declaration by its name."""
+    text = str(space).removeprefix("declared:")
+    if not text.startswith("{"):
+        return text
+    try:
+        return str(parse_json(text, "a declaration")["name"])
+    except (InputError, KeyError, TypeError):
+        return f"{text[:40]}..."
 
 
 def _epochs(settings: Mapping[str, Any]) -> int | None:

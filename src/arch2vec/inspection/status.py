@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -111,6 +111,20 @@ def status_of(
     return Status(
         folder, kind, what, unit, done, pace.of, state, pace.step_s, remaining, pace.updated_at, best, figures, parts
     )
+
+
+def with_owner(status: Status, owned: bool | None) -> Status:
+    """What a folder's lock says overrules what its files let one guess.
+
+    Args:
+        status: as the files tell.
+        owned: whether a process is at work on the folder, None where that cannot be known.
+    """
+    if owned is None or status.state == "finished" or owned == (status.state == "running"):
+        return status
+    if owned:
+        return replace(status, state="running")
+    return replace(status, state="unknown" if status.of is None else "idle", remaining_s=None)
 
 
 def _state(pace: Pace, now: float) -> tuple[State, float | None]:

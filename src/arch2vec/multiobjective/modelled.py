@@ -20,8 +20,8 @@ criteria it is 73 / 89 / 96 %.
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Self
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -33,7 +33,7 @@ from arch2vec.multiobjective.base import ParetoSearch
 from arch2vec.multiobjective.criteria import Array, Criterion
 from arch2vec.multiobjective.fronts import non_dominated
 from arch2vec.multiobjective.models import CriteriaForecast, CriteriaModels, on_model_scale
-from arch2vec.searching.outlook import learning_size
+from arch2vec.searching.outlook import Look, learning_size, read_looks
 from arch2vec.searching.pool import Rows, Sampled, gather, pool_for, sampled
 
 if TYPE_CHECKING:
@@ -81,6 +81,7 @@ class ModelledSearch(ParetoSearch):
         self.initial, self.growth, self.surrogate = initial, growth, surrogate
         self.pool = pool_for(embedding, pool)
         self._known = on_model_scale(self._known, self.criteria)
+        self._looked: list[tuple[int, list[Look]] | None] | None = None  # of a state that is being loaded
         self._forget()
 
     @override
@@ -88,6 +89,31 @@ class ModelledSearch(ParetoSearch):
         self._models = CriteriaModels(
             self.embedding, self.criteria, self._known, self.surrogate, self.initial, self.growth
         )
+        looked, self._looked = self._looked, None
+        if looked is not None:
+            self._models.begin_from(looked)
+
+    @override
+    def _own_state(self) -> dict[str, Any]:
+        return {**super()._own_state(), "looked": self._models.looked}
+
+    @override
+    def _read_own_state(self, state: Mapping[str, Any]) -> Any:
+        looked: list[tuple[int, list[Look]] | None] | None = None
+        if "looked" in state:  # states from before do not say
+            count = len(self.embedding)
+            told = len(state["told"])
+            looked = [
+                None if one is None else (int(one[0]), read_looks(one[1], count, True, told)) for one in state["looked"]
+            ]
+            if len(looked) != len(self._models.looked):
+                raise ValueError("not as many models as criteria")
+        return super()._read_own_state(state), looked
+
+    @override
+    def _take_own_state(self, own: Any) -> None:
+        told, self._looked = own
+        super()._take_own_state(told)
 
     @classmethod
     @override

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
 from arch2vec.multiobjective.criteria import Array, Criterion
-from arch2vec.searching.outlook import Outlook, RowsForecast, learning_size
+from arch2vec.searching.outlook import Look, Outlook, RowsForecast, learning_size
 from arch2vec.searching.pool import Rows
 from arch2vec.searching.vectors import function_vectors
 
@@ -36,6 +36,16 @@ class CriterionModel:
         self._vectors, self._surrogate = vectors, surrogate
         self._initial, self._growth = initial, growth
         self._outlook: tuple[int, Outlook] | None = None  # and from how many values it was learned
+        self._looked: tuple[int, list[Look]] | None = None  # of a stored state
+
+    @property
+    def looked(self) -> tuple[int, list[Look]] | None:
+        """From how many values it has learned, and what was looked at since; part of a search's state."""
+        return self._looked if self._outlook is None else (self._outlook[0], self._outlook[1].looks)
+
+    def begin_from(self, looked: tuple[int, list[Look]] | None) -> None:
+        """Build up the belief in the steps of a stored state."""
+        self._outlook, self._looked = None, looked
 
     def forecast(self, scope: Rows, observed: Sequence[int], values: Array) -> RowsForecast:
         """The forecast of the scope's rows from the values (n,) of the observed rows."""
@@ -43,7 +53,9 @@ class CriterionModel:
         if self._outlook is None or self._outlook[0] != size:
             shown = self._vectors[list(observed[:size])][None]
             (learned,) = self._surrogate.learn(shown, values[None, :size], [size])
-            self._outlook = size, Outlook(learned, self._vectors)
+            looked, self._looked = self._looked, None
+            looks = looked[1] if looked is not None and looked[0] == size else ()
+            self._outlook = size, Outlook(learned, self._vectors, np.arange(len(self._vectors)), looks)
         return self._outlook[1].forecast(scope, observed, values)
 
 
@@ -98,6 +110,16 @@ class CriteriaModels:
             CriterionModel(seen, surrogate, initial, growth) if np.isnan(known[0, j]) else None
             for j, seen in enumerate(vectors)
         ]
+
+    @property
+    def looked(self) -> list[tuple[int, list[Look]] | None]:
+        """Of every criterion that is modelled, see :attr:`CriterionModel.looked`."""
+        return [model.looked for model in self._models if model is not None]
+
+    def begin_from(self, looked: Sequence[tuple[int, list[Look]] | None]) -> None:
+        """Build up beliefs in the steps of a stored state."""
+        for model, one in zip((model for model in self._models if model is not None), looked, strict=True):
+            model.begin_from(one)
 
     def forecast(self, scope: Rows, observed: Sequence[int], values: Array) -> CriteriaForecast:
         """What is believed of the scope's rows, given gains (n, m) on the models' scale."""

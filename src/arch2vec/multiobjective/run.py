@@ -160,8 +160,9 @@ def _load(file: Path, searcher: ParetoSearch, problem: ParetoProblem) -> list[Pa
         if searcher.told_rows != rows:
             raise InputError("its method knows of other evaluations than its trials")
         _, told = searcher.observations()
-        if not np.array_equal(told, problem.gains[rows]):
-            raise InputError("its criteria are not those of the table")
+        changed = not np.array_equal(told, problem.gains[rows])
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise InputError(f"{file} is damaged: {error}") from error
+    if changed:
+        raise InputError(f"{file}: the numbers in the objective's table have changed since; name another output folder")
     return [_trial(problem, searcher, place, spent) for place, spent in enumerate(seconds)]

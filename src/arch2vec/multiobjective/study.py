@@ -23,6 +23,7 @@ from arch2vec.multiobjective import get_pareto_method
 from arch2vec.multiobjective.criteria import gains
 from arch2vec.multiobjective.problem import ParetoProblem, Yardstick
 from arch2vec.multiobjective.run import ParetoTrial, pareto_search, stored_evaluations
+from arch2vec.ownership import owned
 from arch2vec.searching.store import embedding_digest
 from arch2vec.spaces import get_space
 from arch2vec.storage import AnyPath, atomic_path, claim, require_writable
@@ -71,6 +72,7 @@ class _Task:
         return trials
 
 
+@owned
 def pareto_study(
     embedding: Embedding,
     problem: ParetoProblem,

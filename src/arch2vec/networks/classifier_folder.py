@@ -53,8 +53,6 @@ class ClassifierFolder:
         self._weights = path / "weights.safetensors"
         self._stream: MetricsStream | None = None
         claim(path / "config.json", "training", json.loads(json.dumps(settings)))
-        for left in path.glob(".*.tmp*"):  # by a process that was killed while it wrote
-            left.unlink(missing_ok=True)
 
     def load(self, run: ClassifierRun) -> list[TrainedEpoch]:
         """Put ``run`` where the checkpoint has it; without one it stays at its start.

@@ -23,6 +23,7 @@ from arch2vec.networks.classifier_folder import ClassifierFolder
 from arch2vec.networks.classifier_run import ClassifierRun, StepsDone, TrainedEpoch
 from arch2vec.networks.data.base import ImageData
 from arch2vec.networks.recipe import Recipe, settings
+from arch2vec.ownership import owning
 from arch2vec.storage import AnyPath
 from arch2vec.threads import thread_count
 
@@ -110,25 +111,27 @@ def train_classifier(
     if threads < 1:
         raise InputError(f"a training needs at least 1 thread, got {threads}")
     place = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-    folder = None
-    if out is not None:
-        images = {"data": data.name, **{f"data_{name}": value for name, value in data.settings.items()}}
-        whole = {**(identity or {}), **settings(recipe), **images, "training_seed": seed, "threads": threads}
-        folder = ClassifierFolder(Path(out), whole)
-        if (found := folder.finished(network)) is not None:
-            return ClassifierResult(tuple(found[0]), found[1], recipe.report)
-    with thread_count(threads):
-        run = ClassifierRun(network, data, recipe, seed, place)
-        epochs = [] if folder is None else folder.load(run)
-        failed = False
-        while len(epochs) < recipe.epochs and not failed:
-            epoch = run.train_epoch(len(epochs), progress)
-            if epoch is None:
-                failed = True
-            else:
-                epochs.append(epoch)
-                if folder is not None:
-                    folder.save(run, epochs)
-    if folder is not None:
-        folder.finish(network, epochs, failed, keep_weights)
-    return ClassifierResult(tuple(epochs), failed, recipe.report)
+    # Whoever trains the same at this moment is waited for: the result is then there.
+    with owning(None if out is None else Path(out), wait=True):
+        folder = None
+        if out is not None:
+            images = {"data": data.name, **{f"data_{name}": value for name, value in data.settings.items()}}
+            whole = {**(identity or {}), **settings(recipe), **images, "training_seed": seed, "threads": threads}
+            folder = ClassifierFolder(Path(out), whole)
+            if (found := folder.finished(network)) is not None:
+                return ClassifierResult(tuple(found[0]), found[1], recipe.report)
+        with thread_count(threads):
+            run = ClassifierRun(network, data, recipe, seed, place)
+            epochs = [] if folder is None else folder.load(run)
+            failed = False
+            while len(epochs) < recipe.epochs and not failed:
+                epoch = run.train_epoch(len(epochs), progress)
+                if epoch is None:
+                    failed = True
+                else:
+                    epochs.append(epoch)
+                    if folder is not None:
+                        folder.save(run, epochs)
+        if folder is not None:
+            folder.finish(network, epochs, failed, keep_weights)
+        return ClassifierResult(tuple(epochs), failed, recipe.report)

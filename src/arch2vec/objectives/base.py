@@ -12,7 +12,8 @@ class Outcome:
     """One evaluation of one architecture.
 
     Attributes:
-        validation: the signal a search maximises, accuracy in percent.
+        validation: the signal a search maximises, accuracy in percent unless the objective says otherwise; NaN
+            where the evaluation failed.
         test: accuracy in percent on data that no search decision may use, None
             where there is none. It is kept for reporting.
         cost_s: what the evaluation cost (or, in a table, would have cost), seconds.
@@ -37,9 +38,12 @@ class Objective(ABC):
     signal_split: str = "validation"
     """The data that :attr:`Outcome.validation` was measured on: ``validation``, or ``test`` where there is no other."""
     unit: str = "%"
-    """Of validation and test values; empty where they have none or it is not known."""
+    """Of validation and test values, empty where they have none or it is not known. Where it is ``%``, other values
+    than 0 to 100 are a mistake."""
     note: str = ""
     """One line that every output has to show: what is estimated, what is no training, which signal is test data."""
+    code: str | None = None
+    """The mark of the code that makes it, where that is a user's; see :mod:`arch2vec.code_identity`."""
     fidelities: tuple[int, ...] = ()
     """The training epochs to choose from, ascending; empty where there is no choice or any number will do."""
 
@@ -47,6 +51,19 @@ class Objective(ABC):
         """The objective as the search with this seed meets it: this one, but where the noise of trainings is drawn."""
         del seed
         return self
+
+    @property
+    def identity(self) -> dict[str, str]:
+        """Marks of what is measured, by name: a study is continued only while they stay the same.
+
+        By default the description and, of a user's class, its code.
+        """
+        marks = {"measured": self.description}
+        if self.code is None and type(self).__module__.partition(".")[0] != "arch2vec":
+            from arch2vec.code_identity import mark_of
+
+            self.code = mark_of(type(self))
+        return marks if self.code is None else {**marks, "code": self.code}
 
     @property
     def signal_name(self) -> str:

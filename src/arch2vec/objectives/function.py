@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import difflib
 import inspect
-import math
-import numbers
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
 from typing_extensions import override
 
-from arch2vec.errors import InputError
+from arch2vec.errors import EvaluationError, InputError
+from arch2vec.guard import guarded
 from arch2vec.objectives.base import Objective, Outcome
+from arch2vec.objectives.returned import Reader
 from arch2vec.spaces import SearchSpace, get_space
-
-_KEYS = ("validation", "test", "cost_s", "extra")
 
 
 class FunctionObjective(Objective):
@@ -23,16 +20,16 @@ class FunctionObjective(Objective):
 
     The function returns one of
 
-    - a number: the validation value, percent;
-    - a mapping with ``validation`` and, where known, ``test`` (percent),
-      ``cost_s`` (seconds) and ``extra`` (further named numbers);
+    - a number, of Python or of any library: the validation value, more is better;
+    - a mapping with ``validation`` and, where known, ``test``, ``cost_s`` (seconds)
+      and ``extra`` (further named numbers);
     - an :class:`Outcome`.
 
     A validation of NaN means that the evaluation failed. Where no cost is
     returned it is the wall-clock time of the call. A function with a parameter
     ``fidelity`` gets the fidelity by that name; one with a default for it keeps
     the default when the search asks for none. What the function raises passes
-    through.
+    through; what it changes of its process does not (see :mod:`arch2vec.guard`).
 
     Args:
         function: takes an architecture in its space's notation.
@@ -41,6 +38,8 @@ class FunctionObjective(Objective):
             then checked and handed over in canonical notation. None for any.
         description: one line on what the numbers are; the first line of the
             function's docstring by default.
+        unit: of the values, ``%`` for a percentage; by default they are any numbers.
+        code: the mark of the function's code, where it is known better than from the function.
         fidelities: the training epochs, or whatever ``fidelity`` means to the function, that
             a method may choose from, ascending; none for methods to ask for no fidelity.
     """
@@ -51,6 +50,8 @@ class FunctionObjective(Objective):
         name: str = "function",
         space: SearchSpace | str | None = None,
         description: str | None = None,
+        unit: str = "",
+        code: str | None = None,
         fidelities: Sequence[int] = (),
     ) -> None:
         if not callable(function):
@@ -66,9 +67,20 @@ class FunctionObjective(Objective):
         self.fidelities = tuple(fidelities)
         self._space = get_space(space) if isinstance(space, str) else space
         self.space = None if self._space is None else self._space.name
-        self.name = name
+        self.name, self.unit, self.code = name, unit, code
+        self._reader = Reader(name)
         documented = (inspect.getdoc(function) or "").partition("\n")[0] if inspect.isroutine(function) else ""
         self.description = description or documented or f"the Python function {name}"
+
+    @property
+    @override
+    def identity(self) -> dict[str, str]:
+        """The function's code; a docstring is none. Where the code is not to be had, its name and description."""
+        if self.code is None:
+            from arch2vec.code_identity import mark_of
+
+            self.code = mark_of(self._function)
+        return {"measured": self.description} if self.code is None else {"code": self.code}
 
     @property
     def takes_fidelity(self) -> bool:
@@ -85,43 +97,13 @@ class FunctionObjective(Objective):
         if fidelity is not None or self._fidelity == "required":
             arguments["fidelity"] = fidelity
         start = time.perf_counter()
-        returned = self._function(architecture, **arguments)
+        try:
+            with guarded():
+                returned = self._function(architecture, **arguments)
+        except InputError as error:  # of something that the function uses: not the search's input is bad
+            raise EvaluationError(f"{type(error).__name__}: {error}") from error
         elapsed = time.perf_counter() - start
-        if isinstance(returned, Outcome):
-            returned = {key: getattr(returned, key) for key in _KEYS}
-        elif not isinstance(returned, Mapping):
-            returned = {"validation": returned}
-        return self._outcome(returned, elapsed)
-
-    def _outcome(self, returned: Mapping[str, object], elapsed: float) -> Outcome:
-        for key in returned:
-            if key not in _KEYS:
-                close = difflib.get_close_matches(str(key), _KEYS, n=1)
-                hint = f"did you mean {close[0]!r}?" if close else "other numbers go into 'extra'"
-                raise InputError(f"objective {self.name} returned the unknown key {key!r}; {hint}")
-        if "validation" not in returned:
-            raise InputError(f"objective {self.name} returned no 'validation'; keys: {', '.join(returned) or 'none'}")
-        validation = self._number("validation", returned["validation"])
-        test = None if returned.get("test") is None else self._number("test", returned["test"])
-        cost_s = elapsed if returned.get("cost_s") is None else self._number("cost_s", returned["cost_s"])
-        if not cost_s >= 0:
-            raise InputError(f"objective {self.name} returned cost_s {cost_s}; seconds, at least 0, are needed")
-        extra = returned.get("extra") or {}
-        if not isinstance(extra, Mapping):
-            raise InputError(f"objective {self.name} returned {extra!r} as 'extra'; a mapping of numbers is needed")
-        return Outcome(validation, test, cost_s, {str(key): self._number(str(key), extra[key]) for key in extra})
-
-    def _number(self, key: str, value: object) -> float:
-        if isinstance(value, bool) or not isinstance(value, numbers.Real):
-            shown = " ".join(repr(value).split())
-            shown = shown if len(shown) <= 60 else shown[:57] + "..."
-            raise InputError(
-                f"objective {self.name} returned {shown} ({type(value).__name__}) as {key!r}; a number is needed"
-            )
-        number = float(value)
-        if math.isinf(number):
-            raise InputError(f"objective {self.name} returned {number} as {key!r}; NaN marks a failed evaluation")
-        return number
+        return self._reader.outcome(returned, elapsed)
 
 
 def _fidelity_parameter(function: Callable[..., object]) -> str | None:

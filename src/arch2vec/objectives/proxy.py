@@ -35,6 +35,8 @@ class ProxyObjective(Objective):
         InputError: the proxy is unknown, or it is not known how the space's networks are made.
     """
 
+    unit = ""
+
     def __init__(
         self,
         proxy: str,

@@ -14,7 +14,7 @@ joined by ``&``::
     proxy:synflow?batch=random
     table:results.parquet?validation=val_12&test=test_200&cost=seconds
     python:my_package.training:evaluate
-    python:train.py:evaluate?space=nasbench201
+    python:train.py:evaluate?space=nasbench201&unit=%25
     python:train.py:evaluate?fidelities=3,9,27
 
 ``%`` and two hexadecimal digits stand for a byte, as in URLs: ``%26`` is an
@@ -29,6 +29,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+from arch2vec.code_identity import mark_of_name
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
 from arch2vec.spaces import SearchSpace
@@ -130,18 +131,20 @@ def _table(target: str, query: str, space: SearchSpace | None = None) -> Objecti
 
 
 def _python(target: str, query: str) -> Objective:
-    options = _options("python", query, {"name": str, "space": str, "fidelities": _whole_numbers})
-    found, _ = load_object(target, "function", "FUNCTION")
+    options = _options("python", query, {"name": str, "space": str, "unit": str, "fidelities": _whole_numbers})
+    found, absolute = load_object(target, "function", "FUNCTION")
+    file, _, name = absolute.rpartition(":")
+    code = mark_of_name(Path(file), name) if file.endswith(".py") else None
     if isinstance(found, Objective):
         if options:
             raise InputError(f"{target} is an objective already; {', '.join(options)} is said where it is made")
+        found.code = code if found.code is None else found.code
         return found
-    name = target.rpartition(":")[2]
     if not callable(found):
         raise InputError(f"{name!r} in {target.rpartition(':')[0]} is a {type(found).__name__}, not a function")
     from arch2vec.objectives.function import FunctionObjective
 
-    return FunctionObjective(found, **{"name": name, **options})
+    return FunctionObjective(found, **{"name": name, "code": code, **options})
 
 
 def _benchmark(name: str, known: Mapping[str, Callable[[str], Any]]) -> Callable[[str, str], Objective]:

@@ -79,6 +79,7 @@ class TrainingObjective(Objective):
             )
         plan = plan or NetworkPlan(_shape(data.name), recipe.channels, recipe.cells, auxiliary=recipe.auxiliary > 0)
         self._trainer = ArchitectureTrainer(searched, recipe, data, plan, out, device, threads, keep_weights, build)
+        self._data = data
         self.name = f"train-{data.name}"
         known = {"cells": plan.cells, "channels": plan.channels}
         sizes = [f"{number} {name}" for name, number in known.items() if number is not None]
@@ -88,6 +89,12 @@ class TrainingObjective(Objective):
             + (f", networks of {' and '.join(sizes)}" if sizes else "")
             + f", mean over training seeds {', '.join(map(str, self.seeds))}"
         )
+
+    @property
+    @override
+    def identity(self) -> dict[str, str]:
+        """The description, and the content of the images."""
+        return {**super().identity, "data": load_images(self._data).mark}
 
     @override
     def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:

@@ -34,6 +34,9 @@ from arch2vec.stored_studies import METHOD_STATE
 if TYPE_CHECKING:
     from arch2vec.searching.pool import Sampled
 
+LARGEST = 1e15
+"""The largest size of a value that methods calculate with; squares of it still fit single precision."""
+
 _TRIES = 32  # random rows looked at for one that is not covered, before those are listed
 
 
@@ -186,17 +189,18 @@ class SearchMethod(ABC):
                 for an evaluation that failed.
 
         Raises:
-            InputError: a candidate is not of this embedding, a value is infinite,
-                or there are not as many values as candidates.
+            InputError: a candidate is not of this embedding, a value is infinite or too large
+                to calculate with, or there are not as many values as candidates.
         """
         numbers = [float(value) for value in values]
         if len(numbers) != len(candidates):
             raise InputError(f"{len(candidates)} candidates need as many values, got {len(numbers)}")
         for candidate, value in zip(candidates, numbers, strict=True):
             self._check(candidate)
-            if math.isinf(value):
+            if abs(value) > LARGEST:
                 raise InputError(
-                    f"the value of {candidate.architecture!r} is {value}; give a finite one, or NaN for a failure"
+                    f"the value of {candidate.architecture!r} is {value}; give a finite one of at most {LARGEST:g} in "
+                    "size, or NaN for a failure"
                 )
         for candidate, value in zip(candidates, numbers, strict=True):
             self._told.append((candidate.index, value))

@@ -37,8 +37,8 @@ uncertainty around them goes, so that the next choice lies elsewhere.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Hashable, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal, Self
+from collections.abc import Hashable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,7 +50,7 @@ from arch2vec.errors import InputError, unknown
 from arch2vec.searching.acquisition import Acquisition, ExpectedImprovement
 from arch2vec.searching.base import Candidate, SearchMethod
 from arch2vec.searching.moves import moves_of
-from arch2vec.searching.outlook import Outlook, RowsForecast, learning_size
+from arch2vec.searching.outlook import Look, Outlook, RowsForecast, learning_size, read_looks
 from arch2vec.searching.pool import Rows, Sampled, Scores, around_best, gather, pool_for, sampled
 from arch2vec.searching.vectors import function_vectors
 
@@ -119,6 +119,7 @@ class BayesianOptimization(SearchMethod):
         self.repeats = repeats
         one_each = self.pool is None and not repeats
         self._everything = self._one_a_function() if one_each else np.arange(len(embedding))
+        self._looked: tuple[int, list[Look]] | None = None  # of a loaded state whose outlook is not made yet
         self._forget()
 
     @classmethod
@@ -156,6 +157,23 @@ class BayesianOptimization(SearchMethod):
         if not np.isnan(value):
             self._observed.append(row)
             self._values.append(value)
+
+    @override
+    def _own_state(self) -> dict[str, Any]:
+        looked = self._looked if self._outlook is None else (self._outlook[0], self._outlook[1].looks)
+        return (
+            {"learned_from": None, "looks": []} if looked is None else {"learned_from": looked[0], "looks": looked[1]}
+        )
+
+    @override
+    def _read_own_state(self, state: Mapping[str, Any]) -> tuple[int, list[Look]] | None:
+        size = state.get("learned_from")  # states from before do not say
+        observed = sum(entry[1] is not None for entry in state["told"])
+        return None if size is None else (int(size), read_looks(state["looks"], len(self.embedding), True, observed))
+
+    @override
+    def _take_own_state(self, own: tuple[int, list[Look]] | None) -> None:
+        self._looked = own
 
     @property
     @override
@@ -299,7 +317,9 @@ def _learn_together(methods: Sequence[BayesianOptimization]) -> None:
     targets = np.stack([first._shown(np.array(method._values[:size])) for method in methods])
     learned = first.surrogate.learn(features, targets, [(method.seed, size) for method in methods])
     for method, result in zip(methods, learned, strict=True):
-        method._outlook = size, Outlook(result, vectors)
+        looked, method._looked = method._looked, None
+        looks = looked[1] if looked is not None and looked[0] == size else ()
+        method._outlook = size, Outlook(result, vectors, method._everything, looks)
 
 
 def normal_scores(values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from arch2vec.embedding import Embedding
-from arch2vec.errors import InputError
+from arch2vec.errors import EvaluationError, InputError
+from arch2vec.guard import guarded
 from arch2vec.objectives.base import Objective, Outcome
-from arch2vec.searching.base import Candidate, SearchMethod
+from arch2vec.searching.base import LARGEST, Candidate, SearchMethod
+from arch2vec.searching.failures import Failures
 from arch2vec.searching.trials import Limits, Trial
 
 Returned = Outcome | float | Mapping[str, Any]
@@ -63,30 +67,70 @@ def check_budget(limits: Limits, method: SearchMethod) -> None:
     )
 
 
-def evaluate(objective: Objective, candidate: Candidate, earlier: Sequence[Trial]) -> Trial:
+def evaluate(
+    objective: Objective, candidate: Candidate, earlier: Sequence[Trial], failures: Failures | None = None
+) -> Trial:
     """Evaluate a candidate at its fidelity, as the next trial after ``earlier``. Its ``method_s`` is 0.
 
+    Whatever the evaluation raises but a KeyboardInterrupt makes it a failed trial, with a validation of NaN.
+
+    Args:
+        objective: what evaluates.
+        candidate: what is evaluated.
+        earlier: the trials before.
+        failures: where failures are noted; by default they are told of and not kept.
+
     Raises:
-        InputError: the objective refused the architecture, or gave an accuracy or a
-            cost that cannot be; or it does not offer the fidelity.
+        InputError: an objective of ours refused the architecture or the fidelity, which is
+            no matter of one evaluation.
     """
-    outcome = objective.evaluate(candidate.architecture, candidate.fidelity)
-    validation, cost = float(outcome.validation), float(outcome.cost_s)
-    test = None if outcome.test is None or math.isnan(outcome.test) else float(outcome.test)
-    if math.isinf(validation) or not (math.isfinite(cost) and cost >= 0):
-        raise InputError(
-            f"objective {objective.name!r} gave {candidate.architecture!r} validation {validation} at a cost of "
-            f"{cost} s; a validation accuracy is finite or NaN (failed), a cost finite and not negative"
-        )
+    failures = Failures(None) if failures is None else failures
+    start = time.perf_counter()
+    error: str | None = None
+    try:
+        outcome = _outcome(objective, candidate)
+        failures.succeeded(objective, outcome.validation)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as raised:
+        if isinstance(raised, InputError) and not isinstance(raised, EvaluationError) and _is_ours(objective):
+            raise
+        error = failures.note(objective.name, candidate.architecture, raised)
+        outcome = Outcome(math.nan, None, time.perf_counter() - start)
     return Trial(
         number=len(earlier) + 1,
         index=candidate.index,
         architecture=candidate.architecture,
-        validation=math.nan if math.isnan(validation) else validation,
-        test=test,
-        cost_s=cost,
-        cumulative_cost_s=(earlier[-1].cumulative_cost_s if earlier else 0.0) + cost,
+        validation=math.nan if math.isnan(outcome.validation) else outcome.validation,
+        test=outcome.test,
+        cost_s=outcome.cost_s,
+        cumulative_cost_s=(earlier[-1].cumulative_cost_s if earlier else 0.0) + outcome.cost_s,
         method_s=0.0,
-        extra={name: float(value) for name, value in outcome.extra.items()},
+        extra=outcome.extra,
         fidelity=candidate.fidelity,
+        error=error,
     )
+
+
+def _outcome(objective: Objective, candidate: Candidate) -> Outcome:
+    """What the objective says of a candidate, in plain finite numbers.
+
+    Raises:
+        EvaluationError: it says what cannot be.
+    """
+    with nullcontext() if _is_ours(objective) else guarded():
+        given = objective.evaluate(candidate.architecture, candidate.fidelity)
+        validation, cost = float(given.validation), float(given.cost_s)
+        test = None if given.test is None or math.isnan(given.test) else float(given.test)
+        extra = {name: float(value) for name, value in given.extra.items()}
+    if abs(validation) > LARGEST or not (math.isfinite(cost) and cost >= 0):
+        raise EvaluationError(
+            f"objective {objective.name} gave validation {validation:g} at a cost of {cost:g} s; a validation value "
+            f"is between -{LARGEST:g} and {LARGEST:g} or NaN (failed), a cost finite and not negative"
+        )
+    return Outcome(validation, test, cost, extra)
+
+
+def _is_ours(objective: Objective) -> bool:
+    """Whether it is of this package: a function's own objective guards the function itself."""
+    return type(objective).__module__.partition(".")[0] == __name__.partition(".")[0]

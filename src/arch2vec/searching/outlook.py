@@ -2,6 +2,11 @@
 
 What is looked at in one round is mostly looked at in the next. A row's place in
 the belief is therefore worked out once and kept up as observations come in.
+
+How that was done decides the last digits, and they decide between nearly equal architectures. A search that
+goes on from its stored state must propose the very same ones, so that its belief is built up again in the very
+same steps: observations are taken in one at a time, and which rows were first looked at after how many of
+them is part of the state (:attr:`Outlook.looks`).
 """
 
 from __future__ import annotations
@@ -18,16 +23,31 @@ if TYPE_CHECKING:
     from arch2vec.surrogates.base import Array, Belief, Forecast, Learned
 
 
+Look = tuple[int, str | None]
+"""After how many observations some rows were first looked at, and these as text; None is everything."""
+
+
 class Outlook:
     """The belief of one run, about more and more rows of an embedding.
 
     Args:
         learned: what the surrogate has learned.
         vectors: (N, d) of all rows, as the surrogate sees them.
+        everything: rows that are often looked at together, which states need not list.
+        looks: of a stored state, to begin from.
     """
 
-    def __init__(self, learned: Learned, vectors: NDArray[np.float32]) -> None:
+    def __init__(
+        self,
+        learned: Learned,
+        vectors: NDArray[np.float32],
+        everything: Rows | None = None,
+        looks: Sequence[Look] = (),
+    ) -> None:
         self._learned, self._vectors = learned, vectors
+        self._everything = everything
+        self._earlier = list(looks)
+        self.looks: list[Look] = list(looks)
         self._belief: Belief | None = None
         self._observed = 0
         self._column = np.full(len(vectors), -1, dtype=np.int32)
@@ -48,18 +68,62 @@ class Outlook:
         return RowsForecast(self, self._latest[1], rows)
 
     def _up_to_date(self, rows: Rows, observed: Sequence[int]) -> Belief:
-        if self._belief is not None and self._observed < len(observed):
-            self._belief.observe(self._vectors[list(observed[self._observed :])])
-            self._latest = None
+        earlier, self._earlier = self._earlier, []
+        for count, seen in earlier:
+            self._look(self._rows_of(seen), observed[:count])
         new = rows[self._column[rows] < 0]
+        if self._belief is None or len(new):
+            whole = self._everything is not None and np.array_equal(new, self._everything)
+            self.looks.append((len(observed), None if whole else " ".join(map(str, new.tolist()))))
+        return self._look(new, observed)
+
+    def _rows_of(self, seen: str | None) -> Rows:
+        if seen is None:
+            assert self._everything is not None
+            return self._everything
+        return np.array(seen.split(), dtype=np.int64)
+
+    def _look(self, new: Rows, observed: Sequence[int]) -> Belief:
+        """Take in what is observed, and rows that were not looked at before."""
         if self._belief is None:
             self._belief = self._learned.belief(self._vectors[new], self._vectors[list(observed)])
-        elif len(new):
-            self._belief.extend(self._vectors[new])
+        else:
+            for row in observed[self._observed :]:
+                self._belief.observe(self._vectors[[row]])
+                self._latest = None
+            if len(new):
+                self._belief.extend(self._vectors[new])
         self._observed = len(observed)
         self._column[new] = np.arange(self._columns, self._columns + len(new))
         self._columns += len(new)
         return self._belief
+
+
+def read_looks(entries: object, rows: int, everything: bool, observed: int) -> list[Look]:
+    """Looks from plain JSON.
+
+    Args:
+        entries: what a state holds.
+        rows: how many an embedding has.
+        everything: whether rows need not be listed.
+        observed: how many observations there are.
+
+    Raises:
+        ValueError, TypeError: they are damaged.
+    """
+    looks: list[Look] = []
+    known: set[int] = set()
+    last = 0
+    for count, seen in entries:  # type: ignore[attr-defined]
+        listed = [] if seen is None else [int(row) for row in seen.split()]
+        if not last <= count <= observed or (seen is None and (not everything or looks)):
+            raise ValueError(f"a look after {count} observations")
+        if any(not 0 <= row < rows for row in listed) or not known.isdisjoint(listed) or len(set(listed)) < len(listed):
+            raise ValueError("rows that were looked at twice, or are none")
+        known.update(listed)
+        looks.append((int(count), seen))
+        last = count
+    return looks
 
 
 class RowsForecast:

@@ -18,6 +18,7 @@ from arch2vec.documents import checked, shown
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.searching.base import SearchMethod
+from arch2vec.searching.identity import NAMED, changes, in_words
 from arch2vec.searching.trials import Trial
 from arch2vec.storage import read_json, require_writable, write_json
 from arch2vec.stored_studies import STUDY
@@ -37,16 +38,21 @@ def embedding_digest(embedding: Embedding) -> str:
 class StudyConfig:
     """What must be the same for a study to be continued. Its budget may differ.
 
-    ``measured`` is the objective's description, which tells its settings apart.
+    ``marks`` are those of :func:`arch2vec.searching.identity.identity_of`: a change in them can be accepted.
     """
 
     space: str
     embedding: str
     objective: str
-    measured: str
     method: str
     seed: int
     batch: int
+    marks: Mapping[str, str]
+
+    @property
+    def fixed(self) -> dict[str, Any]:
+        """All but the marks."""
+        return {name: value for name, value in asdict(self).items() if name != "marks"}
 
 
 class StudyFile:
@@ -55,21 +61,31 @@ class StudyFile:
     Args:
         folder: created where missing.
         config: of the study to write or continue.
+        accept_changes: whether to continue a study of which the marks differ. It then says from
+            which trial on they do.
+        shown: further entries of the file, for those who look at it.
 
     Raises:
         InputError: the folder cannot be written to.
     """
 
-    def __init__(self, folder: Path, config: StudyConfig) -> None:
+    def __init__(
+        self, folder: Path, config: StudyConfig, accept_changes: bool = False, shown: Mapping[str, Any] | None = None
+    ) -> None:
         require_writable(folder)
         self.path = folder / "study.json"
         self.config = config
+        self.changes: list[dict[str, Any]] = []
+        self._accept = accept_changes
+        self._shown = dict(shown or {})
 
     def save(self, method: SearchMethod, trials: Sequence[Trial]) -> None:
         """Replace the file by the study as it is now."""
         document = {
             "kind": _KIND,
-            "config": asdict(self.config),
+            "config": {**self.config.fixed, **self.config.marks},
+            **self._shown,
+            **({"changes": self.changes} if self.changes else {}),
             "trials": [_to_json(trial) for trial in trials],
             "method": method.state_dict(),
         }
@@ -87,7 +103,8 @@ class StudyFile:
         if not isinstance(document, dict) or document.get("kind") != _KIND:
             raise InputError(f"{self.path} is not a study; name another output folder")
         checked(document, STUDY, self.path)
-        self._compare(document["config"])
+        self.changes = list(document.get("changes", []))
+        self._compare(document["config"], len(document["trials"]))
         trials = [_from_json(entry) for entry in document["trials"]]
         state = document["method"]
         known = method.embedding.architectures
@@ -104,13 +121,22 @@ class StudyFile:
             raise InputError(f"{self.path} is damaged: {error}") from error
         return trials
 
-    def _compare(self, stored: Mapping[str, Any]) -> None:
-        for name, value in asdict(self.config).items():
+    def _compare(self, stored: Mapping[str, Any], trials: int) -> None:
+        for name, value in self.config.fixed.items():
             if stored[name] != value:
                 raise InputError(
                     f"{self.path} is a study with {name} {stored[name]!r}, not {value!r}; "
                     f"repeat its {name} or name another output folder"
                 )
+        changed = changes(stored, self.config.marks)
+        if changed and not self._accept:
+            raise InputError(
+                f"{self.path} holds {trials} evaluations, and {in_words(changed[0], stored, self.config.marks)}: name "
+                "another output folder, or accept that they are not comparable (--accept-changes)"
+            )
+        for name in changed:
+            change = {"what": NAMED.get(name, name), "from": stored[name], "to": self.config.marks[name]}
+            self.changes.append({**change, "after_trial": trials})
 
 
 def _to_json(trial: Trial) -> dict[str, Any]:
@@ -139,4 +165,5 @@ def _from_json(entry: Mapping[str, Any]) -> Trial:
         method_s=float(entry["method_s"]),
         extra={name: float(value) for name, value in entry["extra"].items()},
         fidelity=entry.get("fidelity"),  # studies from before there were fidelities do not name it
+        error=entry.get("error"),
     )

@@ -30,6 +30,7 @@ class Trial:
             note of it, seconds of this machine. Not compared for equality.
         extra: further numbers of the objective.
         fidelity: what it was evaluated at, None for the objective's default.
+        error: why it failed where something was raised, one line. Not compared for equality.
     """
 
     number: int
@@ -42,6 +43,7 @@ class Trial:
     method_s: float = field(compare=False)
     extra: Mapping[str, float] = field(default_factory=dict)
     fidelity: int | None = None
+    error: str | None = field(default=None, compare=False)
 
     @property
     def failed(self) -> bool:

@@ -7,25 +7,32 @@ task needs travels with it.
 
 from __future__ import annotations
 
+import glob
+import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
 
+from arch2vec.documents import parse_json
 from arch2vec.embedding import Embedding
 from arch2vec.graphs import GraphBatch
+from arch2vec.parcels import Parcel, unpack
 from arch2vec.searching.base import SearchMethod
+from arch2vec.searching.failures import Failures
 from arch2vec.searching.pool import Sampled
 from arch2vec.spaces import get_space
 from arch2vec.storage import read_arrays, write_arrays
+from arch2vec.studies.folder import BLOCKS, block_stem
 from arch2vec.studies.horizon import Horizon
+from arch2vec.studies.journal import SUFFIX, Journal
 from arch2vec.studies.runs import Runs
 from arch2vec.studies.simulation import simulate
-from arch2vec.studies.values import Values
+from arch2vec.studies.values import ObjectiveValues, Values
 
-_CLASSES = "function_classes"
+_CLASSES, _GROUPS = "function_classes", "groups"
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,6 +49,8 @@ class Block:
         batch: architectures that a run proposes at a time.
         fidelities: that the objective offers.
         pool: which architectures models look at in a round, None for the method's own choice.
+        study: the study's folder, where evaluations are written down that no table has; None for nowhere.
+        max_failures: evaluations that fail in a row before it gives up, None for never.
     """
 
     method: str
@@ -53,6 +62,8 @@ class Block:
     batch: int = 1
     fidelities: tuple[int, ...] = ()
     pool: Sampled | None = None
+    study: Path | None = None
+    max_failures: int | None = None
 
     def run(self, embedding: Embedding, progress: Callable[[int], None] | None = None) -> Runs:
         """The runs, made here, with one thread: results then don't depend on how many cores there are."""
@@ -64,7 +75,7 @@ class Block:
             return simulate(
                 self.kind,
                 embedding,
-                self.values,
+                self._values(),
                 self.seeds,
                 self.horizon,
                 batch=self.batch,
@@ -74,16 +85,32 @@ class Block:
                 progress=progress,
             )
 
+    def _values(self) -> Values:
+        if not isinstance(self.values, ObjectiveValues):
+            return self.values
+        journal = None
+        if self.study is not None:
+            folder = self.study / BLOCKS
+            stem = block_stem(self.method, self.objective)
+            earlier = sorted(folder.glob(f"{glob.escape(stem)}--*{SUFFIX}"))
+            journal = Journal(folder / f"{stem}--{self.seeds[0]}-{len(self.seeds)}{SUFFIX}", earlier)
+        return replace(self.values, failures=Failures(self.max_failures, self.study), journal=journal)
 
-def run_stored(block: Block, file: Path) -> Runs:
-    """The block's runs in the embedding that :func:`share` has written; what an executor is given to do."""
+
+def run_stored(parcel: Parcel, file: Path) -> Runs:
+    """The runs of a block in the embedding that :func:`share` has written; what an executor is given to do."""
+    block: Block = unpack(parcel)
     return block.run(_shared(file))
 
 
 def share(embedding: Embedding, file: Path) -> None:
     """Write an embedding for the processes that run blocks, what is slow to work out about it included."""
     arrays: dict[str, np.ndarray] = {"vectors": embedding.vectors, _CLASSES: embedding.function_classes}
-    write_arrays(file, arrays | embedding.graphs.arrays(), {"space": embedding.space.reference})
+    write_arrays(
+        file,
+        arrays | embedding.graphs.arrays(),
+        {"space": embedding.space.reference, _GROUPS: json.dumps(embedding.groups)},
+    )
 
 
 @cache
@@ -91,6 +118,7 @@ def _shared(file: Path) -> Embedding:
     arrays, metadata = read_arrays(file)
     # The process that shares the embedding was allowed to run the space's code, so this one is.
     space = get_space(metadata["space"])
-    embedding = Embedding(space, GraphBatch.from_arrays(arrays), arrays["vectors"])
+    groups = tuple((name, size) for name, size in parse_json(metadata[_GROUPS], file))
+    embedding = Embedding(space, GraphBatch.from_arrays(arrays), arrays["vectors"], groups)
     vars(embedding)[_CLASSES] = arrays[_CLASSES]  # the cached property's place
     return embedding

@@ -10,6 +10,7 @@ import numpy as np
 
 from arch2vec.embedding import Embedding
 from arch2vec.searching.evaluation import AnyObjective
+from arch2vec.searching.failures import MOST_IN_A_ROW
 from arch2vec.storage import AnyPath
 from arch2vec.studies.horizon import Horizon
 from arch2vec.studies.runs import Runs
@@ -31,6 +32,8 @@ def run_many(
     progress: Callable[[str, int], None] | None = None,
     workers: int = 1,
     executor: Executor | None = None,
+    max_failures: int | None = MOST_IN_A_ROW,
+    accept_changes: bool = False,
 ) -> pd.DataFrame:
     """Run every method with the seeds ``seed0`` ... ``seed0 + runs - 1``.
 
@@ -50,6 +53,8 @@ def run_many(
             were just made, or found in ``out``.
         workers: processes that share the work.
         executor: as for :func:`arch2vec.studies.run_study`.
+        max_failures: likewise.
+        accept_changes: likewise.
 
     Returns:
         A row an evaluation: the columns of :meth:`SearchResult.trajectory`
@@ -71,6 +76,8 @@ def run_many(
         out=out,
         workers=workers,
         executor=executor,
+        max_failures=max_failures,
+        accept_changes=accept_changes,
         progress=None if progress is None else lambda method, _, evaluations: progress(method, evaluations),
     )
     ((_, name), *_) = found.keys()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, TypeVar
@@ -16,9 +16,13 @@ from arch2vec.asked import note_start
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
+from arch2vec.ownership import owning
+from arch2vec.parcels import pack
 from arch2vec.searching import get_method
 from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget
+from arch2vec.searching.failures import MOST_IN_A_ROW, check_limit
+from arch2vec.searching.identity import identity_of
 from arch2vec.searching.pool import WHOLE, Sampled
 from arch2vec.searching.store import embedding_digest
 from arch2vec.searching.trials import Limits
@@ -56,6 +60,8 @@ def run_study(
     workers: int = 1,
     executor: Executor | None = None,
     progress: Progress | None = None,
+    max_failures: int | None = MOST_IN_A_ROW,
+    accept_changes: bool = False,
 ) -> Trajectories:
     """Run every method against every objective, with the seeds ``seed0``, ``seed0 + 1``, ...
 
@@ -64,7 +70,8 @@ def run_study(
 
     With ``out``, finished blocks of runs are kept there and not repeated when
     the study is run again, whether it was killed or more runs, methods or
-    objectives are asked for; the result is in ``trajectories.parquet``.
+    objectives are asked for; the result is in ``trajectories.parquet``. Of an objective that is no
+    table, every single evaluation is kept. One process at a time owns the folder.
 
     Args:
         embedding: the architectures and their vectors.
@@ -86,15 +93,20 @@ def run_study(
         executor: runs the blocks in place of ``workers`` processes; anything with
             the interface of :class:`concurrent.futures.Executor`.
         progress: told how far the study is.
+        max_failures: as for :func:`arch2vec.searching.study.search`, of the runs that advance together.
+        accept_changes: as there.
 
     Returns:
         All evaluations, with ``out`` those of earlier calls included.
 
     Raises:
         InputError: nothing to run, an unknown name, a budget beyond the
-            architectures there are, an objective for another space, or an ``out``
-            that holds something else.
+            architectures there are, an objective for another space, an ``out``
+            that is in use or holds something else, an objective that cannot be sent to
+            another process, or too many failures in a row.
+        WorkerError: a worker process has ended before its work.
     """
+    check_limit(max_failures)
     folder = None if out is None else Path(out)
     targets = _named(objectives, embedding)
     kinds = {name: get_method(name) for name in dict.fromkeys(methods)}
@@ -106,38 +118,43 @@ def run_study(
     scored = len(embedding) if pool is None and len(embedding) <= WHOLE else 0
     together = block or max(_SMALLEST, min(_LARGEST, _VALUES // max(1, scored)))
 
-    store = None if folder is None else StudyFolder(folder, *_claims(embedding, targets, horizons, sizes, levels, pool))
-    finished = {} if store is None else store.finished
-    if folder is not None:
-        note_start(folder, done=len(finished), runs=counts)
-    made: list[pa.Table] = []
-    tasks: list[Block] = []
-    for objective, target in targets.items():
-        values = values_of(target, embedding)
-        for method, kind in kinds.items():
-            seeds = range(seed0, seed0 + counts[method])
-            if progress is not None:
-                progress(method, objective, sum(finished.get((method, objective, seed), 0) for seed in seeds))
-            for some in _blocks([seed for seed in seeds if (method, objective, seed) not in finished], together):
-                shared = values, some, horizons[objective], sizes[method], levels[objective], pool
-                tasks.append(Block(method, objective, kind, *shared))
+    with nullcontext() if folder is None else owning(folder):
+        store = None
+        if folder is not None:
+            claims = _claims(embedding, targets, horizons, sizes, levels, pool)
+            store = StudyFolder(folder, *claims, accept_changes=accept_changes)
+        finished = {} if store is None else store.finished
+        if folder is not None:
+            note_start(folder, done=len(finished), runs=counts)
+        made: list[pa.Table] = []
+        tasks: list[Block] = []
+        kept = None if folder is None else folder.absolute(), max_failures
+        for objective, target in targets.items():
+            values = values_of(target, embedding)
+            for method, kind in kinds.items():
+                seeds = range(seed0, seed0 + counts[method])
+                if progress is not None:
+                    progress(method, objective, sum(finished.get((method, objective, seed), 0) for seed in seeds))
+                for some in _blocks([seed for seed in seeds if (method, objective, seed) not in finished], together):
+                    shared = values, some, horizons[objective], sizes[method], levels[objective], pool, *kept
+                    tasks.append(Block(method, objective, kind, *shared))
 
-    def keep(result: Runs) -> None:
-        table = to_table(result, embedding.architectures)
-        if store is None:
-            made.append(table)
-        else:
-            store.add(table)
+        def keep(result: Runs) -> None:
+            table = to_table(result, embedding.architectures)
+            if store is None:
+                made.append(table)
+            else:
+                store.add(table)
 
-    if workers == 1 and executor is None:
-        for task in tasks:
-            keep(task.run(embedding, _of(task, progress)))
-    elif tasks:
-        _run_elsewhere(tasks, embedding, folder, workers, executor, keep, progress)
-    if store is not None:
-        store.combine()
-        return store.trajectories()
-    return Trajectories(pa.concat_tables(made) if made else SCHEMA.empty_table())
+        if workers == 1 and executor is None:
+            for task in tasks:
+                keep(task.run(embedding, _of(task, progress)))
+        elif tasks:
+            _run_elsewhere(tasks, embedding, folder, workers, executor, keep, progress)
+        if store is not None:
+            store.combine()
+            return store.trajectories()
+        return Trajectories(pa.concat_tables(made) if made else SCHEMA.empty_table())
 
 
 def _entry(entries: Mapping[str, _T], name: str, what: str) -> _T:
@@ -194,7 +211,7 @@ def _claims(
     for name, target in targets.items():
         end = horizons[name]
         limits = {"budget": end.budget, "max_cost_s": end.max_cost_s, "both limits": end.both}
-        objectives[name] = {"measured": target.description, **limits, "fidelities": list(fidelities[name])}
+        objectives[name] = {**identity_of(target, embedding), **limits, "fidelities": list(fidelities[name])}
     sample = None if pool is None else asdict(pool)
     subject = {"space": embedding.space.reference, "embedding": embedding_digest(embedding), "pool": sample}
     return subject, objectives, {name: {"batch": batch} for name, batch in batches.items()}
@@ -233,7 +250,8 @@ def _run_elsewhere(
             while True:
                 # As many as keep everybody busy: a queue of all tasks would hold all their tables at once.
                 for task in waiting:
-                    ended[pool.submit(run_stored, task, file.resolve())] = task
+                    what = f"objective {task.objective}"
+                    ended[pool.submit(run_stored, pack(task, what), file.resolve())] = task
                     if len(ended) >= _AHEAD:
                         break
                 if not ended:
@@ -268,8 +286,5 @@ def _executor(executor: Executor | None, workers: int) -> Iterator[Executor]:
     if executor is not None:
         yield executor
         return
-    pool = worker_pool(workers)
-    try:
+    with worker_pool(workers) as pool:
         yield pool
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)

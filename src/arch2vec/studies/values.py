@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 import numpy as np
@@ -18,6 +18,9 @@ from arch2vec.objectives.lookup import LookupObjective
 from arch2vec.objectives.view import TableView
 from arch2vec.searching.base import Candidate
 from arch2vec.searching.evaluation import evaluate
+from arch2vec.searching.failures import Failures
+from arch2vec.searching.trials import Trial
+from arch2vec.studies.journal import Journal
 
 Seeds = NDArray[np.uint64]
 
@@ -103,20 +106,38 @@ def _columns(view: TableView | DrawnView, rows: NDArray[np.int64], seeds: Seeds)
 
 @dataclass(frozen=True, eq=False)
 class ObjectiveValues:
-    """Outcomes from an objective's own evaluations, one after the other."""
+    """Outcomes from an objective's own evaluations, one after the other.
+
+    Attributes:
+        objective: what evaluates.
+        failures: where failed evaluations are noted.
+        journal: evaluations that were made before, and where further ones are written down.
+    """
 
     objective: Objective
+    failures: Failures = field(default_factory=Failures)
+    journal: Journal | None = None
 
     def of(self, candidates: Sequence[Candidate], seeds: Seeds) -> Outcomes:
         """As :class:`Values` says."""
         met = {seed: self.objective.for_search(seed) for seed in set(seeds.tolist())}
-        trials = [evaluate(met[seed], each, []) for each, seed in zip(candidates, seeds.tolist(), strict=True)]
+        trials = [self._trial(met[seed], each, seed) for each, seed in zip(candidates, seeds.tolist(), strict=True)]
         return Outcomes(
             validation=np.array([trial.validation for trial in trials], dtype=np.float64),
             test=np.array([math.nan if trial.test is None else trial.test for trial in trials], dtype=np.float64),
             reported=np.array([trial.extra.get(REPORTED, trial.validation) for trial in trials], dtype=np.float64),
             cost_s=np.array([trial.cost_s for trial in trials], dtype=np.float64),
         )
+
+    def _trial(self, objective: Objective, candidate: Candidate, seed: int) -> Trial:
+        made = None if self.journal is None else self.journal.take(seed, candidate)
+        if made is not None:
+            return made
+        trial = evaluate(objective, candidate, [], self.failures)
+        if self.journal is not None:
+            self.journal.add(seed, trial)
+        self.failures.check()
+        return trial
 
 
 def values_of(objective: Objective, embedding: Embedding) -> Values:

@@ -6,11 +6,13 @@ that was interrupted sees the same images again.
 
 from __future__ import annotations
 
+import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Self
 
+import numpy as np
 import torch
 from torch import Tensor
 from typing_extensions import override
@@ -47,6 +49,11 @@ class Part(ABC):
 
     @abstractmethod
     def __len__(self) -> int: ...
+
+    @property
+    def mark(self) -> str:
+        """The content in short; by default only how many images there are."""
+        return str(len(self))
 
     @abstractmethod
     def to(self, device: torch.device) -> Self:
@@ -108,6 +115,14 @@ class MemoryPart(Part):
     @override
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    @override
+    def mark(self) -> str:
+        digest = hashlib.blake2b(digest_size=8)
+        for tensor in (self.pixels, self.labels):
+            digest.update(np.ascontiguousarray(tensor.cpu().numpy()).data)
+        return digest.hexdigest()
 
     @override
     def to(self, device: torch.device) -> MemoryPart:
@@ -173,6 +188,13 @@ class ImageData:
         ]
         how = ", ".join(f"{name} {value}" for name, value in self.settings.items())
         return f"{self.name}: {', '.join(parts)}" + (f" ({how})" if how else "")
+
+    @property
+    def mark(self) -> str:
+        """The content of all parts in short: other images, or others' classes, have another."""
+        parts = (self.train, self.validation, self.test)
+        marks = " ".join("-" if part is None else part.mark for part in parts)
+        return hashlib.blake2b(marks.encode(), digest_size=8).hexdigest()
 
     def to(self, device: torch.device) -> ImageData:
         """The same, with batches on ``device``."""

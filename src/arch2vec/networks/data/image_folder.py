@@ -6,6 +6,7 @@ worker processes; what they give does not depend on how many there are.
 
 from __future__ import annotations
 
+import hashlib
 import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -61,6 +62,15 @@ class FolderPart(Part):
     @override
     def __len__(self) -> int:
         return len(self.files)
+
+    @property
+    @override
+    def mark(self) -> str:
+        """Of the files' names and sizes: reading them all would take as long as an epoch."""
+        digest = hashlib.blake2b(digest_size=8)
+        for file, label in zip(self.files, self.labels.tolist(), strict=True):
+            digest.update(f"{label} {file.parent.name}/{file.name} {file.stat().st_size}\n".encode(errors="replace"))
+        return digest.hexdigest()
 
     @override
     def to(self, device: torch.device) -> FolderPart:

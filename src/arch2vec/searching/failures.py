@@ -1,0 +1,119 @@
+"""What a search does about evaluations that fail: it notes them, tells of them and goes on, up to a limit.
+
+A training can fail in every way that a program can. Whatever it raises makes a failed trial, but for
+KeyboardInterrupt, by which people stop a search. What ends the process at once (``os._exit``, a fault in
+compiled code, a kill for want of memory) cannot be caught from within it; the evaluation in progress is then lost, and
+the same command makes it again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import sys
+import traceback
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from arch2vec.errors import EvaluationError, InputError
+from arch2vec.objectives.base import Objective
+from arch2vec.storage import write_text
+
+FOLDER = "failures"
+MOST_IN_A_ROW = 20
+
+_LONGEST = 300  # characters of an error that are shown and kept with the trial
+
+
+def check_limit(limit: int | None) -> None:
+    """Refuse a limit of failures that cannot be.
+
+    Raises:
+        InputError: it is below 1.
+    """
+    if limit is not None and limit < 1:
+        raise InputError(f"a search gives up after at least 1 failure in a row, got {limit}; None is never")
+
+
+@dataclass
+class Failures:
+    """The failures of a search, or of the searches of a block.
+
+    Attributes:
+        limit: how many in a row end the search, None for never.
+        folder: of the study; tracebacks go to a folder in it, None for nowhere.
+        in_a_row: how many there were since the last success.
+    """
+
+    limit: int | None = MOST_IN_A_ROW
+    folder: Path | None = None
+    in_a_row: int = field(default=0, compare=False)
+    _last: str = field(default="", compare=False)
+    _beyond: bool = field(default=False, compare=False)
+
+    def note(self, objective: str, architecture: str, error: BaseException) -> str:
+        """Tell of a failed evaluation in one line, and keep its traceback.
+
+        Returns:
+            The error, in one line, as a trial keeps it.
+        """
+        self.in_a_row += 1
+        self._last = told = one_line(error)
+        say(f"the evaluation of {architecture} failed: {told}; {self._kept(objective, architecture, error)}")
+        return told
+
+    def succeeded(self, objective: Objective, value: float) -> None:
+        """Begin to count anew; say so once where a value cannot be in the objective's unit."""
+        self.in_a_row = 0
+        if objective.unit == "%" and not (self._beyond or math.isnan(value) or 0 <= value <= 100):
+            self._beyond = True
+            say(
+                f"objective {objective.name} gave a validation of {value:g}, which is no percentage, though its values "
+                "are said to be in percent"
+            )
+
+    def check(self) -> None:
+        """End the search when too many have failed.
+
+        Raises:
+            InputError: that is so.
+        """
+        if self.limit is not None and self.in_a_row >= self.limit:
+            raise InputError(
+                f"gave up after {self.in_a_row} failed evaluations in a row, the last with {self._last}; they are kept "
+                "as failed trials. Mend the objective, or allow more (--max-failures)"
+            )
+
+    def _kept(self, objective: str, architecture: str, error: BaseException) -> str:
+        """Where the traceback is, as the line says it."""
+        if isinstance(error, EvaluationError) and error.__cause__ is None:
+            return "it is a failed trial"
+        if self.folder is None:
+            return "it is a failed trial; with an output folder (--out) its traceback is kept"
+        mark = hashlib.sha256(f"{objective}\n{architecture}".encode()).hexdigest()[:12]
+        path = self.folder / FOLDER / f"{mark}.txt"
+        text = f"objective: {objective}\narchitecture: {architecture}\n\n{''.join(traceback.format_exception(error))}"
+        try:
+            write_text(path, text.encode(errors="backslashreplace").decode())
+        except InputError as full:
+            return f"it is a failed trial, its traceback is lost ({full})"
+        return f"it is a failed trial, its traceback is in {path}"
+
+
+def say(text: str) -> None:
+    """Tell the user what happened, in one line on stderr."""
+    print(f"arch2vec: {text}", file=sys.stderr)
+
+
+def one_line(error: BaseException) -> str:
+    """An error's kind and message, in one line of moderate length."""
+    try:
+        message = " ".join(str(error).split())
+    except Exception:  # a message of theirs
+        message = ""
+    if isinstance(error, EvaluationError):
+        text = message
+    else:
+        text = f"{type(error).__name__}: {message}" if message else type(error).__name__
+    text = "".join(character if character.isprintable() else "?" for character in text)
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
