@@ -71,7 +71,8 @@ def test_wrong_schemas_are_refused() -> None:
     assert "'m'" in error_of(lambda: TableSchema("n", "s", ("a",), twice))
     newer = json.dumps({**json.loads(TableSchema("n", "s", ("a",), ()).to_json()), "format": 2})
     assert "format 2" in error_of(lambda: TableSchema.from_json(newer, "f"))
-    for text in ("", "[]", "{}", '{"format": 1}', '{"format": 1, "metrics": [3], "architecture": []}'):
+    assert "not a JSON document" in error_of(partial(TableSchema.from_json, "", "f"))
+    for text in ("[]", "{}", '{"format": 1}', '{"format": 1, "metrics": [3], "architecture": []}'):
         assert "damaged" in error_of(partial(TableSchema.from_json, text, "f"))
 
 

@@ -169,7 +169,7 @@ def test_an_interruption_of_workers_is_one_line(tmp_path: Path) -> None:
     embed(chain(3)).save(tmp_path / "vectors.safetensors")
     (tmp_path / "counting.py").write_text(COUNTING)
     command = [sys.executable, "-m", "arch2vec", "compare", "vectors.safetensors", "--objective"]
-    command += ["python:counting.py:worth", "--methods", "random,evolution", "--runs", "8", "--budget", "25"]
+    command += ["python:counting.py:worth", "--methods", "random,evolution", "--runs", "200", "--budget", "25"]
     command += ["--workers", "2", "--out", "out"]
     process = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, start_new_session=True)
     deadline = time.monotonic() + 120

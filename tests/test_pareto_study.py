@@ -184,7 +184,7 @@ def test_bad_input(made: ParetoProblem, tmp_path: Path) -> None:
         made.name, made.criteria, made.units, made.values + 1, made.test, made.cost_s, made.known, made.description
     )
     file.write_text(json.dumps(whole))
-    assert "criteria are not those of the table" in error_of(
+    assert "the numbers in the objective's table have changed since" in error_of(
         lambda: pareto_study(CELLS, other, ["random"], 1, 5, out=tmp_path)
     )
 

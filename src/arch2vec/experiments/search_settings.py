@@ -26,6 +26,7 @@ LABELS: Mapping[str, str] = {
     "bo-release": "arch2vec-BO, as released",
     "gp-bo": "arch2vec-BO (Gaussian process)",
     "bo-local": "arch2vec-BO, local (Gaussian process)",
+    "group-bo": "BO on structure and embedding (weighed groups)",
     "forest": "arch2vec, greedy forest",
 }
 """The methods' names in tables and figures, in the tables' order."""

@@ -63,6 +63,7 @@ def grouped_vectors(embedding: Embedding) -> GroupedVectors:
             values, groups = np.concatenate([known.values, values], axis=1), (*known.groups, *groups)
         vectors = _by_function(values, embedding)
         varies: NDArray[np.bool_] = np.asarray(vectors.any(axis=0))
+        varies[0] |= not varies.any()  # a model needs a number, even where all architectures are alike
         kept = tuple((name, int(varies[part].sum())) for name, part in slices(groups).items())
         kept = tuple((name, size) for name, size in kept if size)
         _GROUPED[embedding] = GroupedVectors(np.ascontiguousarray(vectors[:, varies]), kept)
