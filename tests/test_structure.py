@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections import Counter
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,6 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import arch2vec
+from arch2vec.cli.main import main
+from arch2vec.embedding import Embedding
 from arch2vec.graphs import PADDING, GraphBatch
 from arch2vec.graphs.function import function_graphs
 from arch2vec.graphs.sweeps import NONE, at_outputs, count_paths, extremes, totals, walk_moments, walks
@@ -227,3 +231,25 @@ def test_every_pair_of_labels_is_counted_once() -> None:
     pairs = [column for column, name in enumerate(known.names) if " edges" in name]
     assert len(pairs) == len(list(itertools.product(space.operations, repeat=2)))
     np.testing.assert_array_equal(known.values[:, pairs].sum(axis=1), graphs.adjacency.sum(axis=(1, 2)))
+
+
+def test_the_command_line_needs_no_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "chain.yaml"
+    file.write_text(
+        "{name: chain4, carries: vertices, operations: [relu, tanh, skip], vertices: 6, "
+        "edges: [[0,1],[1,2],[2,3],[3,4],[4,5]], skip: [skip]}"
+    )
+    vectors = tmp_path / "vectors.parquet"
+    assert main(["embed", str(file), "--out", str(vectors), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["architectures"] == 81
+    stored = Embedding.load(vectors)
+    assert dict(stored.groups) == dict(arch2vec.structure_embedding(stored.space).groups)
+    own = tmp_path / "own.py"
+    own.write_text("def worth(architecture):\n    return float(architecture.count('tanh'))\n")
+    for source in (file, vectors):
+        assert main(["search", str(source), "--objective", f"python:{own}:worth", "--budget", "12", "--json"]) == 0
+        assert json.loads(capsys.readouterr().out)["best"]["validation"] == 4
+    assert main(["embed", str(vectors)]) == 2
+    assert "holds vectors already" in capsys.readouterr().err
+    assert main(["search", "nasbench20", "--objective", f"python:{own}:worth"]) == 2
+    assert len(capsys.readouterr().err.splitlines()) == 1

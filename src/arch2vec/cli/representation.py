@@ -78,10 +78,16 @@ def add_commands(commands: Any) -> None:
     parser = command(
         commands, "embed", run_embed, "vectors of all, N sampled or given architectures, as Parquet or safetensors"
     )
-    add_run(parser)
+    parser.add_argument(
+        "source",
+        type=Path,
+        metavar="SPACE|RUN",
+        help="a search space (its architectures' structure, no pre-training), or a folder made by 'arch2vec pretrain'",
+    )
+    add_space(parser)
     parser.add_argument("--sample", type=int, metavar="N", help="N architectures of the space instead of all")
     add_architectures(parser)
-    parser.add_argument("--out", type=Path, metavar="FILE", help="default: embedding.parquet in RUN")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="default: embedding.parquet in RUN, or SPACE.parquet")
 
     parser = command(commands, "nearest", run_nearest, "the most similar architectures")
     add_run(parser)
@@ -287,16 +293,25 @@ def run_embed(arguments: argparse.Namespace) -> None:
     """``arch2vec embed``."""
     if arguments.architectures is not None and arguments.sample is not None:
         raise InputError("--sample draws architectures and --architectures names them; give one of the two")
-    encoder = load_encoder(arguments.run_folder, arguments.space)
-    path = arguments.out or arguments.run_folder / "embedding.parquet"
+    import numpy as np
+
+    from arch2vec.cli.inputs import open_source  # which needs this module first
+
+    source = open_source(arguments.source, arguments.space)
+    if source.of is None:
+        raise InputError(f"{arguments.source} holds vectors already; a search space or a run's folder can be embedded")
+    own = arguments.source / "embedding.parquet" if arguments.source.is_dir() else Path(f"{source.space.name}.parquet")
+    path = arguments.out or own
     started = time.perf_counter()
     reading = None
-    if arguments.architectures is None:
-        embedding = embed_some(encoder, arguments.sample, arguments.seed)
-    else:
+    if arguments.architectures is not None:
         texts = listed_architectures(arguments.architectures)
-        reading = read_architectures(encoder.space, texts, arguments.architectures)
-        embedding = encoder.embed(reading.graphs)
+        reading = read_architectures(source.space, texts, arguments.architectures)
+        embedding = source.of(reading.graphs)
+    elif arguments.sample is not None:
+        embedding = source.of(source.space.sample(arguments.sample, np.random.default_rng(arguments.seed)))
+    else:
+        embedding = source.whole()
     seconds = time.perf_counter() - started
     embedding.save(path)
     if reading is not None:
@@ -333,18 +348,13 @@ def run_nearest(arguments: argparse.Namespace) -> None:
     )
 
 
-def embed_some(encoder: Encoder, sample: int | None = None, seed: int = 0) -> Embedding:
-    """The embedding of all architectures of the encoder's space, or of a sample.
+def embed_some(encoder: Encoder) -> Embedding:
+    """The embedding of all architectures of the encoder's space.
 
-    A space too large to list is embedded as far as the encoder has learned from it,
-    unless a sample is asked for.
+    A space too large to list is embedded as far as the encoder has learned from it.
     """
-    if sample is not None:
-        import numpy as np
-
-        return encoder.embed(encoder.space.sample(sample, np.random.default_rng(seed)))
     if encoder.space.enumerable:
-        return encoder.embed()
+        return encoder.embed(encoder.space)
     from arch2vec.pretraining import architectures, config_of
 
     return encoder.embed(architectures(encoder.space, config_of(encoder)))
