@@ -138,4 +138,7 @@ class GraphBatch:
             InputError: the file is missing, damaged or holds something else.
         """
         arrays, _ = read_arrays(path)
-        return cls.from_arrays(arrays)
+        try:
+            return cls.from_arrays(arrays)
+        except InputError as error:
+            raise InputError(f"cannot read {path}: {error}") from error
