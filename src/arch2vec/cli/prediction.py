@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arch2vec.cli.inputs import names
 from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
 from arch2vec.errors import InputError
 
@@ -44,7 +45,7 @@ def run_prediction(arguments: argparse.Namespace) -> None:
     """``arch2vec experiment prediction``."""
     if arguments.seeds < 1:
         raise InputError(f"--seeds must be at least 1, got {arguments.seeds}")
-    labels = _numbers(arguments.labels)
+    labels = labels_of(arguments.labels)
 
     from arch2vec.cli.representation import load_encoder
     from arch2vec.experiments import prediction
@@ -54,12 +55,12 @@ def run_prediction(arguments: argparse.Namespace) -> None:
     settings = prediction.Settings(
         labels=labels,
         seeds=range(arguments.seed, arguments.seed + arguments.seeds),
-        predictors=_names(arguments.predictors),
-        encodings=[] if arguments.encodings == "none" else _names(arguments.encodings),
+        predictors=names(arguments.predictors),
+        encodings=[] if arguments.encodings == "none" else names(arguments.encodings),
         test_points=arguments.test_points,
     )
     sources = sources_of([(str(run), load_encoder(run)) for run in arguments.runs])
-    targets = choose_targets(_names(arguments.objectives) if arguments.objectives else None, sources)
+    targets = choose_targets(names(arguments.objectives) if arguments.objectives else None, sources)
     with progress_bar("predictions") as update:
         frame = prediction.run_prediction(targets, sources, settings, arguments.out, progress=update)
     table = write_tables(frame, arguments.out)
@@ -70,13 +71,14 @@ def run_prediction(arguments: argparse.Namespace) -> None:
     say(f"tables: {arguments.out / 'table.md'}, table.csv, table.parquet; every seed: runs.csv, runs.parquet")
 
 
-def _names(text: str) -> list[str]:
-    return list(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+def labels_of(text: str) -> list[int]:
+    """Numbers of labels, separated by commas.
 
-
-def _numbers(text: str) -> list[int]:
+    Raises:
+        InputError: one is no number.
+    """
     try:
-        return [int(number) for number in _names(text)]
+        return [int(number) for number in names(text)]
     except ValueError:
         raise InputError(f"--labels takes numbers separated by commas, as in 16,64,250; got {text!r}") from None
 

@@ -8,6 +8,7 @@ from typing import Any
 
 from arch2vec.cli.inputs import names
 from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
+from arch2vec.cli.prediction import labels_of
 from arch2vec.errors import InputError
 
 _EVERYTHING = 10**9  # architectures to predict: all there are
@@ -53,12 +54,7 @@ def run_representations(arguments: argparse.Namespace) -> None:
     from arch2vec.experiments import prediction, representations
     from arch2vec.experiments.prediction_inputs import TARGETS, choose_targets, sources_of
 
-    try:
-        labels = [int(text) for text in names(arguments.labels)] if arguments.labels else list(representations.LABELS)
-    except ValueError:
-        raise InputError(
-            f"--labels takes numbers separated by commas, as in 16,100; got {arguments.labels!r}"
-        ) from None
+    labels = labels_of(arguments.labels) if arguments.labels else list(representations.LABELS)
     settings = prediction.Settings(
         labels=labels,
         seeds=range(arguments.seed, arguments.seed + arguments.draws),

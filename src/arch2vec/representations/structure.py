@@ -39,7 +39,7 @@ from numpy.typing import NDArray
 from arch2vec.errors import unknown
 from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.function import FunctionGraphs, function_graphs
-from arch2vec.graphs.sweeps import NONE, at_outputs, count_paths, extremes, totals, walk_moments, walks
+from arch2vec.graphs.sweeps import at_outputs, count_paths, extremes, totals, walk_moments, walks
 from arch2vec.representations.discrete import adjacency_one_hot, has_fixed_topology
 from arch2vec.representations.features import Features
 from arch2vec.spaces.base import SearchSpace
@@ -217,4 +217,4 @@ def _distinct(kinds: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
     return found
 
 
-__all__ = ["GROUPS", "NONE", "structure"]
+__all__ = ["GROUPS", "structure"]
