@@ -26,6 +26,11 @@ TOGETHER = ("paths", "walks", "neighbours", "costs")
 """The groups that have a term together, besides one each."""
 
 
+PATHS_SHARE = 0.5
+"""Of the prior variance that paths are expected to have among all terms. With ten labels the prior decides, and on
+every space that we know the paths' numbers say most; with a hundred it makes no difference."""
+
+
 class GroupedBayesianOptimization(BayesianOptimization):
     """Structure and vectors, weighed by a Gaussian process, and expected improvement.
 
@@ -54,5 +59,9 @@ def grouped_process(groups: Groups) -> GroupedProcess:
     """
     names = [name for name, _ in groups]
     together = tuple(place for place, name in enumerate(names) if name in TOGETHER)
-    terms = [(place,) for place in range(len(names))]
-    return GroupedProcess(tuple(size for _, size in groups), (*terms, together) if len(together) > 1 else tuple(terms))
+    terms = [(place,) for place in range(len(names))] + ([together] if len(together) > 1 else [])
+    shares = None
+    if "paths" in names and len(terms) > 1:
+        others = (1 - PATHS_SHARE) / (len(terms) - 1)
+        shares = tuple(PATHS_SHARE if term == (names.index("paths"),) else others for term in terms)
+    return GroupedProcess(tuple(size for _, size in groups), tuple(terms), shares)

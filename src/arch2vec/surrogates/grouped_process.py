@@ -43,7 +43,7 @@ from arch2vec.surrogates.gp_belief import FEW, GPBelief, posterior_mean
 from arch2vec.surrogates.quasi_newton import minimise
 
 _NOISE_MEAN, _NOISE_STD = math.log(0.1), 1.5  # of the prior of log v
-_WEIGHT_STD, _LENGTH_STD = 1.5, 1.0  # of the priors of log w (mean 1 / terms) and log l (mean 1)
+_WEIGHT_STD, _LENGTH_STD = 1.5, 1.0  # of the priors of log w (median: its share) and log l (median 1)
 _JITTER = 1e-6  # added to the diagonal: equal vectors with equal labels have a singular covariance
 
 
@@ -54,13 +54,17 @@ class GroupedProcess(Surrogate):
     Attributes:
         sizes: how many columns each group has, in the order of the columns.
         terms: of the covariance, each the numbers of the groups that it looks at.
+        shares: of the prior variance that terms are expected to have before anything is observed, by the median of
+            their weights' priors; None for equal ones. They decide with few observations.
 
     Raises:
-        InputError: a group has no column, or there is no term, or one looks at no group or at one that is not there.
+        InputError: a group has no column, or there is no term, or one looks at no group or at one that is not there, or
+            shares are not one positive number a term.
     """
 
     sizes: tuple[int, ...]
     terms: tuple[tuple[int, ...], ...]
+    shares: tuple[float, ...] | None = None
 
     def __post_init__(self) -> None:
         known = range(len(self.sizes))
@@ -68,6 +72,8 @@ class GroupedProcess(Surrogate):
             raise InputError(f"a covariance needs terms and groups of at least one column each, got {self}")
         if any(not term or any(group not in known for group in term) for term in self.terms):
             raise InputError(f"a term looks at some of the groups 0 to {len(self.sizes) - 1}, got {self.terms}")
+        if self.shares is not None and (len(self.shares) != len(self.terms) or not min(self.shares) > 0):
+            raise InputError(f"{len(self.terms)} terms need as many shares above 0, got {self.shares}")
 
     @override
     def learn(self, features: Array, targets: Array, seeds: Sequence[Seed]) -> list[Learned]:
@@ -84,7 +90,7 @@ class GroupedProcess(Surrogate):
             x = torch.from_numpy(features[:, :FEW])
             y = torch.from_numpy(Scale.of(targets[:, :FEW]).standardise(targets[:, :FEW]))
             squares, units = self._squares(x)
-            posterior = _Posterior(squares, y)
+            posterior = _Posterior(squares, y, self.shares or (1 / len(squares),) * len(squares))
             found = minimise(posterior, posterior.start())
             weights, lengths, noise = posterior.split(found)
             total = weights.sum(1, keepdim=True)
@@ -116,10 +122,11 @@ class GroupedProcess(Surrogate):
 class _Posterior:
     """The negative log posterior density of R runs' parameters, (A, 2 T + 1): log weights, log lengths, log noise."""
 
-    def __init__(self, squares: list[Tensor], targets: Tensor) -> None:
+    def __init__(self, squares: list[Tensor], targets: Tensor, shares: Sequence[float]) -> None:
         self._squares, self._targets = squares, targets
         terms = len(squares)
-        self._mean = torch.tensor([math.log(1 / terms)] * terms + [0.0] * terms + [_NOISE_MEAN], dtype=torch.float64)
+        weights = [math.log(share) for share in shares]
+        self._mean = torch.tensor(weights + [0.0] * terms + [_NOISE_MEAN], dtype=torch.float64)
         self._std = torch.tensor([_WEIGHT_STD] * terms + [_LENGTH_STD] * terms + [_NOISE_STD], dtype=torch.float64)
 
     def start(self) -> Tensor:
