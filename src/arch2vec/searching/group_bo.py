@@ -40,7 +40,7 @@ class GroupedBayesianOptimization(BayesianOptimization):
     name: ClassVar[str] = "group-bo"
 
     def __init__(
-        self, embedding: Embedding, *, seed: int, initial: int = 5, surrogate: Surrogate | None = None, **settings: Any
+        self, embedding: Embedding, *, seed: int, initial: int = 4, surrogate: Surrogate | None = None, **settings: Any
     ) -> None:
         own = surrogate if surrogate is not None else grouped_process(grouped_vectors(embedding).groups)
         super().__init__(embedding, seed=seed, initial=initial, surrogate=own, **settings)
