@@ -47,6 +47,9 @@ from arch2vec.spaces.base import SearchSpace
 GROUPS = ("paths", "walks", "neighbours", "costs", "positions")
 """The groups of numbers, those that a space has."""
 
+VERSION = 1
+"""Of the numbers and their order; raised whenever any architecture's change, so that older files can be told."""
+
 _CHUNK = 16_384  # graphs worked on at a time: their sweeps stay in the cache
 _PAIRED = 16  # kinds of operations that pairs are counted of, at most; with more, pairs of roles are
 _WIDE = 12  # vertices up to which totals are taken as they are: beyond, numbers of paths can be exponential
@@ -217,4 +220,4 @@ def _distinct(kinds: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
     return found
 
 
-__all__ = ["GROUPS", "structure"]
+__all__ = ["GROUPS", "VERSION", "structure"]
