@@ -13,12 +13,12 @@ import pytest
 
 import arch2vec
 from arch2vec.cli.main import main
+from arch2vec.common.parquet import read_parquet, write_parquet
+from arch2vec.common.storage import read_arrays, write_arrays
 from arch2vec.embedding import Embedding
-from arch2vec.parquet import read_parquet, write_parquet
 from arch2vec.representations.features import slices
 from arch2vec.representations.structure import VERSION, structure
 from arch2vec.spaces import NASBench201, SearchSpace, get_space
-from arch2vec.storage import read_arrays, write_arrays
 from one_line import error_of
 
 CELLS = {
