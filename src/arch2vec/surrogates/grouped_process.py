@@ -20,7 +20,9 @@ Williams, 2006, equation 5.9):
     d log p(y) / dt = 1/2 tr((a a^T - K^-1) dK/dt),   a = K^-1 y.
 
 Lengths are in units of the root mean square distance of the observed points in a term's
-columns. Beyond :data:`arch2vec.surrogates.gp_belief.FEW` observations the parameters are those of the first few.
+columns. A group may hold tokens instead of numbers: its distance is that of an optimal
+assignment (:mod:`arch2vec.surrogates.assignment`).
+Beyond :data:`arch2vec.surrogates.gp_belief.FEW` observations the parameters are those of the first few.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ from typing_extensions import override
 
 from arch2vec.common.threads import thread_count
 from arch2vec.errors import InputError
+from arch2vec.surrogates.assignment import token_squares
 from arch2vec.surrogates.base import Array, Learned, Scale, Seed, Surrogate, checked
 from arch2vec.surrogates.gaussian_process import correlation
 from arch2vec.surrogates.gp_belief import FEW, GPBelief, posterior_mean
@@ -54,6 +57,7 @@ class GroupedProcess(Surrogate):
     Attributes:
         sizes: how many columns each group has, in the order of the columns.
         terms: of the covariance, each the numbers of the groups that it looks at.
+        tokens: the numbers of the groups that hold tokens.
 
     Raises:
         InputError: a group has no column, or there is no term, or one looks at no group or at one that is not there.
@@ -61,6 +65,7 @@ class GroupedProcess(Surrogate):
 
     sizes: tuple[int, ...]
     terms: tuple[tuple[int, ...], ...]
+    tokens: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         known = range(len(self.sizes))
@@ -68,6 +73,8 @@ class GroupedProcess(Surrogate):
             raise InputError(f"a covariance needs terms and groups of at least one column each, got {self}")
         if any(not term or any(group not in known for group in term) for term in self.terms):
             raise InputError(f"a term looks at some of the groups 0 to {len(self.sizes) - 1}, got {self.terms}")
+        if not self.tokens <= set(known):
+            raise InputError(f"tokens are in some of the groups 0 to {len(self.sizes) - 1}, got {sorted(self.tokens)}")
 
     @override
     def learn(self, features: Array, targets: Array, seeds: Sequence[Seed]) -> list[Learned]:
@@ -90,7 +97,7 @@ class GroupedProcess(Surrogate):
             total = weights.sum(1, keepdim=True)
             scales = lengths * units
         return [
-            LearnedGroups(self.sizes, self.terms, tuple(weight), tuple(length), ratio)
+            LearnedGroups(self.sizes, self.terms, tuple(weight), tuple(length), ratio, self.tokens)
             for weight, length, ratio in zip(
                 (weights / total).tolist(), scales.tolist(), (noise / total[:, 0]).tolist(), strict=True
             )
@@ -99,8 +106,10 @@ class GroupedProcess(Surrogate):
     def _squares(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
         """For each term (R, n, n) squared distances in units, and (R, T) the units."""
         groups = [
-            torch.cdist(part, part, compute_mode="donot_use_mm_for_euclid_dist").square_()
-            for part in torch.split(x, list(self.sizes), dim=2)
+            torch.stack([token_squares(run, run) for run in part])
+            if place in self.tokens
+            else torch.cdist(part, part, compute_mode="donot_use_mm_for_euclid_dist").square_()
+            for place, part in enumerate(torch.split(x, list(self.sizes), dim=2))
         ]
         squares, units = [], []
         n = x.shape[1]
@@ -175,6 +184,7 @@ class LearnedGroups(Learned):
         weights: their shares of the prior variance; they sum to 1.
         lengths: of each term, in the features' unit.
         ratio: the noise's variance relative to the function's.
+        tokens: the numbers of the groups that hold tokens.
     """
 
     sizes: tuple[int, ...]
@@ -182,6 +192,7 @@ class LearnedGroups(Learned):
     weights: tuple[float, ...]
     lengths: tuple[float, ...]
     ratio: float
+    tokens: frozenset[int] = frozenset()
 
     def covariance(self, a: Tensor, b: Tensor) -> Tensor:
         """(p, q) prior covariances of points (p, d) and (q, d), where the prior variance is 1."""
@@ -194,11 +205,18 @@ class LearnedGroups(Learned):
 
     def _group_squares(self, a: Tensor, b: Tensor) -> list[Tensor]:
         """For each group (p, q) squared distances."""
-        if len(a) == 1:  # one pass over the points for all groups
-            away = (b - a).square_()
-            return [part.sum(1).unsqueeze(0) for part in torch.split(away, list(self.sizes), dim=1)]
-        parts = zip(torch.split(a, list(self.sizes), dim=1), torch.split(b, list(self.sizes), dim=1), strict=True)
-        return [torch.cdist(one.contiguous(), other.contiguous()).square_() for one, other in parts]
+        parts = list(zip(torch.split(a, list(self.sizes), dim=1), torch.split(b, list(self.sizes), dim=1), strict=True))
+        # One point takes one pass over the others for all groups.
+        away = torch.split((b - a).square_(), list(self.sizes), dim=1) if len(a) == 1 else None
+        squares = []
+        for place, (one, other) in enumerate(parts):
+            if place in self.tokens:
+                squares.append(token_squares(one.contiguous(), other.contiguous()))
+            elif away is not None:
+                squares.append(away[place].sum(1).unsqueeze(0))
+            else:
+                squares.append(torch.cdist(one.contiguous(), other.contiguous()).square_())
+        return squares
 
     @override
     def belief(self, points: Array, observed: Array) -> GPBelief:
