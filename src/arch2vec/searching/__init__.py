@@ -11,7 +11,11 @@ from arch2vec.searching.bohb import BOHB
 from arch2vec.searching.evolution import RegularizedEvolution
 from arch2vec.searching.gp_bo import GPBayesianOptimization, LocalBayesianOptimization
 from arch2vec.searching.greedy_forest import GreedyForest
-from arch2vec.searching.group_bo import GroupedBayesianOptimization
+from arch2vec.searching.group_bo import (
+    GroupedBayesianOptimization,
+    StructureAndSubtreesBayesianOptimization,
+    SubtreeBayesianOptimization,
+)
 from arch2vec.searching.local_search import LocalSearch
 from arch2vec.searching.random_search import RandomSearch
 from arch2vec.searching.reinforce import Reinforce
@@ -44,6 +48,8 @@ METHODS: dict[str, type[SearchMethod]] = {
         GPBayesianOptimization,
         LocalBayesianOptimization,
         GroupedBayesianOptimization,
+        SubtreeBayesianOptimization,
+        StructureAndSubtreesBayesianOptimization,
         AdjacencyBayesianOptimization,
         ReleasedBayesianOptimization,
         GreedyForest,

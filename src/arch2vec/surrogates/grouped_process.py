@@ -20,7 +20,9 @@ Williams, 2006, equation 5.9):
     d log p(y) / dt = 1/2 tr((a a^T - K^-1) dK/dt),   a = K^-1 y.
 
 Lengths are in units of the root mean square distance of the observed points in a term's
-columns. Beyond :data:`arch2vec.surrogates.gp_belief.FEW` observations the parameters are those of the first few.
+columns. A group may hold tokens instead of numbers: its distance is that of an optimal
+assignment (:mod:`arch2vec.surrogates.assignment`).
+Beyond :data:`arch2vec.surrogates.gp_belief.FEW` observations the parameters are those of the first few.
 """
 
 from __future__ import annotations
@@ -37,6 +39,7 @@ from typing_extensions import override
 
 from arch2vec.common.threads import thread_count
 from arch2vec.errors import InputError
+from arch2vec.surrogates.assignment import token_squares
 from arch2vec.surrogates.base import Array, Learned, Scale, Seed, Surrogate, checked
 from arch2vec.surrogates.gaussian_process import correlation
 from arch2vec.surrogates.gp_belief import FEW, GPBelief, posterior_mean
@@ -56,6 +59,7 @@ class GroupedProcess(Surrogate):
         terms: of the covariance, each the numbers of the groups that it looks at.
         shares: of the prior variance that terms are expected to have before anything is observed, by the median of
             their weights' priors; None for equal ones. They decide with few observations.
+        tokens: the numbers of the groups that hold tokens.
 
     Raises:
         InputError: a group has no column, or there is no term, or one looks at no group or at one that is not there, or
@@ -65,6 +69,7 @@ class GroupedProcess(Surrogate):
     sizes: tuple[int, ...]
     terms: tuple[tuple[int, ...], ...]
     shares: tuple[float, ...] | None = None
+    tokens: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         known = range(len(self.sizes))
@@ -74,6 +79,8 @@ class GroupedProcess(Surrogate):
             raise InputError(f"a term looks at some of the groups 0 to {len(self.sizes) - 1}, got {self.terms}")
         if self.shares is not None and (len(self.shares) != len(self.terms) or not min(self.shares) > 0):
             raise InputError(f"{len(self.terms)} terms need as many shares above 0, got {self.shares}")
+        if not self.tokens <= set(known):
+            raise InputError(f"tokens are in some of the groups 0 to {len(self.sizes) - 1}, got {sorted(self.tokens)}")
 
     @override
     def learn(self, features: Array, targets: Array, seeds: Sequence[Seed]) -> list[Learned]:
@@ -90,13 +97,13 @@ class GroupedProcess(Surrogate):
             x = torch.from_numpy(features[:, :FEW])
             y = torch.from_numpy(Scale.of(targets[:, :FEW]).standardise(targets[:, :FEW]))
             squares, units = self._squares(x)
-            posterior = _Posterior(squares, y, self.shares or (1 / len(squares),) * len(squares))
+            posterior = _Posterior(squares, y, self.shares)
             found = minimise(posterior, posterior.start())
             weights, lengths, noise = posterior.split(found)
             total = weights.sum(1, keepdim=True)
             scales = lengths * units
         return [
-            LearnedGroups(self.sizes, self.terms, tuple(weight), tuple(length), ratio)
+            LearnedGroups(self.sizes, self.terms, tuple(weight), tuple(length), ratio, self.tokens)
             for weight, length, ratio in zip(
                 (weights / total).tolist(), scales.tolist(), (noise / total[:, 0]).tolist(), strict=True
             )
@@ -105,8 +112,10 @@ class GroupedProcess(Surrogate):
     def _squares(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
         """For each term (R, n, n) squared distances in units, and (R, T) the units."""
         groups = [
-            torch.cdist(part, part, compute_mode="donot_use_mm_for_euclid_dist").square_()
-            for part in torch.split(x, list(self.sizes), dim=2)
+            torch.stack([token_squares(run, run) for run in part])
+            if place in self.tokens
+            else torch.cdist(part, part, compute_mode="donot_use_mm_for_euclid_dist").square_()
+            for place, part in enumerate(torch.split(x, list(self.sizes), dim=2))
         ]
         squares, units = [], []
         n = x.shape[1]
@@ -122,10 +131,10 @@ class GroupedProcess(Surrogate):
 class _Posterior:
     """The negative log posterior density of R runs' parameters, (A, 2 T + 1): log weights, log lengths, log noise."""
 
-    def __init__(self, squares: list[Tensor], targets: Tensor, shares: Sequence[float]) -> None:
+    def __init__(self, squares: list[Tensor], targets: Tensor, shares: Sequence[float] | None = None) -> None:
         self._squares, self._targets = squares, targets
         terms = len(squares)
-        weights = [math.log(share) for share in shares]
+        weights = [math.log(share) for share in shares or [1 / terms] * terms]
         self._mean = torch.tensor(weights + [0.0] * terms + [_NOISE_MEAN], dtype=torch.float64)
         self._std = torch.tensor([_WEIGHT_STD] * terms + [_LENGTH_STD] * terms + [_NOISE_STD], dtype=torch.float64)
 
@@ -182,6 +191,7 @@ class LearnedGroups(Learned):
         weights: their shares of the prior variance; they sum to 1.
         lengths: of each term, in the features' unit.
         ratio: the noise's variance relative to the function's.
+        tokens: the numbers of the groups that hold tokens.
     """
 
     sizes: tuple[int, ...]
@@ -189,6 +199,7 @@ class LearnedGroups(Learned):
     weights: tuple[float, ...]
     lengths: tuple[float, ...]
     ratio: float
+    tokens: frozenset[int] = frozenset()
 
     def covariance(self, a: Tensor, b: Tensor) -> Tensor:
         """(p, q) prior covariances of points (p, d) and (q, d), where the prior variance is 1."""
@@ -201,11 +212,18 @@ class LearnedGroups(Learned):
 
     def _group_squares(self, a: Tensor, b: Tensor) -> list[Tensor]:
         """For each group (p, q) squared distances."""
-        if len(a) == 1:  # one pass over the points for all groups
-            away = (b - a).square_()
-            return [part.sum(1).unsqueeze(0) for part in torch.split(away, list(self.sizes), dim=1)]
-        parts = zip(torch.split(a, list(self.sizes), dim=1), torch.split(b, list(self.sizes), dim=1), strict=True)
-        return [torch.cdist(one.contiguous(), other.contiguous()).square_() for one, other in parts]
+        parts = list(zip(torch.split(a, list(self.sizes), dim=1), torch.split(b, list(self.sizes), dim=1), strict=True))
+        # One point takes one pass over the others for all groups.
+        away = torch.split((b - a).square_(), list(self.sizes), dim=1) if len(a) == 1 else None
+        squares = []
+        for place, (one, other) in enumerate(parts):
+            if place in self.tokens:
+                squares.append(token_squares(one.contiguous(), other.contiguous()))
+            elif away is not None:
+                squares.append(away[place].sum(1).unsqueeze(0))
+            else:
+                squares.append(torch.cdist(one.contiguous(), other.contiguous()).square_())
+        return squares
 
     @override
     def belief(self, points: Array, observed: Array) -> GPBelief:
