@@ -33,7 +33,7 @@ def identity_of(objective: Objective, embedding: Embedding) -> dict[str, str]:
         marks["table"] = _table_mark(objective, embedding)
     code = embedding.space.own_code
     if code is not None:
-        from arch2vec.code_identity import mark_of
+        from arch2vec.common.code_identity import mark_of
 
         mark = mark_of(code)
         if mark is not None:

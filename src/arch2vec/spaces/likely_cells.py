@@ -23,7 +23,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec.graphs import PADDING, GraphBatch
-from arch2vec.spaces.declared_limits import Limits, least_edges
+from arch2vec.spaces.declared.limits import Limits, least_edges
 from arch2vec.spaces.likely_edges import best_edges
 
 
