@@ -101,7 +101,7 @@ class Source:
                 f"{self.space.name} is too large to list: "
                 f"the {len(tables[0]):,} architectures of the table are embedded"
             )
-            return restricted(self.of(tables[0].graphs), tables[1:])
+            return restricted(self.of(tables[0].graphs), tables)
         return restricted(self.whole(), objectives)
 
 
@@ -166,9 +166,12 @@ def _names_space(source: Path) -> bool:
 def restricted(embedding: Embedding, objectives: Sequence[Objective]) -> Embedding:
     """The embedding of those architectures that all tables among the objectives hold.
 
+    Where a table contradicts what a declared space calls the same function, a line says so.
+
     Raises:
         InputError: an objective is for another space, or nothing is left.
     """
+    from arch2vec.objectives.equivalences import doubt
     from arch2vec.objectives.lookup import LookupObjective
 
     whole = len(embedding)
@@ -177,6 +180,11 @@ def restricted(embedding: Embedding, objectives: Sequence[Objective]) -> Embeddi
             embedding = objective.restrict(embedding)
     if len(embedding) < whole:
         say(f"{whole - len(embedding):,} of {whole:,} architectures are left out: they are not in the tables")
+    for objective in objectives:
+        if isinstance(objective, LookupObjective):
+            doubtful = doubt(objective, embedding)
+            if doubtful is not None:
+                say(doubtful)
     return embedding
 
 
