@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from arch2vec.models.layers import PosteriorHeads, linear
+from arch2vec.models.present import Present, present_in
 
 
 class DirectedLayer(nn.Module):
@@ -25,30 +26,29 @@ class DirectedLayer(nn.Module):
         self.linear2 = linear(outputs, outputs, generator)
         self.norm2 = nn.BatchNorm1d(outputs)
 
-    def forward(self, H: Tensor, A: Tensor, rows: Tensor | None) -> Tensor:
+    def forward(self, H: Tensor, A: Tensor, present: Present) -> Tensor:
         """Update every vertex from those it reads and those that read it.
 
         Args:
             H: (B, V, inputs) vertex features, zero at padded vertices.
             A: (B, V, V) edges, from the first index to the second.
-            rows: the rows of H.view(B V, -1) that hold a vertex, None for all.
+            present: which rows of H.view(B V, -1) hold a vertex.
 
         Returns:
             (B, V, outputs), zero at padded vertices.
         """
         B, V, _ = H.shape
         seen = torch.cat([(1 + self.eps) * H, torch.bmm(A.transpose(1, 2), H), torch.bmm(A, H)], dim=2)
-        seen = seen.view(B * V, -1)
-        if rows is not None:  # padded vertices stay out of the batch norm's statistics
-            seen = seen.index_select(0, rows)
-        out = torch.relu(self.norm2(self.linear2(torch.relu(self.norm1(self.linear1(seen))))))
-        if rows is not None:
-            out = out.new_zeros(B * V, out.shape[1]).index_copy(0, rows, out)
-        return out.view(B, V, -1)
+        seen = present.taken(seen.view(B * V, -1))
+        inner = torch.relu(present.norm(self.norm1, self.linear1(seen)))
+        out = torch.relu(present.norm(self.norm2, self.linear2(inner)))
+        return present.put_back(out, B * V).view(B, V, -1)
 
 
 class DirectedEncoder(nn.Module):
     """As :class:`arch2vec.models.gin.GINEncoder`, of :class:`DirectedLayer`, and given A instead of A + A^T."""
+
+    masked: bool | None = None
 
     def __init__(
         self, operations: int, hidden: int, layers: int, latent: int, variational: bool, generator: torch.Generator
@@ -70,8 +70,8 @@ class DirectedEncoder(nn.Module):
             Mean and log standard deviation (None unless variational), each (B, V,
             latent); what they hold at padded vertices means nothing.
         """
-        rows = None if mask is None else mask.flatten().nonzero().squeeze(1)
+        present = present_in(mask, self.masked)
         H = X
         for layer in self.layers:
-            H = layer(H, A, rows)
+            H = layer(H, A, present)
         return self.heads(H)

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from arch2vec.models.layers import PosteriorHeads, linear
+from arch2vec.models.present import Present, present_in
 
 
 class GCNLayer(nn.Module):
@@ -25,23 +26,20 @@ class GCNLayer(nn.Module):
         self.linear = linear(inputs, outputs, generator)
         self.norm = nn.BatchNorm1d(outputs)
 
-    def forward(self, H: Tensor, N: Tensor, rows: Tensor | None) -> Tensor:
+    def forward(self, H: Tensor, N: Tensor, present: Present) -> Tensor:
         """Average every vertex with its neighbours.
 
         Args:
             H: (B, V, inputs) vertex features.
             N: (B, V, V), see :func:`normalised`.
-            rows: the rows of H.view(B V, -1) that hold a vertex, None for all.
+            present: which rows of H.view(B V, -1) hold a vertex.
 
         Returns:
             (B, V, outputs), zero at padded vertices.
         """
         B, V, _ = H.shape
-        out = torch.bmm(N, self.linear(H)).view(B * V, -1)
-        if rows is None:
-            return torch.relu(self.norm(out)).view(B, V, -1)
-        kept = torch.relu(self.norm(out.index_select(0, rows)))
-        return out.new_zeros(out.shape).index_copy(0, rows, kept).view(B, V, -1)
+        out = present.taken(torch.bmm(N, self.linear(H)).view(B * V, -1))
+        return present.put_back(torch.relu(present.norm(self.norm, out)), B * V).view(B, V, -1)
 
 
 class GCNEncoder(nn.Module):
@@ -49,7 +47,12 @@ class GCNEncoder(nn.Module):
 
     As deep and as wide as :class:`arch2vec.models.gin.GINEncoder`: {128, 128, 128,
     128, 16} in the pre-training study.
+
+    Attributes:
+        masked: how padding is left out, see :func:`arch2vec.models.present.present_in`.
     """
+
+    masked: bool | None = None
 
     def __init__(
         self, operations: int, hidden: int, layers: int, latent: int, variational: bool, generator: torch.Generator
@@ -72,10 +75,10 @@ class GCNEncoder(nn.Module):
             latent); what they hold at padded vertices means nothing.
         """
         N = normalised(S, mask)
-        rows = None if mask is None else mask.flatten().nonzero().squeeze(1)
+        present = present_in(mask, self.masked)
         H = X
         for layer in self.layers:
-            H = layer(H, N, rows)
+            H = layer(H, N, present)
         return self.heads(torch.bmm(N, H))
 
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from arch2vec.models.layers import PosteriorHeads, linear
+from arch2vec.models.present import Present, present_in
 
 
 class GINLayer(nn.Module):
@@ -26,25 +27,22 @@ class GINLayer(nn.Module):
         self.linear2 = linear(outputs, outputs, generator)
         self.norm2 = nn.BatchNorm1d(outputs)
 
-    def forward(self, H: Tensor, S: Tensor, rows: Tensor | None) -> Tensor:
+    def forward(self, H: Tensor, S: Tensor, present: Present) -> Tensor:
         """Update every vertex from its neighbours.
 
         Args:
             H: (B, V, inputs) vertex features, zero at padded vertices.
             S: (B, V, V) the symmetrised adjacency A + A^T.
-            rows: the rows of H.view(B V, -1) that hold a vertex, None for all.
+            present: which rows of H.view(B V, -1) hold a vertex.
 
         Returns:
             (B, V, outputs), zero at padded vertices.
         """
         B, V, _ = H.shape
-        agg = torch.baddbmm((1 + self.eps) * H, S, H).view(B * V, -1)
-        if rows is not None:  # padded vertices stay out of the batch norm's statistics
-            agg = agg.index_select(0, rows)
-        out = torch.relu(self.norm2(self.linear2(torch.relu(self.norm1(self.linear1(agg))))))
-        if rows is not None:
-            out = out.new_zeros(B * V, out.shape[1]).index_copy(0, rows, out)
-        return out.view(B, V, -1)
+        agg = present.taken(torch.baddbmm((1 + self.eps) * H, S, H).view(B * V, -1))
+        inner = torch.relu(present.norm(self.norm1, self.linear1(agg)))
+        out = torch.relu(present.norm(self.norm2, self.linear2(inner)))
+        return present.put_back(out, B * V).view(B, V, -1)
 
 
 class GINEncoder(nn.Module):
@@ -52,7 +50,12 @@ class GINEncoder(nn.Module):
 
     The paper's setting is four layers of width 128 and 16 latent dimensions,
     which it counts as a five-layer GIN {128, 128, 128, 128, 16}.
+
+    Attributes:
+        masked: how padding is left out, see :func:`arch2vec.models.present.present_in`.
     """
+
+    masked: bool | None = None
 
     def __init__(
         self, operations: int, hidden: int, layers: int, latent: int, variational: bool, generator: torch.Generator
@@ -74,8 +77,8 @@ class GINEncoder(nn.Module):
             Mean and log standard deviation (None unless variational), each (B, V,
             latent); what they hold at padded vertices means nothing.
         """
-        rows = None if mask is None else mask.flatten().nonzero().squeeze(1)
+        present = present_in(mask, self.masked)
         H = X
         for layer in self.layers:
-            H = layer(H, S, rows)
+            H = layer(H, S, present)
         return self.heads(H)

@@ -32,7 +32,7 @@ from arch2vec.errors import InputError
 from arch2vec.stored_studies import METHOD_STATE
 
 if TYPE_CHECKING:
-    from arch2vec.searching.pool import Sampled
+    from arch2vec.searching.pool import OnDevice, Sampled
 
 LARGEST = 1e15
 """The largest size of a value that methods calculate with; squares of it still fit single precision."""
@@ -90,7 +90,7 @@ class SearchMethod(ABC):
 
     @classmethod
     def for_study(
-        cls, embedding: Embedding, *, seed: int, fidelities: Sequence[int] = (), pool: Sampled | None = None
+        cls, embedding: Embedding, *, seed: int, fidelities: Sequence[int] = (), pool: Sampled | OnDevice | None = None
     ) -> Self:
         """The method with its default settings but for what concerns it of the following.
 

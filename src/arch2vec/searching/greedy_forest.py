@@ -12,7 +12,7 @@ from typing_extensions import override
 from arch2vec.embedding import Embedding
 from arch2vec.searching.acquisition import PredictedMean
 from arch2vec.searching.bo import BayesianOptimization
-from arch2vec.searching.pool import Sampled
+from arch2vec.searching.pool import Pool
 
 if TYPE_CHECKING:
     from arch2vec.surrogates.base import Surrogate
@@ -39,7 +39,7 @@ class GreedyForest(BayesianOptimization):
         seed: int,
         initial: int = 16,
         growth: float = 1.1,
-        pool: int | Sampled | None = None,
+        pool: Pool = None,
     ) -> None:
         super().__init__(
             embedding,
