@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from arch2vec.common.devices import CPU
+from arch2vec.common.threads import thread_count
 from arch2vec.errors import InputError
 from arch2vec.surrogates.base import Array, Learned, Scale, Seed, checked
 from arch2vec.surrogates.basis_network import BasisNetwork, Training
@@ -30,7 +31,6 @@ from arch2vec.surrogates.bayesian_linear import BayesianLinear
 from arch2vec.surrogates.linear_belief import LinearBelief
 from arch2vec.surrogates.pooled import PooledSurrogate
 from arch2vec.surrogates.pooled_linear import PooledLinear
-from arch2vec.threads import thread_count
 
 _TOGETHER = 16  # networks trained in one product: more, and their activations leave the cache
 _ROWS = 1024  # points predicted at a time: their activations stay in the cache

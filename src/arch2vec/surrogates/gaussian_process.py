@@ -27,6 +27,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from arch2vec.common.devices import CPU
+from arch2vec.common.threads import thread_count
 from arch2vec.errors import unknown
 from arch2vec.surrogates.base import Array, Learned, Scale, Seed, checked
 from arch2vec.surrogates.gp_belief import GPBelief
@@ -34,7 +35,6 @@ from arch2vec.surrogates.kernels import Kernel, correlation
 from arch2vec.surrogates.pooled import PooledSurrogate
 from arch2vec.surrogates.pooled_process import PooledProcess, Term
 from arch2vec.surrogates.spectrum import Normal, Spectrum
-from arch2vec.threads import thread_count
 
 _LENGTHS = (0.1, 10.0)  # of l, relative to the root mean square distance of the observed points
 _SCAN, _ROUNDS = 9, 3  # each round halves the scan's step

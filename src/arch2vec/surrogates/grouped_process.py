@@ -36,6 +36,7 @@ from torch import Tensor
 from typing_extensions import override
 
 from arch2vec.common.devices import CPU
+from arch2vec.common.threads import thread_count
 from arch2vec.errors import InputError
 from arch2vec.surrogates.base import Array, Learned, Scale, Seed, checked
 from arch2vec.surrogates.gp_belief import GPBelief
@@ -43,7 +44,6 @@ from arch2vec.surrogates.kernels import correlation
 from arch2vec.surrogates.pooled import PooledSurrogate
 from arch2vec.surrogates.pooled_process import PooledProcess, Term
 from arch2vec.surrogates.quasi_newton import minimise
-from arch2vec.threads import thread_count
 
 FEW = 512
 """Observations that the parameters are found from, at most."""

@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
+from arch2vec.common.threads import thread_count
 from arch2vec.surrogates.base import Array
 from arch2vec.surrogates.pooled import PooledForecast
-from arch2vec.threads import thread_count
 
 Bases = Callable[[Tensor], Tensor]
 """From points (N, d), the same for all searches, or (R, N, d) to basis functions (R, N, m), float32."""

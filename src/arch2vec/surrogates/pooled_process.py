@@ -26,10 +26,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
+from arch2vec.common.threads import thread_count
 from arch2vec.surrogates.base import Array
 from arch2vec.surrogates.kernels import Kernel, correlation
 from arch2vec.surrogates.pooled import PooledForecast
-from arch2vec.threads import thread_count
 
 _FLOOR = 1e-7  # the least variance relative to the prior: below is rounding of single precision
 
