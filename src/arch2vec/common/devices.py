@@ -8,6 +8,8 @@ environment variable ``CUDA_VISIBLE_DEVICES``.
 from __future__ import annotations
 
 import platform
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 import torch
@@ -77,6 +79,22 @@ def device_of_process(device: torch.device, place: int, together: int) -> torch.
     if count < together:
         raise InputError(f"{together} processes need a GPU each, and there are {count}; ask for {max(1, count)}")
     return torch.device("cuda", place)
+
+
+def exact_convolutions() -> AbstractContextManager[None]:
+    """Within the block a GPU's convolutions are repeatable, and in single precision where their numbers are."""
+    return _convolutions(allow_tf32=False)
+
+
+def repeatable_convolutions() -> AbstractContextManager[None]:
+    """Within the block a GPU's convolutions always add in one order."""
+    return _convolutions(allow_tf32=True)
+
+
+@contextmanager
+def _convolutions(allow_tf32: bool) -> Iterator[None]:
+    with torch.backends.cudnn.flags(enabled=True, benchmark=False, deterministic=True, allow_tf32=allow_tf32):
+        yield
 
 
 def described(device: torch.device) -> dict[str, Any]:

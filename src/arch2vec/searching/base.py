@@ -72,6 +72,8 @@ class SearchMethod(ABC):
     """
 
     name: ClassVar[str]
+    computes_on_device: ClassVar[bool] = False
+    """Whether it takes :class:`arch2vec.searching.pool.OnDevice` for a pool."""
 
     def __init__(self, embedding: Embedding, *, seed: int) -> None:
         if seed < 0:

@@ -79,13 +79,14 @@ class BayesianOptimization(SearchMethod):
             every round.
         acquisition: what a prediction is worth.
         pool: the architectures looked at in a round, as for :func:`arch2vec.searching.pool.pool_for`;
-            or all of them on a device, which with ``around`` is not worth it and not done.
+            or all of them on a device, not with ``around`` or ``repeats``.
         around: if positive, a round looks only at the neighbours of so many of the best
             evaluated architectures, and at the pool when too few of these are left.
         repeats: whether evaluated architectures may be proposed, and paid for, again.
     """
 
     name: ClassVar[str] = "bo"
+    computes_on_device: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -117,13 +118,13 @@ class BayesianOptimization(SearchMethod):
         self.acquisition = acquisition if acquisition is not None else ExpectedImprovement()
         self.device: str | None = None
         self.pool: Sampled | None = None
-        if isinstance(pool, OnDevice) and not around:
+        if isinstance(pool, OnDevice):
             from arch2vec.searching.together import check_settings
 
             self.device = pool.device
-            check_settings(self.name, self.surrogate, self.acquisition, repeats)
+            check_settings(self.name, self.surrogate, self.acquisition, bool(around or repeats))
         else:
-            self.pool = pool_for(embedding, None if isinstance(pool, OnDevice) else pool)
+            self.pool = pool_for(embedding, pool)
         self.around = around
         self.repeats = repeats
         one_each = self.pool is None and not repeats
@@ -137,6 +138,8 @@ class BayesianOptimization(SearchMethod):
         cls, embedding: Embedding, *, seed: int, fidelities: Sequence[int] = (), pool: Sampled | OnDevice | None = None
     ) -> Self:
         del fidelities
+        if isinstance(pool, OnDevice) and not cls.computes_on_device:
+            pool = None
         return cls(embedding, seed=seed) if pool is None else cls(embedding, seed=seed, pool=pool)
 
     @classmethod

@@ -31,6 +31,7 @@ class GreedyForest(BayesianOptimization):
     """
 
     name: ClassVar[str] = "forest"
+    computes_on_device: ClassVar[bool] = False
 
     def __init__(
         self,

@@ -33,6 +33,7 @@ class ReleasedBayesianOptimization(BayesianOptimization):
     """
 
     name: ClassVar[str] = "bo-release"
+    computes_on_device: ClassVar[bool] = False
 
     def __init__(self, embedding: Embedding, *, seed: int, growth: float = 1.25, pool: Pool = None) -> None:
         nasbench201 = embedding.space.name == "nasbench201"

@@ -50,6 +50,7 @@ class SupervisedBayesianOptimization(BayesianOptimization):
     """
 
     name: ClassVar[str] = "supervised-bo"
+    computes_on_device: ClassVar[bool] = False
 
     def __init__(
         self,

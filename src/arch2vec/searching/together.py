@@ -35,15 +35,16 @@ _NUMBERS = {"cpu": 1 << 22, "cuda": 1 << 30}
 _POOLS: WeakKeyDictionary[Embedding, dict[Hashable, Tensor]] = WeakKeyDictionary()
 
 
-def check_settings(name: str, surrogate: Surrogate, acquisition: Acquisition, repeats: bool) -> None:
+def check_settings(name: str, surrogate: Surrogate, acquisition: Acquisition, narrowed: bool) -> None:
     """Refuse a search that cannot be computed on a device.
 
     Raises:
-        InputError: its surrogate or its acquisition function cannot, or it proposes architectures again.
+        InputError: its surrogate or its acquisition function cannot, or its pool is not every architecture once.
     """
-    if repeats or not isinstance(surrogate, PooledSurrogate) or not isinstance(acquisition, DeviceAcquisition):
+    if narrowed or not isinstance(surrogate, PooledSurrogate) or not isinstance(acquisition, DeviceAcquisition):
         raise InputError(
-            f"method {name!r} does not compute on a device; group-bo, gp-bo, bo and bo-adjacency do: leave --device out"
+            f"method {name!r} with these settings does not compute on a device; group-bo, gp-bo, bo and bo-adjacency "
+            "do, with their own surrogates"
         )
 
 
