@@ -60,6 +60,9 @@ def add_commands(commands: Any) -> None:
         help="of the encoder's matrix products: float32 (default), or bfloat16, faster from batches of 256",
     )
     parser.add_argument("--compile", action="store_true", help="compile the encoder first, which takes a minute")
+    parser.add_argument(
+        "--replay", action="store_true", help="record a training step once and replay it (CUDA graphs); on a GPU only"
+    )
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="of Adam (default 0.001)")
     parser.add_argument("--schedule", default="constant", help="of the learning rate: constant (default) or cosine")
     add_device(parser)
@@ -216,6 +219,7 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
         processes=arguments.processes,
         precision=arguments.precision,
         compile=arguments.compile,
+        replay=arguments.replay,
         seed=arguments.seed,
         pools=arguments.pools,
         targets=arguments.targets,

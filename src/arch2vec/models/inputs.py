@@ -116,7 +116,7 @@ class GraphStore:
         adjacency = np.ascontiguousarray(graphs.adjacency if edges is None else edges)
         self.adjacency = torch.from_numpy(adjacency).to(device)
         self.targets = None if targets is None else torch.from_numpy(targets).to(device)
-        self.padded = bool((self.ops == PADDING).any())
+        self.padded = bool((graphs.ops == PADDING).any())
         self._codes = torch.arange(num_operations, dtype=torch.uint8, device=device)
 
     def __len__(self) -> int:

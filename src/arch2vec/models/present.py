@@ -19,6 +19,8 @@ from typing import Protocol
 import torch
 from torch import Tensor, nn
 
+_SINGLE = 4  # bytes of the shortest numbers that statistics are taken in
+
 
 class Present(Protocol):
     """Where there are vertices among R rows."""
@@ -76,7 +78,7 @@ class Masked(Everywhere):
         """Batch norm with the statistics of the rows that hold a vertex."""
         if not norm.training:
             return super().norm(norm, x)
-        exact = x.float()
+        exact = x.float() if x.dtype.itemsize < _SINGLE else x
         mean = (exact * self.mask).sum(0) / self.count
         centred = (exact - mean) * self.mask
         variance = centred.square().sum(0) / self.count
