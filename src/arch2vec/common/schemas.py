@@ -53,7 +53,7 @@ STUDY = record(
                 "seed": _SEED,
                 "batch": whole(1),
             },
-            _MARKS,
+            {**_MARKS, "device": text("cpu", "cuda")},
         ),
         "trials": listing(TRIAL),
         "method": mapping(anything),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -174,7 +175,8 @@ class GraphAutoencoder(nn.Module):
             target_weight: factor of the error of what the head predicts.
         """
         hidden = self._drawn(graphs, generator, share)
-        with torch.autocast(graphs.X.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        short = torch.autocast(graphs.X.device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
+        with short:
             encode = self.encoder if encoder is None else encoder
             mean, log_std = encode(*self._shown(graphs, hidden))
         mean, log_std = mean.float(), None if log_std is None else log_std.float()

@@ -7,7 +7,6 @@ vertices stay out of them.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from itertools import pairwise
 from typing import ClassVar
 
@@ -15,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from arch2vec.models.layers import PosteriorHeads, linear
+from arch2vec.models.present import Present, present_in
 
 
 class GINLayer(nn.Module):
@@ -36,25 +36,25 @@ class GINLayer(nn.Module):
         self.linear2 = linear(outputs, outputs, generator)
         self.norm2 = nn.BatchNorm1d(outputs)
 
-    def forward(self, H: Tensor, S: Tensor, rows: Tensor | None) -> Tensor:
+    def forward(self, H: Tensor, S: Tensor, present: Present) -> Tensor:
         """Update every vertex from its neighbours.
 
         Args:
             H: (B, V, inputs) vertex features, zero at padded vertices.
             S: (B, V, V) the symmetrised adjacency A + A^T, or A if directed; edges may have any weight.
-            rows: the rows of H.view(B V, -1) that hold a vertex, None for all.
+            present: which rows of H.view(B V, -1) hold a vertex.
 
         Returns:
             (B, V, outputs), zero at padded vertices.
         """
+        B, V, _ = H.shape
         if self.directed:
             seen = torch.cat([(1 + self.eps) * H, torch.bmm(S.transpose(1, 2), H), torch.bmm(S, H)], dim=2)
         else:
             seen = torch.baddbmm((1 + self.eps) * H, S, H)
-        return at_vertices(self._mlp, seen, rows)
-
-    def _mlp(self, rows: Tensor) -> Tensor:
-        return torch.relu(self.norm2(self.linear2(torch.relu(self.norm1(self.linear1(rows))))))
+        inner = torch.relu(present.norm(self.norm1, self.linear1(present.taken(seen.view(B * V, -1)))))
+        out = torch.relu(present.norm(self.norm2, self.linear2(inner)))
+        return present.put_back(out, B * V).view(B, V, -1)
 
 
 class GCNLayer(nn.Module):
@@ -72,19 +72,11 @@ class GCNLayer(nn.Module):
         self.linear = linear(inputs, outputs, generator)
         self.norm = nn.BatchNorm1d(outputs)
 
-    def forward(self, H: Tensor, N: Tensor, rows: Tensor | None) -> Tensor:
+    def forward(self, H: Tensor, N: Tensor, present: Present) -> Tensor:
         """Average every vertex with its neighbours: H as for :class:`GINLayer`, N (B, V, V) of :func:`normalised`."""
-        return at_vertices(lambda out: torch.relu(self.norm(out)), torch.bmm(N, self.linear(H)), rows)
-
-
-def at_vertices(update: Callable[[Tensor], Tensor], H: Tensor, rows: Tensor | None) -> Tensor:
-    """(B, V, outputs) an update of the rows (n, inputs) of H (B, V, inputs) that hold a vertex; zero at the others."""
-    B, V, _ = H.shape
-    flat = H.reshape(B * V, -1)
-    if rows is None:
-        return update(flat).view(B, V, -1)
-    out = update(flat.index_select(0, rows))
-    return out.new_zeros(B * V, out.shape[1]).index_copy(0, rows, out).view(B, V, -1)
+        B, V, _ = H.shape
+        out = present.taken(torch.bmm(N, self.linear(H)).view(B * V, -1))
+        return present.put_back(torch.relu(present.norm(self.norm, out)), B * V).view(B, V, -1)
 
 
 class GraphEncoder(nn.Module):
@@ -99,8 +91,12 @@ class GraphEncoder(nn.Module):
         generator: of the initial weights.
         directed: whether the adjacency that the encoder is given is A, and messages along
             and against the edges have weights of their own; else it is A + A^T.
+
+    Attributes:
+        masked: how padding is left out, see :func:`arch2vec.models.present.present_in`.
     """
 
+    masked: bool | None = None
     layer: ClassVar[type[GINLayer | GCNLayer]]
 
     def __init__(
@@ -131,10 +127,10 @@ class GraphEncoder(nn.Module):
             Mean and log standard deviation (None unless variational), each (B, V,
             latent); what they hold at padded vertices means nothing.
         """
-        rows = None if mask is None else mask.flatten().nonzero().squeeze(1)
+        present = present_in(mask, self.masked)
         H = X
         for layer in self.layers:
-            H = layer(H, S, rows)
+            H = layer(H, S, present)
         return self.heads(H)
 
 
@@ -159,10 +155,10 @@ class GCNEncoder(GraphEncoder):
     def forward(self, X: Tensor, S: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
         """As :meth:`GraphEncoder.forward`."""
         N = normalised(S, mask)
-        rows = None if mask is None else mask.flatten().nonzero().squeeze(1)
+        present = present_in(mask, self.masked)
         H = X
         for layer in self.layers:
-            H = layer(H, N, rows)
+            H = layer(H, N, present)
         return self.heads(torch.bmm(N, H))
 
 

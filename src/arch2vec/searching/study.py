@@ -18,6 +18,7 @@ from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget, evaluate
 from arch2vec.searching.failures import MOST_IN_A_ROW, Failures, check_limit
 from arch2vec.searching.identity import identity_of
+from arch2vec.searching.pool import OnDevice
 from arch2vec.searching.store import StudyConfig, StudyFile, embedding_digest
 from arch2vec.searching.trials import Limits, SearchResult, Trial
 
@@ -36,6 +37,7 @@ def search(
     on_evaluation: Callable[[Trial], None] | None = None,
     max_failures: int | None = MOST_IN_A_ROW,
     accept_changes: bool = False,
+    device: str | None = None,
 ) -> SearchResult:
     """Search the embedding's architectures for one of high validation accuracy.
 
@@ -63,11 +65,14 @@ def search(
         max_failures: evaluations that raise in a row before the search gives up, None for never.
         accept_changes: whether to go on with a study in ``out`` though the objective's code, table or
             data have changed since; the study then says from which trial on.
+        device: such as ``cuda``, where the method's model looks at all architectures in every round
+            (:class:`arch2vec.searching.pool.OnDevice`); None for the processor and the method's own choice
+            of what to look at.
 
     Raises:
         InputError: an unknown method, a limit that cannot be, a budget beyond the
             architectures (or different functions) there are, an objective for
-            another space, an ``out`` that is damaged, in use or holds another study, or
+            another space, a device that is not there, an ``out`` that is damaged, in use or holds another study, or
             too many failures in a row.
     """
     limits = Limits(budget, max_cost_s)
@@ -76,14 +81,18 @@ def search(
         raise InputError(f"a batch holds at least 1 architecture, got {batch}")
     check_limit(max_failures)
     target = as_objective(objective, embedding).for_search(seed)
-    searcher = get_method(method).for_study(embedding, seed=seed, fidelities=target.fidelities)
+    kind = get_method(method)
+    pool = None if device is None else OnDevice(device)
+    searcher = kind.for_study(embedding, seed=seed, fidelities=target.fidelities, pool=pool)
+    place = None if device is None or not kind.computes_on_device else device.partition(":")[0]
     check_budget(limits, searcher)
     failures = Failures(max_failures, None if folder is None else folder.absolute())
     if folder is None:
         return SearchResult(_run(target, searcher, [], limits, batch, failures, None, on_evaluation))
     with owning(folder):
         marks = identity_of(target, embedding)
-        config = StudyConfig(embedding.space.name, embedding_digest(embedding), target.name, method, seed, batch, marks)
+        subject = embedding.space.name, embedding_digest(embedding), target.name
+        config = StudyConfig(*subject, method, seed, batch, marks, place)
         file = StudyFile(folder.absolute(), config, accept_changes, {"signal": target.signal, "unit": target.unit})
         trials = file.load(searcher)
         if len(kept := limits.within(trials)) < len(trials):

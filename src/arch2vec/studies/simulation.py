@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
 from arch2vec.searching.base import Candidate, SearchMethod
-from arch2vec.searching.pool import Sampled
+from arch2vec.searching.pool import OnDevice, Sampled
 from arch2vec.studies.horizon import Horizon
 from arch2vec.studies.runs import Runs
 from arch2vec.studies.values import Outcomes, Values
@@ -43,7 +43,7 @@ def simulate(
     *,
     batch: int = 1,
     fidelities: Sequence[int] = (),
-    pool: Sampled | None = None,
+    pool: Sampled | OnDevice | None = None,
     names: tuple[str, str] = ("", ""),
     progress: Callable[[int], None] | None = None,
 ) -> Runs:

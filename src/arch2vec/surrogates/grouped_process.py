@@ -37,12 +37,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
+from arch2vec.common.devices import CPU
 from arch2vec.common.threads import thread_count
 from arch2vec.errors import InputError
 from arch2vec.surrogates.assignment import token_squares
-from arch2vec.surrogates.base import Array, Learned, Scale, Seed, Surrogate, checked
-from arch2vec.surrogates.gaussian_process import correlation
+from arch2vec.surrogates.base import Array, Learned, Scale, Seed, checked
 from arch2vec.surrogates.gp_belief import FEW, GPBelief, posterior_mean
+from arch2vec.surrogates.kernels import correlation
+from arch2vec.surrogates.pooled import PooledSurrogate
+from arch2vec.surrogates.pooled_process import PooledProcess, Term
 from arch2vec.surrogates.quasi_newton import minimise
 
 _NOISE_MEAN, _NOISE_STD = math.log(0.1), 1.5  # of the prior of log v
@@ -51,7 +54,7 @@ _JITTER = 1e-6  # added to the diagonal: equal vectors with equal labels have a 
 
 
 @dataclass(frozen=True)
-class GroupedProcess(Surrogate):
+class GroupedProcess(PooledSurrogate):
     """The surrogate's settings.
 
     Attributes:
@@ -83,19 +86,41 @@ class GroupedProcess(Surrogate):
             raise InputError(f"tokens are in some of the groups 0 to {len(self.sizes) - 1}, got {sorted(self.tokens)}")
 
     @override
-    def learn(self, features: Array, targets: Array, seeds: Sequence[Seed]) -> list[Learned]:
-        return list(self.fit(features, targets, seeds))
+    def learn_on(
+        self, device: torch.device, features: Array, targets: Array, seeds: Sequence[Seed]
+    ) -> Sequence[LearnedGroups]:
+        return self.fit(features, targets, seeds, device)
 
-    def fit(self, features: Array, targets: Array, seeds: Sequence[Seed] | None = None) -> list[LearnedGroups]:
-        """As :meth:`learn`; nothing is random, so that seeds do not matter."""
+    @override
+    def pooled(
+        self, learned: Sequence[Learned], observed: Array, targets: NDArray[np.float64], device: torch.device
+    ) -> PooledProcess:
+        if self.tokens:
+            raise InputError("groups of tokens are compared on the processor only: choose the device cpu")
+        own = [one for one in learned if isinstance(one, LearnedGroups)]
+        terms = [
+            Term(self._columns(term), [one.weights[place] for one in own], [one.lengths[place] for one in own])
+            for place, term in enumerate(self.terms)
+        ]
+        ratios = [one.ratio + _JITTER for one in own]
+        return PooledProcess(terms, "matern52", ratios, observed, targets, device)
+
+    def _columns(self, term: tuple[int, ...]) -> list[int]:
+        starts = np.cumsum((0, *self.sizes))
+        return [int(starts[group]) + column for group in term for column in range(self.sizes[group])]
+
+    def fit(
+        self, features: Array, targets: Array, seeds: Sequence[Seed] | None = None, device: torch.device = CPU
+    ) -> list[LearnedGroups]:
+        """As :meth:`learn_on`; nothing is random, so that seeds do not matter."""
         features, targets = checked(features, targets, seeds if seeds is not None else range(len(targets)))
         if features.shape[2] != sum(self.sizes):
             raise InputError(
                 f"groups of {self.sizes} columns need features (R, n, {sum(self.sizes)}), got {features.shape}"
             )
         with thread_count(1):
-            x = torch.from_numpy(features[:, :FEW])
-            y = torch.from_numpy(Scale.of(targets[:, :FEW]).standardise(targets[:, :FEW]))
+            x = torch.from_numpy(features[:, :FEW]).to(device)
+            y = torch.from_numpy(Scale.of(targets[:, :FEW]).standardise(targets[:, :FEW])).to(device)
             squares, units = self._squares(x)
             posterior = _Posterior(squares, y, self.shares)
             found = minimise(posterior, posterior.start())
@@ -135,8 +160,10 @@ class _Posterior:
         self._squares, self._targets = squares, targets
         terms = len(squares)
         weights = [math.log(share) for share in shares or [1 / terms] * terms]
-        self._mean = torch.tensor(weights + [0.0] * terms + [_NOISE_MEAN], dtype=torch.float64)
-        self._std = torch.tensor([_WEIGHT_STD] * terms + [_LENGTH_STD] * terms + [_NOISE_STD], dtype=torch.float64)
+        means = weights + [0.0] * terms + [_NOISE_MEAN]
+        deviations = [_WEIGHT_STD] * terms + [_LENGTH_STD] * terms + [_NOISE_STD]
+        self._mean = torch.tensor(means, dtype=torch.float64, device=targets.device)
+        self._std = torch.tensor(deviations, dtype=torch.float64, device=targets.device)
 
     def start(self) -> Tensor:
         """(R, P) the prior's means."""
