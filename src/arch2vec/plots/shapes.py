@@ -19,7 +19,7 @@ Curve = tuple[list[Point], list[int]]
 
 
 class Canvas(Protocol):
-    """What pictures are drawn on: matplotlib's axes (:class:`AxesCanvas`) or an SVG text (:mod:`arch2vec.plots.svg`)."""
+    """What pictures are drawn on: matplotlib's axes, or an SVG text (:mod:`arch2vec.plots.svg`)."""
 
     def arrow(self, curve: Curve, colour: str, width: float, *, head: bool = True) -> None:
         """A curve with an arrowhead at its end; without one, a faint dotted line."""
