@@ -1,7 +1,7 @@
 """Many searches: methods x objectives x seeds, their trajectories, and what follows from them."""
 
 from arch2vec.studies.horizon import Horizon
-from arch2vec.studies.many import run_many, summarise
+from arch2vec.studies.repeated import run_many, summarise
 from arch2vec.studies.runs import Runs
 from arch2vec.studies.study import run_study
 from arch2vec.studies.table import Trajectories
