@@ -14,7 +14,18 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from arch2vec import __version__
-from arch2vec.cli import data, experiment, export, generation, pareto, proxies, report, representation, searching, status
+from arch2vec.cli import (
+    data,
+    experiment,
+    export,
+    generation,
+    pareto,
+    proxies,
+    report,
+    representation,
+    searching,
+    status,
+)
 from arch2vec.cli.output import only_json_on_stdout
 from arch2vec.common.request import given_as
 from arch2vec.errors import InputError, WorkerError

@@ -130,7 +130,9 @@ def _map(
     if objective is not None and not isinstance(objective, LookupObjective):
         raise InputError(f"a map is coloured by a table of all architectures; objective {objective.name} is none")
     if objective is not None and objective.space != where.name:
-        raise InputError(f"objective {objective.name} is for the space {objective.space}, the folder is of {where.name}")
+        raise InputError(
+            f"objective {objective.name} is for the space {objective.space}, the folder is of {where.name}"
+        )
     own = None if vectors is None else Path(vectors)
     if own is None and training is not None:
         if not training.finished:
@@ -206,8 +208,8 @@ class _Page:
     def _facts(self) -> list[tuple[str, str]]:
         """What stands at the top: names and values."""
         status = self.status
-        done = f"{status.done:,} {status.unit}" if status.of is None else f"{status.done:,} of {status.of:,} {status.unit}"
-        facts = [("what", status.what), ("done", f"{done}, {status.state}")]
+        of = "" if status.of is None else f" of {status.of:,}"
+        facts = [(status.kind, status.what), ("done", f"{status.done:,}{of} {status.unit}, {status.state}")]
         if self.space is not None:
             size = "" if self.space.size is None else f", {self.space.size:,} architectures"
             facts.append(("search space", f"{_short(self.space.name)}{size}"))
@@ -243,7 +245,9 @@ class _Page:
             numbers.append(f"{row['cost_s']:,.1f}")
             numbers += [f"{row[name]:,.6g}" if row.get(name) == row.get(name) else "-" for name in extra]
             by = f"{row['method']}, seed {row['seed']}, evaluation {row['evaluation']}"
-            rows.append({"rank": place + 1, "text": str(row["architecture"]), "numbers": numbers, "by": by, "svg": drawing})
+            rows.append(
+                {"rank": place + 1, "text": str(row["architecture"]), "numbers": numbers, "by": by, "svg": drawing}
+            )
         unit = self.found.unit and f", {self.found.unit}"
         heads = [self.found.signal, *([f"test{unit}"] if tested else []), "cost, s", *extra]
         return {"objective": objective, "heads": heads, "rows": rows, "measured": self._measured(objective)}

@@ -58,7 +58,8 @@ def search_chart(found: Evaluations, objective: str, optimum: Mapping[str, float
         return None, notes
     counts = sorted({len(runs) for runs in many})
     count = f"{counts[0]}" if len(counts) == 1 else f"{counts[0]} to {counts[-1]}"
-    band = "One run each." if counts == [1] else f"Mean of {count} runs, band: 95 % confidence interval (bootstrap)."
+    single = "One run each." if len(many) > 1 else ""
+    band = single if counts == [1] else f"Mean of {count} runs, band: 95 % confidence interval (bootstrap)."
     return {"title": objective, "views": views, "note": band}, notes
 
 

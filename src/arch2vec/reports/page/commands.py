@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from arch2vec.common import schemas
 from arch2vec.common.documents import checked
 from arch2vec.common.request import ASKED
 from arch2vec.common.storage import read_json
 from arch2vec.errors import InputError
 from arch2vec.reports.page.evaluations import Evaluations
-from arch2vec.common import schemas
 
 
 def commands_for(folder: Path, kind: str, found: Evaluations | None) -> list[tuple[str, str]]:
@@ -31,7 +31,12 @@ def commands_for(folder: Path, kind: str, found: Evaluations | None) -> list[tup
         lines.append(("What was asked for last. The same again resumes; in an empty folder it repeats", str(command)))
     elif kind == "search" and found is not None:
         config = found.settings["search"]
-        lines.append(("The search, from Python. Its vectors and its objective are not kept in the folder", _python(config, asked)))
+        lines.append(
+            (
+                "The search, from Python. Its vectors and its objective are not kept in the folder",
+                _python(config, asked),
+            )
+        )
     lines.append(("How far it is, and what is best", f"arch2vec status {name}\narch2vec top {name}"))
     if found is not None:
         lines.append(("The best architecture as a file that stands on its own", f"arch2vec export {name} --to best.py"))

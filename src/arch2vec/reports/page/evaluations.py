@@ -61,9 +61,7 @@ class Evaluations:
     def masked(self) -> Evaluations:
         """The same without test values, nor numbers whose names say that they are such."""
         frame = self.frame.drop(columns=[name for name in self.extra if "test" in name.lower()])
-        return Evaluations(
-            frame.assign(test=np.nan), self.space, self.settings, self.signal, self.unit, self.digest
-        )
+        return Evaluations(frame.assign(test=np.nan), self.space, self.settings, self.signal, self.unit, self.digest)
 
 
 def evaluations_in(folder: Path) -> Evaluations | None:

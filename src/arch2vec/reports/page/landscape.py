@@ -95,7 +95,8 @@ def landscape(
     known = vectors.of(graphs)
     points = project(known, way, seed)
     notes = [f"{vectors.what} {points.note}", *notes]
-    neighbours, distances = nearest_neighbours(known, min(NEIGHBOURS, len(texts) - 1))
+    k = min(NEIGHBOURS, len(texts) - 1)
+    neighbours, distances = nearest_neighbours(known, k) if k else (np.empty((1, 0), np.int64), np.empty((1, 0)))
     payload: dict[str, Any] = {
         "points": packed(points.points.T),
         "axes": list(points.axes),
@@ -103,7 +104,7 @@ def landscape(
         "cells": _cells(space, graphs),
         "neighbours": packed(neighbours.astype(np.uint16 if len(texts) < 1 << 16 else np.uint32)),
         "distances": packed(distances.astype(np.float32)),
-        "k": neighbours.shape[1],
+        "k": k,
         "columns": _costs(space, graphs) + ([] if table is None else _of_table(table, graphs, masked)),
         "objectives": [] if found is None else _of_searches(found, place),
         "paths": _placed(paths, place),
@@ -196,7 +197,9 @@ def _of_table(table: LookupObjective, graphs: GraphBatch, masked: bool) -> list[
         values = np.where(rows >= 0, getattr(view, name)[rows], np.nan)
         if np.isfinite(values).any() and not (masked and (name == "test" or "TEST" in label)):
             high = name != "cost_s"
-            columns.append(_column(f"table:{name}", f"{label}, all architectures ({table.name})", unit, values, high=high))
+            columns.append(
+                _column(f"table:{name}", f"{label}, all architectures ({table.name})", unit, values, high=high)
+            )
     return columns
 
 
@@ -210,7 +213,8 @@ def _of_searches(found: Evaluations, place: Mapping[str, int]) -> list[dict[str,
         rows = rows[rows >= 0]
         means = mine.groupby(rows)
         shown, columns = np.array(sorted(set(rows.tolist())), dtype=np.int64), []
-        labels = {"validation": (found.signal, True), "test": ("test" + (found.unit and f", {found.unit}"), True)}
+        tested = "test" + (found.unit and f", {found.unit}")
+        labels: dict[str, tuple[str, bool | None]] = {"validation": (found.signal, True), "test": (tested, True)}
         labels |= {"cost_s": ("cost, s", False)} | {name: (name, None) for name in found.extra}
         for name, (label, high) in labels.items():
             values = means[name].mean().reindex(shown).to_numpy(dtype=np.float64)
@@ -249,5 +253,7 @@ def _placed(paths: Sequence[Mapping[str, Any]], place: Mapping[str, int]) -> lis
         if there.any():
             head = {name: path[name] for name in ("objective", "method", "seed")}
             number = (np.flatnonzero(there) + 1).astype(np.uint32)
-            placed.append({**head, "rows": packed(rows[there]), "number": packed(number), "validation": packed(values[there])})
+            placed.append(
+                {**head, "rows": packed(rows[there]), "number": packed(number), "validation": packed(values[there])}
+            )
     return placed

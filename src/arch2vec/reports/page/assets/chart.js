@@ -5,7 +5,7 @@ function ticks(low, high, wanted) {
   const rough = (high - low) / wanted || 1, power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].map((m) => m * power).find((s) => s >= rough * 0.999);
   const found = [];
-  for (let at = Math.ceil(low / step - 1e-9) * step; at <= high + step * 1e-9; at += step) found.push(at);
+  for (let at = Math.ceil(low / step - 1e-9) * step; at <= high + step * 1e-9; at += step) found.push(Math.abs(at) < step * 1e-6 ? 0 : at);
   const digits = Math.max(0, -Math.floor(Math.log10(step) + 1e-9));
   return { found, text: (value) => value.toLocaleString("en", { minimumFractionDigits: digits, maximumFractionDigits: digits }) };
 }

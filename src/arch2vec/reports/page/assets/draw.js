@@ -58,9 +58,9 @@ function boxed(svg, x, y, text, colour, plain) {
 
 // Four nodes below each other, an operation on each edge.
 function drawOnEdges(cells, ops) {
-  const pairs = [[0, 1], [0, 2], [1, 2], [0, 3], [1, 3], [2, 3]], x = 150, step = 82, radius = 15;
-  const bend = { "0,2": 105, "1,3": -105, "0,3": 182 };
-  const svg = element("svg", { viewBox: "0 0 330 290", width: 330, role: "img" }), over = element("g");
+  const pairs = [[0, 1], [0, 2], [1, 2], [0, 3], [1, 3], [2, 3]], x = 140, step = 82, radius = 15;
+  const bend = { "0,2": 85, "1,3": -85, "0,3": 160 };
+  const svg = element("svg", { viewBox: "4 0 346 290", width: 340, role: "img" }), over = element("g");
   pairs.forEach(([source, target], place) => {
     const code = ops[place + 1], colour = cells.colours[code], text = cells.operations[code];
     const y0 = 22 + source * step, y1 = 22 + target * step, out = bend[`${source},${target}`] || 0, middle = (y0 + y1) / 2;

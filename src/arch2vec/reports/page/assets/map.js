@@ -14,7 +14,9 @@ const RAMP = Array.from({ length: 64 }, (_, place) => ramp(place / 63));
 function shownNumber(value) {
   if (!Number.isFinite(value)) return "-";
   const size = Math.abs(value);
-  if (size >= 1e6) return value.toExponential(2).replace("e+", "e");
+  for (const [least, unit] of [[1e12, "T"], [1e9, "G"], [1e6, "M"]]) {
+    if (size >= least) return `${(value / least).toLocaleString("en", { maximumSignificantDigits: 4 })} ${unit}`;
+  }
   return value.toLocaleString("en", { maximumFractionDigits: size >= 1000 ? 0 : size >= 1 ? 2 : 4 });
 }
 
@@ -369,4 +371,5 @@ function startMap(data) {
   show(-1);
   fill();
   new ResizeObserver(resize).observe(plane);
+  return { place: (row) => [px(row), py(row)], texts }; // where an architecture is drawn
 }

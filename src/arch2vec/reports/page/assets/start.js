@@ -42,7 +42,7 @@ for (const button of document.querySelectorAll("button.copy")) {
     const map = unpacked(data.map);
     map.texts = map.texts.split("\n");
     map.count = map.texts.length;
-    startMap(map);
+    window.arch2vecMap = startMap(map);
   }
   document.documentElement.dataset.ready = "yes";
 })();
