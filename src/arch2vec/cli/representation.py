@@ -16,6 +16,7 @@ from arch2vec.cli.architectures import (
 )
 from arch2vec.cli.devices import add_device
 from arch2vec.cli.output import command, percent, pretraining_bar, print_json, print_table, say
+from arch2vec.common.request import note_start
 from arch2vec.errors import InputError
 
 if TYPE_CHECKING:
@@ -230,6 +231,8 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
         encoder = pretrain(space, config, out=arguments.out, progress=show, device=arguments.device)
     if not is_first():
         return
+    if arguments.out is not None:
+        note_start(arguments.out)
     _report_quality(encoder.training["last_epoch"], time.perf_counter() - started, arguments.json, space.name)
 
 
