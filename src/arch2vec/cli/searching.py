@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from arch2vec.cli import compare
+from arch2vec.cli.apart import add_apart, apart_of
 from arch2vec.cli.inputs import (
     OBJECTIVE,
     add_care,
@@ -40,6 +41,7 @@ def add_commands(commands: Any) -> None:
     )
     parser.add_argument("--batch", type=int, default=1, help="architectures proposed at a time (default 1)")
     parser.add_argument("--out", type=Path, metavar="STUDY", help="folder that the search is kept in")
+    add_apart(parser)
 
     compare.add_command(commands)
 
@@ -84,6 +86,7 @@ def run_search(arguments: argparse.Namespace) -> None:
             out=arguments.out,
             on_evaluation=show,
             **care_of(arguments),
+            **apart_of(arguments),
         )
     best = result.best
     if arguments.json:

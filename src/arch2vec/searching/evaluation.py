@@ -78,12 +78,14 @@ class Attempt:
         failure: what went wrong, None where nothing did.
         refused: whether an objective of ours refused the architecture or the fidelity, which is
             no matter of one evaluation; ``failure`` then says why.
+        lost: whether its process ended or was ended before it could tell.
     """
 
     seconds: float
     outcome: Outcome | None = None
     failure: Failure | None = None
     refused: bool = False
+    lost: bool = False
 
 
 def attempt(objective: Objective, candidate: Candidate) -> Attempt:
@@ -130,28 +132,31 @@ def trial_of(
     Raises:
         InputError: it was refused.
     """
-    if made.failure is not None:
-        if made.refused:
-            raise InputError(made.failure.told)
-        failures.note(objective.name, candidate.architecture, made.failure)
-    outcome = made.outcome or Outcome(math.nan, None, made.seconds)
     if made.failure is None:
-        failures.succeeded(objective, outcome.validation)
-    return numbered(
-        Trial(
-            number=1,
-            index=candidate.index,
-            architecture=candidate.architecture,
-            validation=math.nan if math.isnan(outcome.validation) else outcome.validation,
-            test=outcome.test,
-            cost_s=outcome.cost_s,
-            cumulative_cost_s=outcome.cost_s,
-            method_s=0.0,
-            extra=outcome.extra,
-            fidelity=candidate.fidelity,
-            error=None if made.failure is None else made.failure.told,
-        ),
-        earlier,
+        assert made.outcome is not None
+        failures.succeeded(objective, made.outcome.validation)
+    elif made.refused:
+        raise InputError(made.failure.told)
+    else:
+        failures.note(objective.name, candidate.architecture, made.failure)
+    return numbered(alone(candidate, made), earlier)
+
+
+def alone(candidate: Candidate, made: Attempt) -> Trial:
+    """What became of an evaluation, as if it were a study's first."""
+    outcome = made.outcome or Outcome(math.nan, None, made.seconds)
+    return Trial(
+        number=1,
+        index=candidate.index,
+        architecture=candidate.architecture,
+        validation=math.nan if math.isnan(outcome.validation) else outcome.validation,
+        test=outcome.test,
+        cost_s=outcome.cost_s,
+        cumulative_cost_s=outcome.cost_s,
+        method_s=0.0,
+        extra=outcome.extra,
+        fidelity=candidate.fidelity,
+        error=None if made.failure is None else made.failure.told,
     )
 
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from arch2vec.asked import note_start
 from arch2vec.embedding import Embedding
@@ -20,6 +21,9 @@ from arch2vec.searching.identity import identity_of
 from arch2vec.searching.store import StudyConfig, StudyFile, embedding_digest
 from arch2vec.searching.trials import Limits, SearchResult, Trial
 from arch2vec.storage import AnyPath
+from arch2vec.studies.apart import Apart, search_apart
+from arch2vec.studies.jobs import BOOKS
+from arch2vec.studies.records import InFile, InMemory
 
 __all__ = ["SearchResult", "Trial", "search"]
 
@@ -36,6 +40,11 @@ def search(
     on_evaluation: Callable[[Trial], None] | None = None,
     max_failures: int | None = MOST_IN_A_ROW,
     accept_changes: bool = False,
+    workers: int | None = None,
+    executor: Any = None,
+    timeout_s: float | None = None,
+    retries: int = 0,
+    resources: Mapping[str, float] | None = None,
 ) -> SearchResult:
     """Search the embedding's architectures for one of high validation accuracy.
 
@@ -63,6 +72,13 @@ def search(
         max_failures: evaluations that raise in a row before the search gives up, None for never.
         accept_changes: whether to go on with a study in ``out`` though the objective's code, table or
             data have changed since; the study then says from which trial on.
+        workers: evaluations at once, each in a process of its own, where one that ends its process
+            is a failed trial; None for one after the other in this process.
+        executor: makes the evaluations instead, anything with the interface of
+            :class:`concurrent.futures.Executor`; ``workers`` is then how many at once.
+        timeout_s: an evaluation has failed after so many seconds, None for never.
+        retries: how often a failed evaluation is tried again before it is a failed trial.
+        resources: of each worker, ``{"gpu": 1}``: graphics cards of its own, ``{"cpu": 4}``: threads.
 
     Raises:
         InputError: an unknown method, a limit that cannot be, a budget beyond the
@@ -79,12 +95,27 @@ def search(
     searcher = get_method(method).for_study(embedding, seed=seed, fidelities=target.fidelities)
     check_budget(limits, searcher)
     failures = Failures(max_failures, None if folder is None else folder.absolute())
+    if target.apart and executor is None:
+        workers = 1 if workers is None else workers
+    apart = Apart(workers, executor, timeout_s, retries, resources or {})
     if folder is None:
+        if apart.wanted:
+            return search_apart(
+                apart, target, searcher, InMemory(), limits, failures, batch, None, on_evaluation, lambda _: None
+            )
         return SearchResult(_run(target, searcher, [], limits, batch, failures, None, on_evaluation))
     with owning(folder):
         marks = identity_of(target, embedding)
         config = StudyConfig(embedding.space.name, embedding_digest(embedding), target.name, method, seed, batch, marks)
         file = StudyFile(folder.absolute(), config, accept_changes, {"signal": target.signal, "unit": target.unit})
+        if apart.wanted:
+            books = folder.absolute() / BOOKS
+
+            def begin(trials: list[Trial]) -> None:
+                note_start(folder, done=len(trials), budget=budget, max_cost_s=max_cost_s)
+
+            record = InFile(file, books)
+            return search_apart(apart, target, searcher, record, limits, failures, batch, books, on_evaluation, begin)
         trials = file.load(searcher)
         if len(kept := limits.within(trials)) < len(trials):
             return SearchResult(kept)
