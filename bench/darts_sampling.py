@@ -12,10 +12,10 @@ import time
 
 import numpy as np
 
-from arch2vec.fingerprints import fingerprint
 from arch2vec.graphs import GraphBatch
-from arch2vec.spaces.darts import DARTS
-from arch2vec.spaces.darts_cost import IMAGENET, count_cost
+from arch2vec.graphs.fingerprints import fingerprint
+from arch2vec.spaces.darts.cost import IMAGENET, count_cost
+from arch2vec.spaces.darts.space import DARTS
 
 LIMIT = 600_000_000
 

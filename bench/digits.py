@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from scipy.stats import kendalltau, spearmanr
 
 from arch2vec.benchmarks import load
-from arch2vec.spaces.nasbench201 import NASBench201
+from arch2vec.spaces.nasbench201.space import NASBench201
 
 EPOCHS = 6
 LEVELS = [0, 0.01, 0.1, 0.25, 0.5, 0.75, 0.9, 0.99, 1]

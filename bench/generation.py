@@ -16,12 +16,12 @@ import numpy as np
 import torch
 
 from arch2vec.encoder import Encoder
-from arch2vec.fingerprints import fingerprint
-from arch2vec.generation import JointPrior, Prior
-from arch2vec.generation_quality import rule_generation
-from arch2vec.metrics import generation, reconstruction
-from arch2vec.pretraining import config_of
-from arch2vec.training_data import training_data
+from arch2vec.graphs.fingerprints import fingerprint
+from arch2vec.models.generation import JointPrior, Prior
+from arch2vec.pretraining.data import training_data
+from arch2vec.pretraining.generation_quality import rule_generation
+from arch2vec.pretraining.pretrain import config_of
+from arch2vec.pretraining.quality import generation, reconstruction
 
 DRAWS = (1_000, 10_000)
 SETTINGS = (("independent", 0.0), ("independent", 1.0), ("joint", 0.0), ("joint", 0.5), ("joint", 1.0))

@@ -26,19 +26,19 @@ from scipy.stats import kendalltau
 
 from arch2vec import benchmarks
 from arch2vec.encoder import Encoder
-from arch2vec.gp_regression import GaussianProcess
 from arch2vec.graphs import GraphBatch
 from arch2vec.models.autoencoder import ModelConfig
-from arch2vec.prediction import grouped_process
-from arch2vec.pretraining import PretrainConfig, pretrain
-from arch2vec.pretraining_config import default_activation
+from arch2vec.pretraining.data import training_data
+from arch2vec.pretraining.pretrain import PretrainConfig, pretrain
+from arch2vec.pretraining.run import Run
+from arch2vec.pretraining.settings import default_activation
 from arch2vec.representations.discrete import adjacency_one_hot
 from arch2vec.representations.features import Groups
 from arch2vec.representations.structure import structure
 from arch2vec.searching.bo import normal_scores
 from arch2vec.spaces import SearchSpace, get_space
-from arch2vec.training_data import training_data
-from arch2vec.training_run import Run
+from arch2vec.surrogates.gp_regression import GaussianProcess
+from arch2vec.surrogates.predictors import grouped_process
 
 LABELS = (16, 100, 424)
 COLUMNS = {"nasbench201": "c10_test_200_nats", "nasbench101": "test_accuracy_108"}

@@ -13,10 +13,10 @@ import sys
 import time
 from collections.abc import Callable
 
-from arch2vec.fingerprints import fingerprint, module_hash
 from arch2vec.graphs import GraphBatch
-from arch2vec.spaces.nasbench101_enumeration import enumerate_cells
-from arch2vec.spaces.nasbench101_hashes import LABELS, module_digests
+from arch2vec.graphs.fingerprints import fingerprint, module_hash
+from arch2vec.spaces.nasbench101.enumeration import enumerate_cells
+from arch2vec.spaces.nasbench101.hashes import LABELS, module_digests
 
 _SAMPLE = 5000  # cells hashed one at a time, for comparison
 

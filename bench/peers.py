@@ -27,7 +27,7 @@ from arch2vec.objectives.lookup import LookupObjective
 from arch2vec.representations.ready import structure_embedding
 from arch2vec.searching.group_bo import GroupedBayesianOptimization
 from arch2vec.spaces import NASBench201
-from arch2vec.spaces.nasbench201 import EDGES, OPERATIONS
+from arch2vec.spaces.nasbench201.space import EDGES, OPERATIONS
 
 CUTS = (16, 25, 50, 100)
 _REPEATS = 50  # proposals in a row of what is known already, after which a random one is taken

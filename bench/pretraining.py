@@ -23,11 +23,11 @@ from itertools import pairwise
 import numpy as np
 import torch
 
-from arch2vec.fingerprints import module_hash
 from arch2vec.graphs import GraphBatch
+from arch2vec.graphs.fingerprints import module_hash
 from arch2vec.models.autoencoder import PRECISIONS, GraphAutoencoder, ModelConfig
 from arch2vec.models.inputs import GraphStore
-from arch2vec.pretraining import PretrainConfig, pretrain, split
+from arch2vec.pretraining.pretrain import PretrainConfig, pretrain, split
 from arch2vec.spaces import SearchSpace, get_space
 
 

@@ -31,7 +31,7 @@ from arch2vec.proxies.networks import SpaceBuild, Streams, make_batch
 from arch2vec.proxies.registry import PROXIES, evaluate
 from arch2vec.proxies.settings import ProxySetting
 from arch2vec.proxies.table import compute_table
-from arch2vec.spaces.nasbench201 import NASBench201
+from arch2vec.spaces.nasbench201.space import NASBench201
 
 SPACE, BUILD = NASBench201(), SpaceBuild("nasbench201")
 SETTINGS = {

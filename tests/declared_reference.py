@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec.graphs import PADDING, GraphBatch
-from arch2vec.spaces.declared_limits import Limits
+from arch2vec.spaces.declared.limits import Limits
 
 
 def canonical(graph: GraphBatch) -> tuple[object, ...]:

@@ -46,7 +46,7 @@ def drawn(action: Callable[[Path], None]) -> Figure:
     kept: list[Figure] = []
     with pytest.MonkeyPatch.context() as patch:
         for module in ("curves", "cells", "regret"):
-            patch.setattr(f"arch2vec.plots.{module}.write_figure", lambda figure, path: kept.append(figure))
+            patch.setattr(f"arch2vec.reports.{module}.write_figure", lambda figure, path: kept.append(figure))
         action(Path("figure.png"))
     figure = kept.pop()
     figure.set_dpi(200)

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from arch2vec.fingerprints import module_hash
 from arch2vec.graphs import PADDING, GraphBatch
+from arch2vec.graphs.fingerprints import module_hash
 
 Cell = tuple[tuple[int, ...], frozenset[tuple[int, int]]]
 LABELS = {0: -1, 1: 1, 2: 0, 3: 2, 4: -2}

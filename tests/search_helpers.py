@@ -7,8 +7,8 @@ import numpy as np
 from arch2vec.embedding import Embedding
 from arch2vec.graphs import GraphBatch
 from arch2vec.spaces import SearchSpace, get_space
-from arch2vec.spaces.declared import DeclaredSpace
-from arch2vec.spaces.declared_fields import SpaceDeclaration
+from arch2vec.spaces.declared.fields import SpaceDeclaration
+from arch2vec.spaces.declared.space import DeclaredSpace
 
 
 def embed(space: SearchSpace, graphs: GraphBatch | None = None) -> Embedding:

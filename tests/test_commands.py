@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from arch2vec.cli import main
+from arch2vec.common.storage import read_json
 from arch2vec.errors import EvaluationError
 from arch2vec.objectives.command import CommandObjective
 from arch2vec.objectives.spec import resolve_objective
 from arch2vec.searching.study import search
-from arch2vec.storage import read_json
 from one_line import error_of
 from search_helpers import chain, embed
 

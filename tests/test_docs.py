@@ -16,9 +16,9 @@ import pytest
 
 import arch2vec
 from arch2vec.cli.main import build_parser, main
+from arch2vec.common.threads import thread_count
 from arch2vec.models.autoencoder import ModelConfig
-from arch2vec.pretraining import pretrain
-from arch2vec.threads import thread_count
+from arch2vec.pretraining.pretrain import pretrain
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -56,7 +56,7 @@ def test_paths_are_text_or_paths(place: Path, tmp_path: Path) -> None:
             assert arch2vec.Embedding.load(kind(tmp_path / name)).architectures == embedding.architectures
         arch2vec.search(embedding, worth, method="random", budget=3, out=kind(tmp_path / f"study-{kind.__name__}"))
         arch2vec.run_many(embedding, worth, ["random"], 2, 3, out=kind(tmp_path / f"many-{kind.__name__}"))
-        from arch2vec.inspection import inspect, top
+        from arch2vec.studies.inspection import inspect, top
 
         assert len(top(kind(tmp_path / "study-str"))) == 3 and inspect(kind(tmp_path / "study-str")).done == 3
     assert "no run in" in error_of(lambda: arch2vec.Encoder.load(str(tmp_path / "study-str")))

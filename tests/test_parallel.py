@@ -15,13 +15,13 @@ from typing import Any
 import pytest
 
 from arch2vec.cli import main
+from arch2vec.common.parcels import pack
+from arch2vec.common.storage import read_json
 from arch2vec.errors import InputError, WorkerError
 from arch2vec.objectives.function import FunctionObjective
-from arch2vec.parcels import pack
 from arch2vec.searching import METHODS
 from arch2vec.searching.base import Candidate
 from arch2vec.searching.study import search
-from arch2vec.storage import read_json
 from arch2vec.studies.jobs import BOOKS, Job, perform
 from arch2vec.studies.resources import environments, read_resources
 from search_helpers import chain, embed

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from arch2vec.graphs import GraphBatch
     from arch2vec.objectives.base import Objective, Outcome
     from arch2vec.objectives.spec import resolve_objective
-    from arch2vec.pretraining import PretrainConfig, pretrain
+    from arch2vec.pretraining.pretrain import PretrainConfig, pretrain
     from arch2vec.representations.ready import structure_embedding, vectors
     from arch2vec.searching.study import search
     from arch2vec.spaces import DeclaredSpace, SearchSpace, SpaceDeclaration, get_space
@@ -37,11 +37,11 @@ _HOMES = {
     "InputError": "arch2vec.errors",
     "Objective": "arch2vec.objectives.base",
     "Outcome": "arch2vec.objectives.base",
-    "PretrainConfig": "arch2vec.pretraining",
+    "PretrainConfig": "arch2vec.pretraining.pretrain",
     "SearchSpace": "arch2vec.spaces",
     "SpaceDeclaration": "arch2vec.spaces",
     "get_space": "arch2vec.spaces",
-    "pretrain": "arch2vec.pretraining",
+    "pretrain": "arch2vec.pretraining.pretrain",
     "resolve_objective": "arch2vec.objectives.spec",
     "run_many": "arch2vec.studies",
     "run_study": "arch2vec.studies",

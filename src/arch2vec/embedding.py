@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from arch2vec.documents import parse_json, shown
+from arch2vec.common.documents import parse_json, shown
+from arch2vec.common.storage import AnyPath, read_arrays, write_arrays
 from arch2vec.errors import InputError
-from arch2vec.fingerprints import fingerprint
 from arch2vec.graphs import GraphBatch
+from arch2vec.graphs.fingerprints import fingerprint
 from arch2vec.representations.features import Groups
 from arch2vec.spaces import SearchSpace, stored_space
-from arch2vec.storage import AnyPath, read_arrays, write_arrays
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -132,7 +132,7 @@ class Embedding:
         if path.suffix == ".parquet":
             import pyarrow as pa
 
-            from arch2vec.parquet import write_parquet
+            from arch2vec.common.parquet import write_parquet
 
             columns = {"architecture": pa.array(self.architectures)}
             columns |= {f"v{i}": pa.array(self.vectors[:, i]) for i in range(self.dimensions)}
@@ -179,7 +179,7 @@ class Embedding:
 
     @classmethod
     def _load_parquet(cls, path: Path, space: SearchSpace | None) -> Embedding:
-        from arch2vec.parquet import read_parquet
+        from arch2vec.common.parquet import read_parquet
 
         table, metadata = read_parquet(path)
         if metadata.get(b"kind") != _KIND.encode():

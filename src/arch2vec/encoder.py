@@ -12,18 +12,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from arch2vec.documents import anything, checked, flag, mapping, number, parse_json, record, text, whole
+from arch2vec.common.documents import anything, checked, flag, mapping, number, parse_json, record, text, whole
+from arch2vec.common.storage import AnyPath, read_arrays, write_arrays
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
-from arch2vec.fingerprints import fingerprint
-from arch2vec.generation import Prior, check_temperature, collected, perturbed, without_repeats
-from arch2vec.graph_inputs import graph_store, read_graphs
 from arch2vec.graphs import GraphBatch
+from arch2vec.graphs.fingerprints import fingerprint
 from arch2vec.models.autoencoder import MODELS, GraphAutoencoder, ModelConfig
+from arch2vec.models.generation import Prior, check_temperature, collected, perturbed, without_repeats
+from arch2vec.models.graph_inputs import graph_store, read_graphs
 from arch2vec.models.pooling import pooled_arrays, pools_of
 from arch2vec.models.stored import stored_model
 from arch2vec.spaces import SearchSpace, stored_space
-from arch2vec.storage import AnyPath, read_arrays, write_arrays
 
 _KIND = "arch2vec encoder"
 FINISHED = "encoder.safetensors"
@@ -138,7 +138,7 @@ class Encoder:
                 :meth:`arch2vec.SearchSpace.most_likely`. Without, as in the paper, each operation and
                 each edge is the most probable on its own, and the graph need not be an architecture.
             temperature: with ``rules``, of noise on what the decoder believes
-                (:func:`arch2vec.generation.perturbed`): 0 for none, 1 to draw from what it believes.
+                (:func:`arch2vec.models.generation.perturbed`): 0 for none, 1 to draw from what it believes.
             rng: where the noise is drawn from.
 
         Raises:
@@ -194,7 +194,7 @@ class Encoder:
             rules: whether only architectures are decoded, as in :meth:`decode`.
             temperature: as in :meth:`decode`.
             prior: another prior than :meth:`sample_prior`, such as
-                :class:`arch2vec.generation.JointPrior`.
+                :class:`arch2vec.models.generation.JointPrior`.
             distinct: whether to go on drawing until there are ``n`` of which no two are isomorphic.
             known: fingerprints of graphs to leave out, of those that the encoder has learned from for example.
 

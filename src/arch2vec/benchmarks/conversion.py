@@ -19,15 +19,15 @@ from numpy.typing import NDArray
 from arch2vec.benchmarks.checks import verify
 from arch2vec.benchmarks.nasbench101_records import read_nasbench101
 from arch2vec.benchmarks.nasbench201_files import read_pbz2, read_pth, read_simple
-from arch2vec.benchmarks.own_files import is_parquet, read_own, schema_path
 from arch2vec.benchmarks.releases import Release, check_digits, md5_of, release_of
 from arch2vec.benchmarks.results import Progress, Results, write_results
 from arch2vec.benchmarks.schema import Metric
 from arch2vec.benchmarks.table import BenchmarkTable, stored_schema
 from arch2vec.benchmarks.torch_files import is_torch_file
-from arch2vec.cache import cache_folder
+from arch2vec.benchmarks.user_files import is_parquet, read_own, schema_path
+from arch2vec.common.cache import cache_folder
+from arch2vec.common.storage import require_file
 from arch2vec.errors import InputError
-from arch2vec.storage import require_file
 
 _VERSION = 1  # raised whenever a conversion changes its result, so that older ones are not used
 _BZIP2_START = b"BZh"

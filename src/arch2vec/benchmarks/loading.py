@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from arch2vec.benchmarks import prepared
+from arch2vec.benchmarks import compact as prepared
 from arch2vec.benchmarks.checks import verify_count
 from arch2vec.benchmarks.conversion import convert
 from arch2vec.benchmarks.embedded import EMBEDDED
 from arch2vec.benchmarks.folders import VARIABLE, data_folders, find_file
-from arch2vec.benchmarks.own_files import is_parquet
 from arch2vec.benchmarks.releases import HARDWARE, RELEASES, Release, release_of
 from arch2vec.benchmarks.results import Progress
 from arch2vec.benchmarks.table import BenchmarkTable, stored_schema
+from arch2vec.benchmarks.user_files import is_parquet
 from arch2vec.errors import InputError
 
 

@@ -19,14 +19,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arch2vec.benchmarks.model_metrics import parse_model_metrics
+from arch2vec.benchmarks.nasbench101_metrics import parse_model_metrics
 from arch2vec.benchmarks.results import ARCHITECTURE, Progress, Results
 from arch2vec.benchmarks.schema import Metric, Split, TableSchema
 from arch2vec.benchmarks.tfrecord import read_records
-from arch2vec.documents import parse_json, shown
+from arch2vec.common.documents import parse_json, shown
 from arch2vec.errors import InputError
-from arch2vec.spaces.nasbench101 import NASBench101
-from arch2vec.spaces.nasbench101_hashes import module_hashes
+from arch2vec.spaces.nasbench101.hashes import module_hashes
+from arch2vec.spaces.nasbench101.space import NASBench101
 
 RUNS = 3
 _MOMENTS = ("_half", "")  # the two evaluations of a run, as their columns are called

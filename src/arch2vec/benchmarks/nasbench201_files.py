@@ -30,8 +30,8 @@ from arch2vec.benchmarks.pickles import read_pickle
 from arch2vec.benchmarks.results import Progress, Results
 from arch2vec.benchmarks.torch_files import read_torch_file
 from arch2vec.benchmarks.unpacked import unpacked
+from arch2vec.common.storage import require_file
 from arch2vec.errors import InputError
-from arch2vec.storage import require_file
 
 _WAITING = 2_000  # records that are kept for a list that may still come
 _DEEP = 4  # folders within folders

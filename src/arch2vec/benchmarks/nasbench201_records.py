@@ -22,12 +22,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from arch2vec.benchmarks.compact import DATASETS, SPLIT_NAMES
 from arch2vec.benchmarks.pickles import Skipped
-from arch2vec.benchmarks.prepared import DATASETS, SPLIT_NAMES
 from arch2vec.benchmarks.results import ARCHITECTURE, Results
 from arch2vec.benchmarks.schema import Metric, TableSchema
 from arch2vec.errors import InputError
-from arch2vec.spaces.nasbench201 import NASBench201
+from arch2vec.spaces.nasbench201.space import NASBench201
 
 EPOCHS = {"12": 12, "less": 12, "200": 200, "full": 200}
 """Training budgets by the keys of the different releases."""

@@ -17,7 +17,7 @@ from typing import IO, Any, NoReturn
 import numpy as np
 
 from arch2vec.benchmarks.pickle_bytes import PickleBytes
-from arch2vec.documents import shown
+from arch2vec.common.documents import shown
 from arch2vec.errors import InputError
 
 _DAMAGE = (

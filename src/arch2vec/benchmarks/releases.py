@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from arch2vec.benchmarks import prepared
+from arch2vec.benchmarks import compact as prepared
 from arch2vec.benchmarks.results import Progress
 from arch2vec.benchmarks.schema import TableSchema
 from arch2vec.errors import InputError

@@ -12,8 +12,8 @@ import pyarrow.parquet
 from numpy.typing import NDArray
 
 from arch2vec.benchmarks.schema import METADATA_KEY, TableSchema
+from arch2vec.common.storage import atomic_path
 from arch2vec.errors import InputError
-from arch2vec.storage import atomic_path
 
 ARCHITECTURE = "architecture"
 """The column of architectures in files of this package."""

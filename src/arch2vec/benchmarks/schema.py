@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal
 
-from arch2vec.documents import parse_json
+from arch2vec.common.documents import parse_json
 from arch2vec.errors import InputError, unknown
 
 KINDS: Mapping[str, str] = {

@@ -13,8 +13,8 @@ import pyarrow.types
 from numpy.typing import NDArray
 
 from arch2vec.benchmarks.schema import METADATA_KEY, Metric, TableSchema
+from arch2vec.common.parquet import opened_parquet
 from arch2vec.errors import InputError
-from arch2vec.parquet import opened_parquet
 
 
 class BenchmarkTable:

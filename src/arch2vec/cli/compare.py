@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from arch2vec.embedding import Embedding
     from arch2vec.objectives.base import Objective
     from arch2vec.studies import Runs
-    from arch2vec.studies.cuts import Cut
+    from arch2vec.studies.at_budget import Cut
     from arch2vec.studies.summary import Row
 
 
@@ -51,7 +51,7 @@ def add_command(commands: Any) -> None:
 
 def run_compare(arguments: argparse.Namespace) -> None:
     """``arch2vec compare``."""
-    from arch2vec.ownership import owning
+    from arch2vec.common.ownership import owning
     from arch2vec.searching import get_method
     from arch2vec.studies import Horizon, run_study
 
@@ -114,7 +114,7 @@ def _longest(arguments: argparse.Namespace) -> int | None:
 
 def _cuts(arguments: argparse.Namespace) -> list[Cut]:
     """Where to report: the budgets asked for, and the end of the runs."""
-    from arch2vec.studies.cuts import Cut
+    from arch2vec.studies.at_budget import Cut
 
     cuts = [Cut("evaluations", number) for number in _numbers(arguments.budgets)]
     longest = _longest(arguments)
@@ -199,7 +199,7 @@ def _draw(objective: Objective, runs: list[Runs], path: Path) -> None:
     """The best so far of every run. One of which every evaluation has failed has no curve."""
     import numpy as np
 
-    from arch2vec.plots.curves import best_so_far
+    from arch2vec.reports.curves import best_so_far
 
     curves = {}
     for each in runs:
@@ -217,7 +217,7 @@ def _draw(objective: Objective, runs: list[Runs], path: Path) -> None:
 def _write(rows: list[Row], out: Path) -> None:
     import pandas as pd
 
-    from arch2vec.storage import atomic_path
+    from arch2vec.common.storage import atomic_path
 
     with atomic_path(out / "table.csv") as path:
         pd.DataFrame(rows).drop(columns="published").to_csv(path, index=False, float_format="%.6g")

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arch2vec.cli.output import pretraining_bar, print_json, print_table, progress_bar, say
-from arch2vec.documents import checked, number, record
+from arch2vec.common.documents import checked, number, record
+from arch2vec.common.ownership import owned
+from arch2vec.common.storage import claim, read_json, require_writable, write_json
 from arch2vec.errors import InputError
-from arch2vec.ownership import owned
-from arch2vec.storage import claim, read_json, require_writable, write_json
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +33,7 @@ def demo(out: Path, *, runs: int, evaluations: int, seed: int, as_json: bool) ->
     """Run the demo, or what is left of it, in the folder ``out``."""
     from arch2vec.embedding import Embedding
     from arch2vec.objectives.named import digits_201
-    from arch2vec.pretraining import PretrainConfig, pretrain
+    from arch2vec.pretraining.pretrain import PretrainConfig, pretrain
     from arch2vec.studies import run_many, summarise
 
     for option, value in (("--runs", runs), ("--evaluations", evaluations)):
@@ -138,8 +138,8 @@ def _best_of(made: pd.DataFrame, method: str, seed: int) -> dict[str, Any]:
 def _train(path: Path, architecture: str) -> dict[str, Any]:
     """Mean accuracies of some trainings; those that are kept in ``path`` if there are any."""
     if not path.exists():
+        from arch2vec.common.threads import thread_count
         from arch2vec.objectives.digits import DigitsConfig, DigitsObjective
-        from arch2vec.threads import thread_count
 
         seeds = tuple(range(_FIRST_SEED, _FIRST_SEED + _TRAININGS))
         with thread_count(1):
@@ -152,8 +152,8 @@ def _train(path: Path, architecture: str) -> dict[str, Any]:
 
 
 def _draw(out: Path, embedding: Embedding, made: pd.DataFrame, best: str, optimum: float) -> None:
-    from arch2vec.plots.cells import draw_cell
-    from arch2vec.plots.curves import best_so_far
+    from arch2vec.reports.cells import draw_cell
+    from arch2vec.reports.curves import best_so_far
 
     curves = {method: made[made["method"] == method] for method in METHODS}
     title = "Best cell so far, trained on handwritten digits"

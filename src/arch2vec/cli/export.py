@@ -113,12 +113,12 @@ def _writer(path: Path) -> _Writer:
 def _architecture(arguments: argparse.Namespace) -> tuple[SearchSpace, Reading]:
     """The search space, and the architecture."""
     from arch2vec.spaces import get_space
-    from arch2vec.spaces.darts_reading import cells_of
+    from arch2vec.spaces.darts.reading import cells_of
     from arch2vec.spaces.reading import unwrapped
 
     given, named = arguments.architecture.strip(), arguments.space
     if os.path.isdir(given):  # noqa: PTH112  # a pasted genotype is too long for a path, at which Path complains
-        from arch2vec.inspection.top import ranked
+        from arch2vec.studies.inspection.top import ranked
 
         architecture, found = ranked(given, arguments.rank or 1, arguments.by)
         space = _space_of_study(named, found, given)
@@ -177,8 +177,8 @@ def _layers(given: list[str]) -> Mapping[str, str]:
 
 
 def _write_source(arguments: argparse.Namespace, space: SearchSpace, architecture: str, path: Path) -> None:
+    from arch2vec.common.storage import write_text
     from arch2vec.networks.export import network_source
-    from arch2vec.storage import write_text
 
     write_text(path, network_source(space, architecture, _plan(arguments)))
 
@@ -197,7 +197,7 @@ def _write_onnx(arguments: argparse.Namespace, space: SearchSpace, architecture:
 
 
 def _write_picture(_arguments: argparse.Namespace, space: SearchSpace, architecture: str, path: Path) -> None:
-    from arch2vec.plots.cells import draw_cell
+    from arch2vec.reports.cells import draw_cell
 
     draw_cell(space, space.parse([architecture]), path)
 
@@ -205,7 +205,7 @@ def _write_picture(_arguments: argparse.Namespace, space: SearchSpace, architect
 def _sizes(arguments: argparse.Namespace, space: SearchSpace, architecture: str) -> dict[str, int]:
     from arch2vec.networks.build import build_network, count_macs, count_parameters
     from arch2vec.networks.nasbench201 import NASBench201Network
-    from arch2vec.spaces.nasbench201_cost import count_cost
+    from arch2vec.spaces.nasbench201.cost import count_cost
 
     plan = _plan(arguments)
     network = build_network(space, architecture, plan, seed=None)

@@ -50,7 +50,7 @@ def run_generate(arguments: argparse.Namespace) -> None:
 
     import numpy as np
 
-    from arch2vec.fingerprints import fingerprint
+    from arch2vec.graphs.fingerprints import fingerprint
 
     started = time.perf_counter()
     graphs = _between(encoder, arguments) if arguments.between else _drawn(encoder, arguments)
@@ -58,7 +58,7 @@ def run_generate(arguments: argparse.Namespace) -> None:
     texts = encoder.space.format(graphs)  # which refuses what is no architecture
     distinct = len(np.unique(fingerprint(graphs)))
     if arguments.out is not None:
-        from arch2vec.storage import write_text
+        from arch2vec.common.storage import write_text
 
         write_text(arguments.out, "".join(f"{text}\n" for text in texts))
     if arguments.json:
@@ -82,7 +82,7 @@ def _check(arguments: argparse.Namespace) -> None:
         return
     if arguments.steps is not None:
         raise InputError("--steps is for architectures --between two others")
-    from arch2vec.generation import check_prior, check_temperature
+    from arch2vec.models.generation import check_prior, check_temperature
 
     check_prior(arguments.prior)
     check_temperature(arguments.temperature)
@@ -96,12 +96,12 @@ def _between(encoder: Encoder, arguments: argparse.Namespace) -> GraphBatch:
 def _drawn(encoder: Encoder, arguments: argparse.Namespace) -> GraphBatch:
     import numpy as np
 
-    from arch2vec.generation import prior_named
+    from arch2vec.models.generation import prior_named
 
     prior, known = None, None
     if arguments.new or arguments.prior != "independent":
-        from arch2vec.pretraining import config_of
-        from arch2vec.training_data import training_data
+        from arch2vec.pretraining.data import training_data
+        from arch2vec.pretraining.pretrain import config_of
 
         config = config_of(encoder)
         data = training_data(encoder.space, config, None, encoder.device)

@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from arch2vec.pretraining import Progress
+    from arch2vec.pretraining.pretrain import Progress
 
 
 _NAME = 30  # characters of a first column's cell that are kept on one line

@@ -13,7 +13,7 @@ from arch2vec.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from arch2vec.multiobjective.problem import ParetoProblem
+    from arch2vec.searching.pareto.problem import ParetoProblem
 
 AGAINST = (
     "what accuracy is weighed against, from the objective's table: params, macs, latency:COLUMN or energy:COLUMN "
@@ -53,7 +53,7 @@ def add_commands(commands: Any) -> None:
 
 def run_pareto(arguments: argparse.Namespace) -> None:
     """``arch2vec pareto``."""
-    from arch2vec.multiobjective import get_pareto_method
+    from arch2vec.searching.pareto import get_pareto_method
 
     methods = names(arguments.methods)
     for name in methods:
@@ -62,10 +62,10 @@ def run_pareto(arguments: argparse.Namespace) -> None:
     if not methods or not against or arguments.runs < 1:
         raise InputError("pareto needs at least one method, one criterion to weigh accuracy against, and one run")
 
-    from arch2vec.multiobjective.problem import problem_of
-    from arch2vec.multiobjective.study import pareto_study
-    from arch2vec.multiobjective.summary import cuts_for, summary_rows, write_tables
-    from arch2vec.ownership import owning
+    from arch2vec.common.ownership import owning
+    from arch2vec.searching.pareto.problem import problem_of
+    from arch2vec.searching.pareto.study import pareto_study
+    from arch2vec.searching.pareto.summary import cuts_for, summary_rows, write_tables
 
     source, (objective,) = source_and_objectives(arguments.source, arguments.space, [arguments.objective])
     known = {"all": against, "none": []}.get(
@@ -109,7 +109,7 @@ def run_pareto(arguments: argparse.Namespace) -> None:
 
 
 def _print(problem: ParetoProblem, rows: list[dict[str, Any]], runs: int) -> None:
-    from arch2vec.multiobjective.summary import cells, explanation, title
+    from arch2vec.searching.pareto.summary import cells, explanation, title
 
     headings = ["method", *(f"{cut} evaluations" for cut in dict.fromkeys(row["evaluations"] for row in rows))]
     what = f"share of the best possible hypervolume, %, {runs} runs"
@@ -119,7 +119,7 @@ def _print(problem: ParetoProblem, rows: list[dict[str, Any]], runs: int) -> Non
 
 
 def _document(frame: pd.DataFrame, problem: ParetoProblem, rows: list[dict[str, Any]]) -> dict[str, Any]:
-    from arch2vec.multiobjective.summary import explanation, fronts_frame
+    from arch2vec.searching.pareto.summary import explanation, fronts_frame
 
     columns = [criterion.column for criterion in problem.criteria]
     fronts = fronts_frame(frame, problem)[["method", "seed", "evaluation", "architecture", *columns, "test"]]
@@ -138,9 +138,9 @@ def _document(frame: pd.DataFrame, problem: ParetoProblem, rows: list[dict[str, 
 def _draw(frame: pd.DataFrame, problem: ParetoProblem, out: Path) -> None:
     import numpy as np
 
-    from arch2vec.multiobjective.summary import front_rows, median_attainment, title
-    from arch2vec.plots.curves import best_so_far
-    from arch2vec.plots.pareto import draw_fronts
+    from arch2vec.reports.curves import best_so_far
+    from arch2vec.reports.pareto import draw_fronts
+    from arch2vec.searching.pareto.summary import front_rows, median_attainment, title
 
     shares = {
         str(method): [100 * run["hypervolume_share"].to_numpy() for _, run in mine.groupby("seed")]

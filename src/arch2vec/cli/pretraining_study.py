@@ -47,7 +47,7 @@ def run_pretraining(arguments: argparse.Namespace) -> None:
     from arch2vec.cli.inputs import names, numbers_of
     from arch2vec.experiments.pretraining import ROWS, SETTINGS, plan, run_study
     from arch2vec.experiments.pretraining_table import tabulate, to_rows
-    from arch2vec.pretraining import PretrainConfig
+    from arch2vec.pretraining.pretrain import PretrainConfig
 
     spaces = names(arguments.spaces) if arguments.spaces else list(SETTINGS)
     numbers = numbers_of(spaces, arguments.runs, arguments.runs_of, "spaces")

@@ -79,8 +79,8 @@ def run_proxies(arguments: argparse.Namespace) -> None:
     """``arch2vec proxies``."""
     from arch2vec.cli.inputs import names
     from arch2vec.cli.representation import load_encoder
+    from arch2vec.common.storage import require_writable
     from arch2vec.spaces import get_space
-    from arch2vec.storage import require_writable
 
     if arguments.out.suffix != ".parquet":
         raise InputError(f"--out must end in .parquet, got {arguments.out}")

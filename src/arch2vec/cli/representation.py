@@ -187,9 +187,9 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
 
     space = get_space(arguments.space)
 
-    from arch2vec.distributed import is_first
     from arch2vec.models.autoencoder import ModelConfig
-    from arch2vec.pretraining import PretrainConfig, pretrain
+    from arch2vec.pretraining.pretrain import PretrainConfig, pretrain
+    from arch2vec.pretraining.processes import is_first
 
     config = PretrainConfig(
         model=ModelConfig(
@@ -226,11 +226,11 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
 
 def run_evaluate(arguments: argparse.Namespace) -> None:
     """``arch2vec evaluate``."""
-    from arch2vec.generation import check_prior, check_temperature, prior_named
-    from arch2vec.generation_quality import rule_generation
-    from arch2vec.metrics import quality
-    from arch2vec.pretraining import config_of
-    from arch2vec.training_data import training_data
+    from arch2vec.models.generation import check_prior, check_temperature, prior_named
+    from arch2vec.pretraining.data import training_data
+    from arch2vec.pretraining.generation_quality import rule_generation
+    from arch2vec.pretraining.pretrain import config_of
+    from arch2vec.pretraining.quality import quality
 
     if arguments.draws < 1:
         raise InputError(f"--draws must be at least 1, got {arguments.draws}")
@@ -355,7 +355,7 @@ def embed_some(encoder: Encoder) -> Embedding:
     """
     if encoder.space.enumerable:
         return encoder.embed(encoder.space)
-    from arch2vec.pretraining import architectures, config_of
+    from arch2vec.pretraining.pretrain import architectures, config_of
 
     return encoder.embed(architectures(encoder.space, config_of(encoder)))
 

@@ -45,10 +45,10 @@ def add_command(experiments: Any) -> None:
 def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
     """``arch2vec experiment nasbench201-search`` or ``nasbench101-search``."""
     from arch2vec.cli.inputs import names, numbers_of, open_source
+    from arch2vec.common.ownership import owning
     from arch2vec.experiments.search_report import write_report
     from arch2vec.experiments.search_settings import EXPERIMENTS, order
     from arch2vec.experiments.search_tables import run_setting
-    from arch2vec.ownership import owning
     from arch2vec.searching import METHODS, get_method
 
     methods = names(arguments.methods) if arguments.methods else order(METHODS)

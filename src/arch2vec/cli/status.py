@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from arch2vec.cli.output import command, print_json, print_table
 
 if TYPE_CHECKING:
-    from arch2vec.inspection import Status
+    from arch2vec.studies.inspection import Status
 
 
 _FAR_S = 1e9  # an end so far away has no time of day
@@ -54,7 +54,7 @@ def _add_folder(parser: argparse.ArgumentParser) -> None:
 
 def run_status(arguments: argparse.Namespace) -> None:
     """``arch2vec status``."""
-    from arch2vec.inspection import inspect
+    from arch2vec.studies.inspection import inspect
 
     found = inspect(arguments.folder)
     if arguments.json:
@@ -112,7 +112,7 @@ def _span(seconds: float) -> str:
 
 def run_top(arguments: argparse.Namespace) -> None:
     """``arch2vec top``."""
-    from arch2vec.inspection import top
+    from arch2vec.studies.inspection import top
 
     found = top(arguments.folder, arguments.k, arguments.by)
     if arguments.json:

@@ -21,6 +21,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from arch2vec.common.ownership import owned
+from arch2vec.common.storage import claim, require_writable
 from arch2vec.embedding import Embedding
 from arch2vec.encoder import Encoder
 from arch2vec.experiments.darts_settings import METHODS, DartsSettings
@@ -29,13 +31,11 @@ from arch2vec.networks.architecture_training import ArchitectureTrainer
 from arch2vec.networks.classifier_training import ClassifierResult
 from arch2vec.networks.data import DataChoice
 from arch2vec.objectives.training import TrainingObjective
-from arch2vec.ownership import owned
-from arch2vec.pretraining import PretrainConfig, architectures, pretrain
+from arch2vec.pretraining.pretrain import PretrainConfig, architectures, pretrain
 from arch2vec.searching import get_method
 from arch2vec.searching.study import SearchResult, search
 from arch2vec.spaces import SearchSpace, get_space
-from arch2vec.spaces.darts_published import PUBLISHED_GENOTYPES
-from arch2vec.storage import claim, require_writable
+from arch2vec.spaces.darts.published import PUBLISHED_GENOTYPES
 
 REFERENCE = "darts?max_macs=600000000"
 """Normal and reduction cell are the same; under 600 M multiply-adds on ImageNet."""
@@ -201,6 +201,6 @@ def _trainings(
 
 def _draw(contender: Contender, path: Path) -> None:
     if not path.exists():
-        from arch2vec.plots.cells import draw_cell
+        from arch2vec.reports.cells import draw_cell
 
         draw_cell(contender.space, contender.space.parse([contender.architecture]), path, title=contender.name)

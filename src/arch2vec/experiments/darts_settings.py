@@ -11,7 +11,7 @@ from arch2vec.networks.build import NetworkPlan
 from arch2vec.networks.data import DataChoice
 from arch2vec.networks.recipe import Recipe
 from arch2vec.networks.recipes import get_recipe
-from arch2vec.spaces.darts_published import PUBLISHED_GENOTYPES
+from arch2vec.spaces.darts.published import PUBLISHED_GENOTYPES
 
 DATA = ("cifar10", "cifar100", "digits")
 METHODS: Mapping[str, int] = {"arch2vec-rl": 1, "bo": 5}

@@ -10,10 +10,10 @@ from typing import Any
 
 import numpy as np
 
+from arch2vec.common.storage import write_json, write_text
 from arch2vec.networks.architecture_training import ArchitectureTrainer
 from arch2vec.networks.build import count_macs, count_parameters
 from arch2vec.networks.classifier_training import ClassifierResult
-from arch2vec.storage import write_json, write_text
 
 
 @dataclass(frozen=True)

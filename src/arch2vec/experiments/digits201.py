@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 
 from arch2vec.benchmarks.results import Results, write_results
 from arch2vec.benchmarks.schema import Metric, TableSchema
+from arch2vec.common.ownership import owned
+from arch2vec.common.storage import claim, read_arrays, require_writable, write_arrays
+from arch2vec.common.workers import worker_pool
 from arch2vec.networks.digits_data import NUM_IMAGES
 from arch2vec.objectives.digits import DigitsConfig, train_on_digits
-from arch2vec.ownership import owned
 from arch2vec.spaces import NASBench201
-from arch2vec.spaces.nasbench201_cost import count_cost
-from arch2vec.storage import claim, read_arrays, require_writable, write_arrays
-from arch2vec.workers import worker_pool
+from arch2vec.spaces.nasbench201.cost import count_cost
 
 DATASET = "digits"
 TABLE = "digits-201.parquet"

@@ -21,6 +21,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from arch2vec.common.ownership import owned
+from arch2vec.common.parquet import read_parquet, write_parquet
+from arch2vec.common.storage import claim, require_writable
+from arch2vec.common.threads import thread_count
 from arch2vec.errors import InputError, unknown
 from arch2vec.experiments.prediction_inputs import (
     DISCRETE,
@@ -35,16 +39,12 @@ from arch2vec.experiments.prediction_inputs import (
 )
 from arch2vec.experiments.prediction_proxies import PROXIES, SUFFIX, check_bases, joined, proxy_vectors
 from arch2vec.graphs import GraphBatch
-from arch2vec.ownership import owned
-from arch2vec.parquet import read_parquet, write_parquet
-from arch2vec.prediction import PREDICTORS, score
+from arch2vec.pretraining.supervised import train_supervised
 from arch2vec.representations.discrete import ENCODINGS
 from arch2vec.representations.features import Groups
 from arch2vec.representations.structure import structure
 from arch2vec.spaces import SearchSpace
-from arch2vec.storage import claim, require_writable
-from arch2vec.supervised import train_supervised
-from arch2vec.threads import thread_count
+from arch2vec.surrogates.predictors import PREDICTORS, score
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,7 +64,7 @@ class Settings:
     Attributes:
         labels: numbers of labelled architectures.
         seeds: of the shuffles.
-        predictors: keys of :data:`arch2vec.prediction.PREDICTORS`.
+        predictors: keys of :data:`arch2vec.surrogates.predictors.PREDICTORS`.
         encodings: beside the pre-trained ones; one that ends in ``+proxies`` is another with proxies appended.
         test_points: architectures predicted, at most.
     """
@@ -126,7 +126,7 @@ def run_prediction(
         progress: is called with the rows done, their number and what comes next.
 
     Returns:
-        The rows asked for: :data:`KEY`, the scores of :func:`arch2vec.prediction.score`,
+        The rows asked for: :data:`KEY`, the scores of :func:`arch2vec.surrogates.predictors.score`,
         ``test_points`` and ``seconds``.
 
     Raises:

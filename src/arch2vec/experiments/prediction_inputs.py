@@ -14,9 +14,9 @@ from arch2vec import benchmarks
 from arch2vec.errors import InputError, unknown
 from arch2vec.experiments.prediction_proxies import PROXIES, SUFFIX
 from arch2vec.graphs import GraphBatch
+from arch2vec.pretraining.supervised import SupervisedConfig
 from arch2vec.representations.discrete import ENCODINGS
 from arch2vec.spaces import DARTS, DARTSPair, SearchSpace, get_space
-from arch2vec.supervised import SupervisedConfig
 
 if TYPE_CHECKING:
     from arch2vec.benchmarks import BenchmarkTable

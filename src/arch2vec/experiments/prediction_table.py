@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arch2vec.common.storage import atomic_path, write_text
 from arch2vec.experiments.prediction_inputs import TARGETS
-from arch2vec.storage import atomic_path, write_text
 
 if TYPE_CHECKING:
     import pandas as pd

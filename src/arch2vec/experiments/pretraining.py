@@ -15,16 +15,16 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arch2vec.documents import anything, checked, listing, mapping, number, parse_json
-from arch2vec.documents import record as record_of
+from arch2vec.common.documents import anything, checked, listing, mapping, number, parse_json
+from arch2vec.common.documents import record as record_of
+from arch2vec.common.ownership import owned
+from arch2vec.common.storage import read_json, read_text, require_writable, write_json
+from arch2vec.common.workers import worker_pool
 from arch2vec.errors import InputError, unknown
 from arch2vec.experiments.pretraining_table import METRICS, write_tables
 from arch2vec.models.autoencoder import MODELS, ModelConfig
-from arch2vec.ownership import owned
-from arch2vec.pretraining import PROTOCOLS, PretrainConfig, architectures, pretrain, split
+from arch2vec.pretraining.pretrain import PROTOCOLS, PretrainConfig, architectures, pretrain, split
 from arch2vec.spaces import get_space
-from arch2vec.storage import read_json, read_text, require_writable, write_json
-from arch2vec.workers import worker_pool
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -185,7 +185,7 @@ def make(run: Run, out: Path) -> dict[str, Any]:
     if record.exists():
         known: dict[str, Any] = checked(read_json(record), mapping(anything), record)
         return known
-    from arch2vec.metrics import distance_correlation
+    from arch2vec.pretraining.quality import distance_correlation
 
     started = time.perf_counter()
     _, held_out = split(architectures(space, run.config), run.config)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arch2vec.storage import atomic_path
+from arch2vec.common.storage import atomic_path
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -16,14 +16,14 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import kendalltau, rankdata
 
+from arch2vec.common.ownership import owned
+from arch2vec.common.storage import atomic_path, claim, require_writable, write_text
 from arch2vec.errors import InputError
 from arch2vec.experiments.prediction_inputs import TARGETS, Columns, Target, columns_of
 from arch2vec.experiments.proxy_published import PUBLISHED, published
-from arch2vec.ownership import owned
 from arch2vec.proxies.registry import get_proxies
 from arch2vec.proxies.settings import ProxySetting
 from arch2vec.proxies.table import SECONDS, compute_table
-from arch2vec.storage import atomic_path, claim, require_writable, write_text
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arch2vec.common.storage import atomic_path, write_text
 from arch2vec.experiments.prediction_inputs import STRUCTURE, TARGETS
-from arch2vec.storage import atomic_path, write_text
 from arch2vec.studies.significance import Comparison, compare
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def _spread(row: Mapping[Any, Any], metric: str) -> str:
 def _draw(objective: str, table: pd.DataFrame, path: Path) -> None:
     from matplotlib.figure import Figure
 
-    from arch2vec.plots.style import GREY, PALETTE, write_figure
+    from arch2vec.reports.style import GREY, PALETTE, write_figure
 
     figure = Figure(figsize=(6.4, 4.2), layout="constrained")
     axes = figure.add_subplot()

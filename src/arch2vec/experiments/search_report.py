@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from arch2vec.common.storage import atomic_path, write_text
 from arch2vec.experiments.search_settings import HONEST, label
 from arch2vec.experiments.search_tables import Result
-from arch2vec.plots.regret import regret_curves, regret_distributions
-from arch2vec.storage import atomic_path, write_text
+from arch2vec.reports.regret import regret_curves, regret_distributions
+from arch2vec.studies.at_budget import Cut, chosen
 from arch2vec.studies.curves import Curve, regret_curve
-from arch2vec.studies.cuts import Cut, chosen
 from arch2vec.studies.runs import Runs
 from arch2vec.studies.summary import Row
 

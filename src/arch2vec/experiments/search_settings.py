@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from arch2vec.errors import InputError
 from arch2vec.searching.pool import Sampled
 from arch2vec.studies import Horizon
-from arch2vec.studies.cuts import Cut
+from arch2vec.studies.at_budget import Cut
 
 LABELS: Mapping[str, str] = {
     "random": "random search",

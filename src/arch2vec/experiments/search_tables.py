@@ -17,7 +17,7 @@ from arch2vec.experiments.search_settings import HONEST, Setting, label
 from arch2vec.objectives import resolve_objective
 from arch2vec.objectives.lookup import LookupObjective
 from arch2vec.studies import Runs, run_study
-from arch2vec.studies.cuts import Cut, chosen
+from arch2vec.studies.at_budget import Cut, chosen
 from arch2vec.studies.significance import Comparison, holm, lead
 from arch2vec.studies.summary import Row, comparisons, summary_rows
 

@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from arch2vec.common.storage import read_arrays, write_arrays
 from arch2vec.errors import InputError
-from arch2vec.storage import read_arrays, write_arrays
 
 PADDING = 255
 """The operation code of a vertex that is not there."""

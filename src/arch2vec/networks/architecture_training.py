@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 from torch import nn
 
+from arch2vec.common.storage import AnyPath
 from arch2vec.networks.build import NetworkPlan, build_network, count_parameters
 from arch2vec.networks.classifier_training import ClassifierResult, StepsDone, train_classifier
 from arch2vec.networks.data import DataChoice, load_images
 from arch2vec.networks.recipe import Recipe
 from arch2vec.spaces import SearchSpace
-from arch2vec.storage import AnyPath
 
 Builder = Callable[[SearchSpace, str, NetworkPlan, int | None], nn.Module]
 """Makes the network of an architecture, as :func:`arch2vec.networks.build.build_network` does."""

@@ -24,13 +24,13 @@ import numpy as np
 import torch
 from torch import nn
 
-from arch2vec.documents import checked, mapping, number, parse_json
+from arch2vec.common.documents import checked, mapping, number, parse_json
+from arch2vec.common.schemas import TRAINED_EPOCHS, TRAINING_RESULT
+from arch2vec.common.storage import claim, read_arrays, read_json, require_writable, write_arrays, write_json, writing
 from arch2vec.errors import InputError
-from arch2vec.metrics_stream import MetricsStream
 from arch2vec.models.stored import stored_state
 from arch2vec.networks.classifier_run import ClassifierRun, TrainedEpoch
-from arch2vec.storage import claim, read_arrays, read_json, require_writable, write_arrays, write_json, writing
-from arch2vec.stored_studies import TRAINED_EPOCHS, TRAINING_RESULT
+from arch2vec.pretraining.log import MetricsStream
 
 _KIND = "arch2vec classifier 1"
 

@@ -18,14 +18,14 @@ import numpy as np
 import torch
 from torch import nn
 
+from arch2vec.common.ownership import owning
+from arch2vec.common.storage import AnyPath
+from arch2vec.common.threads import thread_count
 from arch2vec.errors import InputError
 from arch2vec.networks.classifier_folder import ClassifierFolder
 from arch2vec.networks.classifier_run import ClassifierRun, StepsDone, TrainedEpoch
 from arch2vec.networks.data.base import ImageData
 from arch2vec.networks.recipe import Recipe, settings
-from arch2vec.ownership import owning
-from arch2vec.storage import AnyPath
-from arch2vec.threads import thread_count
 
 __all__ = ["ClassifierResult", "StepsDone", "TrainedEpoch", "train_classifier"]
 

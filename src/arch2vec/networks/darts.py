@@ -4,8 +4,8 @@ Between a stem and a linear classifier, cells are stacked in a row. Each reads t
 outputs of the two cells before it. The cells at a third and two thirds of the
 depth are reduction cells: what they read from other cells has its resolution
 halved, and channels double. What surrounds the cells is a
-:class:`~arch2vec.spaces.darts_cost.Skeleton`; what a network costs can be had
-without building it from :mod:`arch2vec.spaces.darts_cost`.
+:class:`~arch2vec.spaces.darts.cost.Skeleton`; what a network costs can be had
+without building it from :mod:`arch2vec.spaces.darts.cost`.
 
 Drop path zeroes, in training, the output of an operation for some images and scales
 it up for the others, the identity excepted. What is dropped depends on a seed and on
@@ -24,11 +24,11 @@ from typing_extensions import override
 from arch2vec.errors import InputError
 from arch2vec.networks.darts_operations import FactorisedReduction, conv_norm, operation, relu_conv_norm
 from arch2vec.networks.layers import allocate, batch_norm, check_images, convolution, linear
-from arch2vec.spaces.darts import DARTS
-from arch2vec.spaces.darts_cells import NODES, SLOTS, VOCABULARY, Cells
-from arch2vec.spaces.darts_cost import Skeleton
-from arch2vec.spaces.darts_pair import DARTSPair
-from arch2vec.spaces.darts_reading import cells_of
+from arch2vec.spaces.darts.cells import NODES, SLOTS, VOCABULARY, Cells
+from arch2vec.spaces.darts.cost import Skeleton
+from arch2vec.spaces.darts.pair import DARTSPair
+from arch2vec.spaces.darts.reading import cells_of
+from arch2vec.spaces.darts.space import DARTS
 from arch2vec.spaces.reading import unwrapped
 
 

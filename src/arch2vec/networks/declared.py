@@ -7,7 +7,7 @@ for it, and the user says the rest.
 
 In a cell, an operation reads the sum of what leads to it, the output is the sum of
 what leads to it, and all have the same channels and resolution; this is the meaning
-under which :mod:`arch2vec.spaces.declared_functions` tells which cells compute the same.
+under which :mod:`arch2vec.spaces.declared.functions` tells which cells compute the same.
 Around the cells is the skeleton of :mod:`arch2vec.networks.staged`.
 """
 
@@ -25,8 +25,8 @@ from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.networks.darts_operations import operation, relu_conv_norm
 from arch2vec.networks.staged import StagedNetwork
-from arch2vec.spaces.declared import DeclaredSpace
-from arch2vec.spaces.nasbench201_cost import Skeleton
+from arch2vec.spaces.declared.space import DeclaredSpace
+from arch2vec.spaces.nasbench201.cost import Skeleton
 
 SKIP, ZERO = "skip", "zero"
 

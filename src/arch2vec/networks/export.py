@@ -9,6 +9,7 @@ from importlib.util import find_spec
 import torch
 from torch import nn
 
+from arch2vec.common.storage import AnyPath, atomic_path, read_arrays
 from arch2vec.errors import InputError
 from arch2vec.models.stored import stored_state
 from arch2vec.networks.build import NetworkPlan, build_network, count_macs, count_parameters
@@ -20,7 +21,6 @@ from arch2vec.networks.export_staged import staged_source
 from arch2vec.networks.nasbench101 import NASBench101Network
 from arch2vec.networks.staged import StagedNetwork
 from arch2vec.spaces import SearchSpace
-from arch2vec.storage import AnyPath, atomic_path, read_arrays
 
 
 def network_source(space: SearchSpace, architecture: str, plan: NetworkPlan | None = None) -> str:

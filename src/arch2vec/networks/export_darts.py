@@ -9,7 +9,7 @@ from torch import nn
 from arch2vec.networks.darts import DARTSNetwork
 from arch2vec.networks.export_parts import entries
 from arch2vec.networks.export_staged import declared_layer
-from arch2vec.spaces.darts_cost import Skeleton
+from arch2vec.spaces.darts.cost import Skeleton
 
 _CELL = '''\
 def drop_path(x: Tensor, probability: float) -> Tensor:

@@ -8,8 +8,8 @@ from arch2vec.networks.declared import Cell as DeclaredCell
 from arch2vec.networks.export_parts import entries, sum_of
 from arch2vec.networks.nasbench201 import Cell
 from arch2vec.networks.staged import StagedNetwork
-from arch2vec.spaces.nasbench201 import EDGES, NONE, OPERATIONS, SKIP
-from arch2vec.spaces.nasbench201_cost import KERNELS, STAGES
+from arch2vec.spaces.nasbench201.cost import KERNELS, STAGES
+from arch2vec.spaces.nasbench201.space import EDGES, NONE, OPERATIONS, SKIP
 
 _IDLE = "  # leads to no output"
 

@@ -4,7 +4,7 @@ A network is a 3x3 convolution, three stacks of three cells, a 2x2 max pooling
 between two stacks after which channels double, global average pooling and a linear
 classifier. With the published skeleton every cell has exactly the parameters
 that the benchmark lists. What a network costs can be had without building it from
-:mod:`arch2vec.spaces.nasbench101_cost`.
+:mod:`arch2vec.spaces.nasbench101.cost`.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from typing_extensions import override
 
 from arch2vec.graphs import GraphBatch
 from arch2vec.networks.layers import ConvNorm, allocate, check_images, linear
-from arch2vec.spaces.nasbench101 import NASBench101
-from arch2vec.spaces.nasbench101_cost import KERNELS, Skeleton, vertex_channels
+from arch2vec.spaces.nasbench101.cost import KERNELS, Skeleton, vertex_channels
+from arch2vec.spaces.nasbench101.space import NASBench101
 
 
 class NASBench101Network(nn.Module):
@@ -77,7 +77,7 @@ class Cell(nn.Module):
         graph: a batch of one pruned cell.
         before: P.
         after: Q.
-        norm_momentum: see :class:`~arch2vec.spaces.nasbench101_cost.Skeleton`.
+        norm_momentum: see :class:`~arch2vec.spaces.nasbench101.cost.Skeleton`.
     """
 
     def __init__(self, graph: GraphBatch, before: int, after: int, norm_momentum: float = 0.003) -> None:

@@ -2,7 +2,7 @@
 
 A network is a fixed skeleton (:mod:`arch2vec.networks.staged`) that repeats one
 cell. With the published skeleton every architecture has exactly the parameter count
-that the benchmark lists; :mod:`arch2vec.spaces.nasbench201_cost` gives it without
+that the benchmark lists; :mod:`arch2vec.spaces.nasbench201.cost` gives it without
 building the network.
 
 Work that cannot change the output is left out, in training as well. An edge
@@ -22,8 +22,8 @@ from typing_extensions import override
 
 from arch2vec.networks.layers import ConvNorm, count_parameters
 from arch2vec.networks.staged import Reduction, StagedNetwork
-from arch2vec.spaces.nasbench201 import EDGES, NONE, SKIP, NASBench201
-from arch2vec.spaces.nasbench201_cost import KERNELS, Skeleton
+from arch2vec.spaces.nasbench201.cost import KERNELS, Skeleton
+from arch2vec.spaces.nasbench201.space import EDGES, NONE, SKIP, NASBench201
 
 
 class NASBench201Network(StagedNetwork):

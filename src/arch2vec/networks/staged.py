@@ -15,7 +15,7 @@ from torch.nn import functional
 from typing_extensions import override
 
 from arch2vec.networks.layers import ConvNorm, allocate, batch_norm, check_images, convolution, linear
-from arch2vec.spaces.nasbench201_cost import STAGES, Skeleton
+from arch2vec.spaces.nasbench201.cost import STAGES, Skeleton
 
 
 class StagedNetwork(nn.Module):

@@ -20,8 +20,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from arch2vec.common.threads import thread_count
 from arch2vec.errors import InputError
-from arch2vec.threads import thread_count
 
 
 @dataclass(frozen=True)

@@ -43,7 +43,7 @@ class Objective(ABC):
     note: str = ""
     """One line that every output has to show: what is estimated, what is no training, which signal is test data."""
     code: str | None = None
-    """The mark of the code that makes it, where that is a user's; see :mod:`arch2vec.code_identity`."""
+    """The mark of the code that makes it, where that is a user's; see :mod:`arch2vec.common.code_identity`."""
     fidelities: tuple[int, ...] = ()
     """The training epochs to choose from, ascending; empty where there is no choice or any number will do."""
 
@@ -63,7 +63,7 @@ class Objective(ABC):
         """
         marks = {"measured": self.description}
         if self.code is None and type(self).__module__.partition(".")[0] != "arch2vec":
-            from arch2vec.code_identity import mark_of
+            from arch2vec.common.code_identity import mark_of
 
             self.code = mark_of(type(self))
         return marks if self.code is None else {**marks, "code": self.code}

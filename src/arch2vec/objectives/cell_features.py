@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec.graphs import GraphBatch
-from arch2vec.spaces.nasbench101_cells import INNER, OPERATIONS
+from arch2vec.spaces.nasbench101.cells import INNER, OPERATIONS
 
 FEATURES = (
     *(f"{kind}_{operation}" for operation in INNER for kind in ("number", "channels", "squared_channels")),

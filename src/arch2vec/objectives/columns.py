@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.types
 from numpy.typing import NDArray
 
+from arch2vec.common.storage import reading
 from arch2vec.errors import InputError
 from arch2vec.objectives.table_files import FORMS, TableFile
-from arch2vec.storage import reading
 
 _LISTED = 12  # names that still fit on one line
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?|[-+]?,\d+")

@@ -26,7 +26,7 @@ from typing import IO, TextIO
 
 from typing_extensions import override
 
-from arch2vec.code_identity import mark_of_command
+from arch2vec.common.code_identity import mark_of_command
 from arch2vec.errors import EvaluationError, InputError
 from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.objectives.returned import Reader

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from arch2vec.cache import cached_arrays
+from arch2vec.common.cache import cached_arrays
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.objectives.cell_features import FEATURES, cell_features
@@ -43,7 +43,7 @@ class CostEstimate:
 def complete_costs(cells: GraphBatch, seconds: NDArray[np.float64]) -> CostEstimate:
     """Predict the seconds of those cells that have none.
 
-    The result follows from the arguments alone; it is kept on disk, see :mod:`arch2vec.cache`.
+    The result follows from the arguments alone; it is kept on disk, see :mod:`arch2vec.common.cache`.
 
     Args:
         cells: N pruned NAS-Bench-101 cells.

@@ -8,8 +8,8 @@ from collections.abc import Callable, Sequence
 
 from typing_extensions import override
 
+from arch2vec.common.guard import guarded
 from arch2vec.errors import EvaluationError, InputError
-from arch2vec.guard import guarded
 from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.objectives.returned import Reader
 from arch2vec.spaces import SearchSpace, get_space
@@ -29,7 +29,7 @@ class FunctionObjective(Objective):
     returned it is the wall-clock time of the call. A function with a parameter
     ``fidelity`` gets the fidelity by that name; one with a default for it keeps
     the default when the search asks for none. What the function raises passes
-    through; what it changes of its process does not (see :mod:`arch2vec.guard`).
+    through; what it changes of its process does not (see :mod:`arch2vec.common.guard`).
 
     Args:
         function: takes an architecture in its space's notation.
@@ -77,7 +77,7 @@ class FunctionObjective(Objective):
     def identity(self) -> dict[str, str]:
         """The function's code; a docstring is none. Where the code is not to be had, its name and description."""
         if self.code is None:
-            from arch2vec.code_identity import mark_of
+            from arch2vec.common.code_identity import mark_of
 
             self.code = mark_of(self._function)
         return {"measured": self.description} if self.code is None else {"code": self.code}

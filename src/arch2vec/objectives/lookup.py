@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from arch2vec.errors import InputError
-from arch2vec.fingerprints import fingerprint
 from arch2vec.graphs import GraphBatch
+from arch2vec.graphs.fingerprints import fingerprint
 from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.objectives.drawn import DrawnView
 from arch2vec.objectives.view import TableView

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from arch2vec.benchmarks.schema import Metric
 from arch2vec.benchmarks.table import BenchmarkTable
 from arch2vec.errors import InputError
-from arch2vec.fingerprints import mix
+from arch2vec.graphs.fingerprints import mix
 
 
 class Runs:

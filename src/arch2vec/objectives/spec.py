@@ -32,11 +32,11 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
-from arch2vec.code_identity import mark_of_name
+from arch2vec.common.code_identity import mark_of_name
+from arch2vec.common.user_code import load_object
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
 from arch2vec.spaces import SearchSpace
-from arch2vec.user_code import load_object
 
 _FORMS = (
     "digits-201, nasbench101, nasbench201, nasbench301-surrogate, digits, train:DATA, proxy:NAME, "

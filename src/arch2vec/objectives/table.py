@@ -20,9 +20,10 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from arch2vec.common.storage import AnyPath
 from arch2vec.errors import InputError
-from arch2vec.fingerprints import fingerprint
 from arch2vec.graphs import GraphBatch
+from arch2vec.graphs.fingerprints import fingerprint
 from arch2vec.objectives.base import Outcome
 from arch2vec.objectives.columns import column_names, find_column, listed, read_columns
 from arch2vec.objectives.drawn import DrawnView
@@ -31,7 +32,6 @@ from arch2vec.objectives.runs import draws, place_of
 from arch2vec.objectives.table_values import SeedChoice, mean_over_runs, runs_of, unit_of
 from arch2vec.objectives.view import TableView
 from arch2vec.spaces import SPACES, SearchSpace, get_space
-from arch2vec.storage import AnyPath
 
 if TYPE_CHECKING:
     from arch2vec.embedding import Embedding

@@ -25,8 +25,8 @@ import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
 
+from arch2vec.common.parquet import opened_parquet
 from arch2vec.errors import InputError
-from arch2vec.parquet import opened_parquet
 
 _MAGIC = b"PAR1"  # the first four bytes of every Parquet file
 _DELIMITERS = (",", ";", "\t")

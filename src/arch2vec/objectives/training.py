@@ -13,6 +13,7 @@ from dataclasses import replace
 import numpy as np
 from typing_extensions import override
 
+from arch2vec.common.storage import AnyPath
 from arch2vec.errors import InputError, unknown
 from arch2vec.networks.architecture_training import ArchitectureTrainer, Builder
 from arch2vec.networks.build import SHAPES, NetworkPlan, build_network
@@ -21,7 +22,6 @@ from arch2vec.networks.recipe import Recipe
 from arch2vec.networks.recipes import default_recipe, get_recipe
 from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.spaces import SearchSpace, get_space
-from arch2vec.storage import AnyPath
 
 
 class TrainingObjective(Objective):

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from arch2vec.cache import cache_folder
+from arch2vec.common.cache import cache_folder
+from arch2vec.common.storage import require_writable
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.proxies.registry import get_proxies
 from arch2vec.proxies.settings import ProxySetting
 from arch2vec.proxies.table import Progress, compute_table
 from arch2vec.spaces import SearchSpace
-from arch2vec.storage import require_writable
 
 VERSION = 1
 """To be raised whenever a proxy changes its values, so that what is on disk is computed anew."""
@@ -59,7 +59,7 @@ def proxy_features(
     all is 0. The values follow from the N architectures together: the same ones have to be
     encoded at once.
 
-    Values computed once are kept in the cache (:func:`arch2vec.cache.cache_folder`) in a
+    Values computed once are kept in the cache (:func:`arch2vec.common.cache.cache_folder`) in a
     Parquet file of their setting, and an interrupted computation resumes.
 
     Args:

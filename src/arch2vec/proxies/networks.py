@@ -15,7 +15,7 @@ from arch2vec.networks.digits_data import digits_splits
 from arch2vec.networks.training import Images
 from arch2vec.proxies.settings import ProxySetting
 from arch2vec.spaces import NASBench101, SearchSpace, get_space
-from arch2vec.spaces.nasbench101_notation import EXAMPLE as NASBENCH101_EXAMPLE
+from arch2vec.spaces.nasbench101.notation import EXAMPLE as NASBENCH101_EXAMPLE
 
 _DIGITS = (400, 700, 0)
 """Training images, validation images and seed of the digits' partition; batches are of the first part."""

@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from arch2vec.documents import anything, checked, mapping, parse_json
+from arch2vec.common.documents import anything, checked, mapping, parse_json
+from arch2vec.common.parquet import read_parquet, write_parquet
+from arch2vec.common.storage import AnyPath
+from arch2vec.common.threads import thread_count
+from arch2vec.common.workers import worker_pool
 from arch2vec.errors import InputError
-from arch2vec.parquet import read_parquet, write_parquet
 from arch2vec.proxies.networks import Build, Streams, builder, make_batch
 from arch2vec.proxies.registry import evaluate, get_proxies
 from arch2vec.proxies.settings import ProxySetting
 from arch2vec.spaces import SearchSpace
-from arch2vec.storage import AnyPath
-from arch2vec.threads import thread_count
-from arch2vec.workers import worker_pool
 
 if TYPE_CHECKING:
     import pandas as pd

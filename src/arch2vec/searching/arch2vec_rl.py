@@ -119,7 +119,7 @@ class Arch2vecRL(SearchMethod):
     @classmethod
     @override
     def _propose(cls, methods: Sequence[Self], n: int) -> list[list[int]]:
-        from arch2vec.threads import thread_count
+        from arch2vec.common.threads import thread_count
 
         proposals: list[list[int]] = [[] for _ in methods]
         with thread_count(1):

@@ -27,9 +27,9 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from arch2vec.common.schemas import METHOD_STATE
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
-from arch2vec.stored_studies import METHOD_STATE
 
 if TYPE_CHECKING:
     from arch2vec.searching.pool import Sampled

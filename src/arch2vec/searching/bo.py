@@ -49,8 +49,8 @@ from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError, unknown
 from arch2vec.searching.acquisition import Acquisition, ExpectedImprovement
 from arch2vec.searching.base import Candidate, SearchMethod
+from arch2vec.searching.beliefs import Look, Outlook, RowsForecast, learning_size, read_looks
 from arch2vec.searching.moves import moves_of
-from arch2vec.searching.outlook import Look, Outlook, RowsForecast, learning_size, read_looks
 from arch2vec.searching.pool import Rows, Sampled, Scores, around_best, gather, pool_for, sampled
 from arch2vec.searching.vectors import function_vectors
 

@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from arch2vec.embedding import Embedding
 from arch2vec.graphs import PADDING, GraphBatch
 from arch2vec.searching.moves import NONE, moves_of
-from arch2vec.spaces.nasbench101_cells import prune
+from arch2vec.spaces.nasbench101.cells import prune
 
 UNMADE = -1
 """The choice of a decision that an architecture says nothing about: the operation of an absent vertex."""

@@ -9,9 +9,9 @@ from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from typing import Any
 
+from arch2vec.common.guard import guarded
 from arch2vec.embedding import Embedding
 from arch2vec.errors import EvaluationError, InputError
-from arch2vec.guard import guarded
 from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.searching.base import LARGEST, Candidate, SearchMethod
 from arch2vec.searching.failures import Failure, Failures

@@ -16,9 +16,9 @@ import traceback
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from arch2vec.common.storage import write_text
 from arch2vec.errors import EvaluationError, InputError
 from arch2vec.objectives.base import Objective
-from arch2vec.storage import write_text
 
 FOLDER = "failures"
 MOST_IN_A_ROW = 20

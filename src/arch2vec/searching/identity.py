@@ -33,7 +33,7 @@ def identity_of(objective: Objective, embedding: Embedding) -> dict[str, str]:
         marks["table"] = _table_mark(objective, embedding)
     reference = embedding.space.loaded_from
     if reference is not None and reference.startswith("python:"):
-        from arch2vec.code_identity import mark_of
+        from arch2vec.common.code_identity import mark_of
 
         mark = mark_of(embedding.space)
         if mark is not None:

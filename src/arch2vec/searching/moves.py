@@ -19,8 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
-from arch2vec.fingerprints import fingerprint
 from arch2vec.graphs import GraphBatch
+from arch2vec.graphs.fingerprints import fingerprint
 
 NONE = -1
 """The row of an architecture that is not in the embedding."""

@@ -14,14 +14,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from arch2vec.documents import checked, shown
+from arch2vec.common.documents import checked, shown
+from arch2vec.common.schemas import STUDY
+from arch2vec.common.storage import read_json, require_writable, write_json
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.identity import NAMED, changes, in_words
 from arch2vec.searching.trials import Trial
-from arch2vec.storage import read_json, require_writable, write_json
-from arch2vec.stored_studies import STUDY
 
 _KIND = "arch2vec study 1"
 

@@ -8,11 +8,12 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from arch2vec.asked import note_start
+from arch2vec.common.ownership import owning
+from arch2vec.common.request import note_start
+from arch2vec.common.storage import AnyPath
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
-from arch2vec.ownership import owning
 from arch2vec.searching import get_method
 from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget, evaluate
@@ -20,7 +21,6 @@ from arch2vec.searching.failures import MOST_IN_A_ROW, Failures, check_limit
 from arch2vec.searching.identity import identity_of
 from arch2vec.searching.store import StudyConfig, StudyFile, embedding_digest
 from arch2vec.searching.trials import Limits, SearchResult, Trial
-from arch2vec.storage import AnyPath
 from arch2vec.studies.apart import Apart, search_apart
 from arch2vec.studies.jobs import BOOKS
 from arch2vec.studies.records import InFile, InMemory

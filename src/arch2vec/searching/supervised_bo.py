@@ -32,7 +32,7 @@ from arch2vec.searching.bo import BayesianOptimization
 from arch2vec.searching.pool import Sampled
 
 if TYPE_CHECKING:
-    from arch2vec.supervised import SupervisedConfig
+    from arch2vec.pretraining.supervised import SupervisedConfig
 
 
 class SupervisedBayesianOptimization(BayesianOptimization):
@@ -64,7 +64,7 @@ class SupervisedBayesianOptimization(BayesianOptimization):
         pool: int | Sampled | None = None,
     ) -> None:
         from arch2vec.models.regressor import RegressorConfig
-        from arch2vec.supervised import SupervisedConfig
+        from arch2vec.pretraining.supervised import SupervisedConfig
         from arch2vec.surrogates.graph_network import GraphNetwork
 
         training = training or SupervisedConfig(RegressorConfig(hidden=64), epochs=25)

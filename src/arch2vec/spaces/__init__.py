@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from arch2vec.documents import shown
+from arch2vec.common.documents import shown
 from arch2vec.errors import InputError, unknown
-from arch2vec.spaces import declared_text, loaded
+from arch2vec.spaces import loaded
 from arch2vec.spaces.base import SearchSpace
-from arch2vec.spaces.darts import DARTS
-from arch2vec.spaces.darts_pair import DARTSPair
-from arch2vec.spaces.declared import DeclaredSpace
-from arch2vec.spaces.declared_fields import SpaceDeclaration
-from arch2vec.spaces.nasbench101 import NASBench101
-from arch2vec.spaces.nasbench201 import NASBench201
+from arch2vec.spaces.darts.pair import DARTSPair
+from arch2vec.spaces.darts.space import DARTS
+from arch2vec.spaces.declared import text as declared_text
+from arch2vec.spaces.declared.fields import SpaceDeclaration
+from arch2vec.spaces.declared.space import DeclaredSpace
+from arch2vec.spaces.nasbench101.space import NASBench101
+from arch2vec.spaces.nasbench201.space import NASBench201
 
 SPACES: dict[str, Callable[[], SearchSpace]] = {
     "nasbench101": NASBench101,

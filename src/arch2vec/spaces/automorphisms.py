@@ -2,7 +2,7 @@
 
 Two labellings of one DAG are isomorphic exactly if a symmetry of the DAG
 carries one into the other, which is what counts architectures and draws them
-uniformly (:mod:`arch2vec.spaces.declared_fixed`, :mod:`arch2vec.spaces.declared_drawing`).
+uniformly (:mod:`arch2vec.spaces.declared.fixed`, :mod:`arch2vec.spaces.declared.drawing`).
 """
 
 from __future__ import annotations

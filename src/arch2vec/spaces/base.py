@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec.errors import InputError
-from arch2vec.fingerprints import fingerprint
 from arch2vec.graphs import GraphBatch
+from arch2vec.graphs.fingerprints import fingerprint
 from arch2vec.spaces.likelihood import (
     checked_beliefs,
     free_decoding,

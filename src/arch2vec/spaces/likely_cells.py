@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec.graphs import PADDING, GraphBatch
-from arch2vec.spaces.declared_limits import INPUT, Limits
+from arch2vec.spaces.declared.limits import INPUT, Limits
 from arch2vec.spaces.likely_edges import best_edges
 
 

@@ -23,7 +23,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from arch2vec.spaces.declared_limits import Limits
+from arch2vec.spaces.declared.limits import Limits
 
 _UNIT = 2.0**-24  # log-odds are rounded to multiples of this, so that sums of them are exact
 _ARC = 2.0**-30  # added for each step of a chain: of equally good ones the shortest is made, and none goes in circles

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from arch2vec.common.user_code import load_object
 from arch2vec.errors import InputError
 from arch2vec.spaces.base import SearchSpace
-from arch2vec.user_code import load_object
 
 PREFIX = "python:"
 """What the reference of a loaded space starts with; the rest is ``MODULE_OR_FILE:NAME``."""

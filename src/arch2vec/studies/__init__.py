@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from arch2vec.studies.horizon import Horizon
-    from arch2vec.studies.many import run_many, summarise
+    from arch2vec.studies.repeated import run_many, summarise
     from arch2vec.studies.runs import Runs
     from arch2vec.studies.study import run_study
     from arch2vec.studies.table import Trajectories

@@ -108,7 +108,7 @@ def search_apart(
         on_evaluation: called with every new trial.
         on_start: called with the trials there are, before the first new one.
     """
-    from arch2vec.parcels import pack
+    from arch2vec.common.parcels import pack
     from arch2vec.studies.parallel import Drive
 
     trials = record.load(searcher)

@@ -16,15 +16,15 @@ from pathlib import Path
 
 import numpy as np
 
-from arch2vec.documents import parse_json
+from arch2vec.common.documents import parse_json
+from arch2vec.common.parcels import Parcel, unpack
+from arch2vec.common.storage import read_arrays, write_arrays
 from arch2vec.embedding import Embedding
 from arch2vec.graphs import GraphBatch
-from arch2vec.parcels import Parcel, unpack
 from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.failures import Failures
 from arch2vec.searching.pool import Sampled
 from arch2vec.spaces import get_space
-from arch2vec.storage import read_arrays, write_arrays
 from arch2vec.studies.folder import BLOCKS, block_stem
 from arch2vec.studies.horizon import Horizon
 from arch2vec.studies.journal import SUFFIX, Journal
@@ -69,7 +69,7 @@ class Block:
         """The runs, made here, with one thread: results then don't depend on how many cores there are."""
         from threadpoolctl import threadpool_limits
 
-        from arch2vec.threads import thread_count
+        from arch2vec.common.threads import thread_count
 
         with thread_count(1), threadpool_limits(1):
             return simulate(

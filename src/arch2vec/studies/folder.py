@@ -17,12 +17,12 @@ from zlib import crc32
 import pyarrow as pa
 import pyarrow.parquet
 
-from arch2vec.documents import checked
+from arch2vec.common.documents import checked
+from arch2vec.common.parquet import opened_parquet, write_parquet
+from arch2vec.common.schemas import COMPARISON
+from arch2vec.common.storage import atomic_path, read_json, require_writable, write_json
 from arch2vec.errors import InputError
-from arch2vec.parquet import opened_parquet, write_parquet
 from arch2vec.searching.identity import NAMED, changes, in_words
-from arch2vec.storage import atomic_path, read_json, require_writable, write_json
-from arch2vec.stored_studies import COMPARISON
 from arch2vec.studies.table import SCHEMA, TEXTS, Trajectories, read_table
 
 BLOCKS = "blocks"

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
+from arch2vec.common.parcels import Parcel, unpack
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
-from arch2vec.parcels import Parcel, unpack
 from arch2vec.searching.base import Candidate
 from arch2vec.searching.evaluation import Attempt, alone, attempt
 from arch2vec.searching.failures import Failure

@@ -15,12 +15,12 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from arch2vec.documents import checked, parse_json, sealed, unsealed
+from arch2vec.common.documents import checked, parse_json, sealed, unsealed
+from arch2vec.common.schemas import JOURNAL_LINE
+from arch2vec.common.storage import reading, writing
 from arch2vec.errors import InputError
 from arch2vec.searching.base import Candidate
 from arch2vec.searching.trials import Trial
-from arch2vec.storage import reading, writing
-from arch2vec.stored_studies import JOURNAL_LINE
 
 SUFFIX = ".journal.jsonl"
 

@@ -19,9 +19,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from arch2vec.common.parcels import Parcel
 from arch2vec.errors import InputError, WorkerError
 from arch2vec.objectives.base import Objective
-from arch2vec.parcels import Parcel
 from arch2vec.searching.base import Candidate, SearchMethod
 from arch2vec.searching.evaluation import Attempt, numbered, trial_of
 from arch2vec.searching.failures import Failure, Failures, say

@@ -22,11 +22,11 @@ from contextlib import contextmanager
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 
+from arch2vec.common.workers import WorkerProcess, end_with_parent
 from arch2vec.errors import InputError
 from arch2vec.searching.evaluation import Attempt
 from arch2vec.searching.failures import Failure
 from arch2vec.studies.jobs import Job, load, perform
-from arch2vec.workers import WorkerProcess, end_with_parent
 
 _STARTING = threading.Lock()  # a process inherits the environment of the moment
 _GRACE_S = 5.0  # for a process to be gone after it was killed

@@ -12,12 +12,14 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
-from arch2vec.asked import note_start
+from arch2vec.common.ownership import owning
+from arch2vec.common.parcels import pack
+from arch2vec.common.request import note_start
+from arch2vec.common.storage import AnyPath
+from arch2vec.common.workers import worker_pool
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
-from arch2vec.ownership import owning
-from arch2vec.parcels import pack
 from arch2vec.searching import get_method
 from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget
@@ -26,14 +28,12 @@ from arch2vec.searching.identity import identity_of
 from arch2vec.searching.pool import WHOLE, Sampled
 from arch2vec.searching.store import embedding_digest
 from arch2vec.searching.trials import Limits
-from arch2vec.storage import AnyPath
 from arch2vec.studies.blocks import Block, run_stored, share
 from arch2vec.studies.folder import StudyFolder
 from arch2vec.studies.horizon import Horizon
 from arch2vec.studies.runs import Runs
 from arch2vec.studies.table import SCHEMA, Trajectories, to_table
 from arch2vec.studies.values import values_of
-from arch2vec.workers import worker_pool
 
 Progress = Callable[[str, str, int], None]
 """Called with a method, an objective and how many of their evaluations were just made or found."""

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from arch2vec.studies.cuts import Chosen, Cut, chosen
+from arch2vec.studies.at_budget import Chosen, Cut, chosen
 from arch2vec.studies.runs import Runs
 from arch2vec.studies.significance import Comparison, compare
 from arch2vec.studies.statistics import describe, optimum_share

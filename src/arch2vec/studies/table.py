@@ -11,8 +11,8 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 
+from arch2vec.common.parquet import checked_metadata, opened_parquet
 from arch2vec.errors import InputError
-from arch2vec.parquet import checked_metadata, opened_parquet
 from arch2vec.studies.runs import Runs, joined
 
 if TYPE_CHECKING:

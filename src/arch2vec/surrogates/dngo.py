@@ -21,12 +21,12 @@ import torch
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from arch2vec.common.threads import thread_count
 from arch2vec.errors import InputError
 from arch2vec.surrogates.base import Array, Learned, Scale, Seed, Surrogate, checked
 from arch2vec.surrogates.basis_network import BasisNetwork, Training
 from arch2vec.surrogates.bayesian_linear import BayesianLinear
 from arch2vec.surrogates.linear_belief import LinearBelief
-from arch2vec.threads import thread_count
 
 _TOGETHER = 16  # networks trained in one product: more, and their activations leave the cache
 _ROWS = 1024  # points predicted at a time: their activations stay in the cache

@@ -25,11 +25,11 @@ import torch
 from torch import Tensor
 from typing_extensions import override
 
+from arch2vec.common.threads import thread_count
 from arch2vec.errors import unknown
 from arch2vec.surrogates.base import Array, Learned, Scale, Seed, Surrogate, checked
 from arch2vec.surrogates.gp_belief import GPBelief
 from arch2vec.surrogates.spectrum import Normal, Spectrum
-from arch2vec.threads import thread_count
 
 Kernel = Literal["matern52", "rbf"]
 

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
+from arch2vec.common.threads import thread_count
 from arch2vec.surrogates.base import Array, Belief, Forecast
-from arch2vec.threads import thread_count
 
 _ROOM = 32  # rows that the factors grow by
 _SPARE = 1.5  # times as many columns as are needed when there have to be more

@@ -16,17 +16,17 @@ import torch
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from arch2vec.common.threads import thread_count
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.models.folded import basis_of
 from arch2vec.models.inputs import GraphStore, GraphTensors
+from arch2vec.pretraining.supervised import SupervisedConfig, SupervisedEncoder
+from arch2vec.pretraining.supervised_together import train_supervised_together
 from arch2vec.spaces import SearchSpace
-from arch2vec.supervised import SupervisedConfig, SupervisedEncoder
-from arch2vec.supervised_together import train_supervised_together
 from arch2vec.surrogates.base import Array, Learned, Seed, Surrogate
 from arch2vec.surrogates.bayesian_linear import BayesianLinear
 from arch2vec.surrogates.linear_belief import LinearBelief
-from arch2vec.threads import thread_count
 
 _BATCH = 512  # graphs encoded at a time: their activations stay in the cache
 

@@ -35,12 +35,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
+from arch2vec.common.threads import thread_count
 from arch2vec.errors import InputError
 from arch2vec.surrogates.base import Array, Learned, Scale, Seed, Surrogate, checked
 from arch2vec.surrogates.gaussian_process import correlation
 from arch2vec.surrogates.gp_belief import GPBelief
 from arch2vec.surrogates.quasi_newton import minimise
-from arch2vec.threads import thread_count
 
 FEW = 512
 """Observations that the parameters are found from, at most."""

@@ -8,9 +8,9 @@ import urllib.error
 import urllib.request
 from pathlib import Path
 
-from arch2vec.cache import cache_folder
+from arch2vec.common.cache import cache_folder
+from arch2vec.common.storage import atomic_path, require_file
 from arch2vec.errors import InputError
-from arch2vec.storage import atomic_path, require_file
 
 VARIABLE = "ARCH2VEC_IMAGES"
 """Names the folder of images where no other is given."""

@@ -1,7 +1,0 @@
-"""Figures. Each function draws one and writes it to a file; matplotlib is imported when one is called."""
-
-from arch2vec.plots.cells import draw_cell
-from arch2vec.plots.curves import best_so_far
-from arch2vec.plots.regret import regret_curves, regret_distributions
-
-__all__ = ["best_so_far", "draw_cell", "regret_curves", "regret_distributions"]

@@ -1,0 +1,1 @@
+"""How an encoder is learned: settings, data, the run, its checkpoints, its quality."""

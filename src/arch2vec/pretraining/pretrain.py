@@ -1,0 +1,177 @@
+"""Unsupervised pre-training: how a model learns from graphs (paper, sections 3.3 and 4.1).
+
+A run is a folder: ``config.json``, ``checkpoint.safetensors`` (replaced after
+every epoch), ``metrics.jsonl`` and, when training is done, ``encoder.safetensors``.
+Starting it again resumes after the last whole epoch and ends bit for bit where
+an uninterrupted run would have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from arch2vec.common.ownership import owning
+from arch2vec.common.storage import AnyPath, claim, read_json
+from arch2vec.common.threads import thread_count
+from arch2vec.encoder import FINISHED, Encoder
+from arch2vec.graphs import GraphBatch
+from arch2vec.pretraining.checkpoint import load_checkpoint
+from arch2vec.pretraining.data import architectures, split, training_data
+from arch2vec.pretraining.log import MetricsStream
+from arch2vec.pretraining.processes import Processes, helped, joined_by_launcher, launched
+from arch2vec.pretraining.run import Progress, Run, prior_of
+from arch2vec.pretraining.settings import (
+    PROTOCOLS,
+    SCHEDULES,
+    PretrainConfig,
+    Protocol,
+    Schedule,
+    config_of,
+    default_activation,
+)
+from arch2vec.spaces import SearchSpace, get_space
+
+__all__ = [
+    "PROTOCOLS",
+    "SCHEDULES",
+    "PretrainConfig",
+    "Progress",
+    "Protocol",
+    "Schedule",
+    "architectures",
+    "config_of",
+    "pretrain",
+    "prior_of",
+    "split",
+]
+
+_ONE_THREAD_BELOW = 128  # graphs a batch, from which on a second thread pays
+
+
+def pretrain(
+    space: SearchSpace | str,
+    config: PretrainConfig | None = None,
+    *,
+    graphs: GraphBatch | None = None,
+    seed: int | None = None,
+    out: AnyPath | None = None,
+    progress: Callable[[Progress], None] | None = None,
+    device: torch.device | str | None = None,
+) -> Encoder:
+    """Learn a representation of a search space without training one of its architectures.
+
+    Where a launcher such as torchrun has started this process as one of several,
+    they train together (:mod:`arch2vec.pretraining.processes`), and only process 0 measures,
+    reports and writes.
+
+    Args:
+        space: the space or its name.
+        config: how; the paper's setting by default.
+        graphs: the architectures to learn from, by default those of ``config``.
+        seed: replaces ``config.seed``.
+        out: the run's folder. A run that is there is resumed, or loaded when it is
+            complete. Without one, nothing is written.
+        progress: called every few steps.
+        device: where to train, by default a GPU if there is one.
+
+    Returns:
+        The encoder, with its last epoch's metrics in ``encoder.training``.
+
+    Raises:
+        InputError: ``out`` cannot be written to, or holds another run.
+    """
+    space = get_space(space) if isinstance(space, str) else space
+    config = config or PretrainConfig()
+    if seed is not None:
+        config = replace(config, seed=seed)
+    if config.activation is None:
+        config = replace(config, activation=default_activation(config.protocol, space.num_operations))
+    if device is None:
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    folder = None if out is None else Path(out)
+    if launched():
+        with joined_by_launcher() as processes:
+            config = replace(config, processes=processes.count)
+            return _pretrain(processes, space, config, graphs, folder, torch.device(device), progress)
+    alone = config.processes == 1 or (folder is not None and (folder / FINISHED).exists())
+    if alone:
+        return _pretrain(Processes(), space, config, graphs, folder, torch.device(device), progress)
+    # A space in code that was loaded from a file can only be loaded again.
+    named: SearchSpace | str = space.reference if space.loaded_from else space
+    with helped(config.processes, _help, named, config, graphs, device) as processes:
+        return _pretrain(processes, space, config, graphs, folder, torch.device(device), progress)
+
+
+def _help(
+    processes: Processes,
+    space: SearchSpace | str,
+    config: PretrainConfig,
+    graphs: GraphBatch | None,
+    device: torch.device | str,
+) -> None:
+    """What a process does that was started by another."""
+    space = get_space(space) if isinstance(space, str) else space
+    _pretrain(processes, space, config, graphs, None, torch.device(device), None)
+
+
+def _pretrain(
+    processes: Processes,
+    space: SearchSpace,
+    config: PretrainConfig,
+    graphs: GraphBatch | None,
+    folder: Path | None,
+    device: torch.device,
+    progress: Callable[[Progress], None] | None,
+) -> Encoder:
+    folder = folder if processes.rank == 0 else None
+    with processes.copied(None if folder is None else folder / FINISHED) as finished:
+        if finished is not None:
+            if folder is not None:
+                _claim(folder, space, config)
+            return Encoder.load(finished, device, space)
+    with owning(folder):  # refused before the data are made
+        data = training_data(space, config, graphs, device)
+        if folder is not None:
+            _claim(folder, space, config)
+        default = 1 if config.batch_size < _ONE_THREAD_BELOW else max(1, torch.get_num_threads() // processes.count)
+        with thread_count(config.threads or default):
+            run = Run(space, config, data, device, processes)
+            checkpoint = None if folder is None else folder / "checkpoint.safetensors"
+            with processes.copied(checkpoint) as stored:
+                if stored is not None:
+                    load_checkpoint(stored, run)
+            stream = None if folder is None else MetricsStream(folder, run.history)
+            run.train(stream, checkpoint, progress if processes.rank == 0 else None)
+            encoder = run.encoder()
+        if stream is not None:
+            stream.close()
+        if folder is not None:
+            encoder.save(folder / FINISHED)
+        return encoder
+
+
+def _claim(folder: Path, space: SearchSpace, config: PretrainConfig) -> None:
+    """Record what a folder holds, or check it; settings that an older record does not have are at their defaults."""
+    record = folder / "config.json"
+    settings = {"space": space.reference, **asdict(config)}
+    found = read_json(record) if record.exists() else None
+    if isinstance(found, dict):
+        defaults = asdict(PretrainConfig())
+        if isinstance(found.get("model"), dict):
+            settings["model"] = _recorded(settings["model"], found["model"], defaults["model"])
+        settings = _recorded(settings, found, defaults)
+    claim(record, "run", settings)
+
+
+def _recorded(settings: dict[str, Any], found: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:
+    """Those of the settings that a record has, or that are not at their defaults."""
+    return {
+        name: value
+        for name, value in settings.items()
+        if name in found or name not in defaults or value != defaults[name]
+    }

@@ -1,0 +1,199 @@
+"""The settings of a pre-training run, and the two protocols: the paper's and its public release's."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import Literal
+
+from arch2vec.common.documents import anything, checked, flag, mapping, number, optional, record, text, whole
+from arch2vec.encoder import Encoder
+from arch2vec.errors import InputError, unknown
+from arch2vec.models.autoencoder import PRECISIONS, ModelConfig, Precision
+from arch2vec.models.graph_inputs import TARGETS
+from arch2vec.models.losses import ACTIVATIONS, OperationActivation
+from arch2vec.models.pooling import pools_of
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """What the paper says and what its public release does differ in these points.
+
+    Attributes:
+        training_mode: whether sampling, dropout and batch statistics stay on
+            ``throughout``, or only in the ``first epoch``: the release switches the
+            model to evaluation mode for its first validity check and never back.
+        shuffle: the order of the training graphs is drawn anew for ``every epoch``
+            or ``once``.
+        pooling: how a vector is made from the vertices' means.
+        base_rate: whether operations start at their base rate, see
+            :meth:`arch2vec.models.decoder.Decoder.start_at_base_rate`; the release
+            starts from PyTorch's default, which with training mode throughout
+            leaves it to the seed whether ten epochs are enough.
+    """
+
+    training_mode: Literal["throughout", "first epoch"]
+    shuffle: Literal["every epoch", "once"]
+    pooling: Literal["sum", "mean"]
+    base_rate: bool
+
+
+PROTOCOLS: dict[str, Protocol] = {
+    "paper": Protocol("throughout", "every epoch", "sum", base_rate=True),
+    "release": Protocol("first epoch", "once", "mean", base_rate=False),
+}
+
+PAPER_BATCH_SIZE = 32
+
+_SIGMOID_OPERATIONS = 8
+
+Schedule = Literal["constant", "cosine"]
+SCHEDULES: tuple[Schedule, ...] = ("constant", "cosine")
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """A pre-training run; the defaults are the paper's.
+
+    Attributes:
+        model: which model and its shape.
+        protocol: a key of :data:`PROTOCOLS`.
+        activation: of the operation logits; None for :func:`default_activation`.
+        epochs: passes over the training split.
+        batch_size: graphs a step.
+        learning_rate: of Adam; with a schedule, that of the first step.
+        schedule: how the learning rate goes on, ``constant`` (paper) or ``cosine``, down
+            to 0 at the last step.
+        gradient_clip: largest norm of the gradient.
+        sample: how many architectures to draw from the space (by ``seed``) and learn
+            from, None for all of it. Spaces too large to list need one.
+        stream: whether every epoch draws its share of ``sample`` anew instead of going
+            over the same architectures again; see
+            :class:`arch2vec.pretraining.data.StreamedGraphs`.
+        held_out: share of the graphs kept for measuring reconstruction.
+        kl_weight: factor of the KL divergence, by default 1 / (32 V), the
+            paper's 1 / (B V) at its batch size, whatever the batch size here.
+        threads: that PyTorch computes with; by default one for batches below 128, all
+            otherwise. Two are a little faster at the paper's batch size on an idle
+            machine and many times slower on a busy one; results depend on it in
+            their last bits.
+        processes: that share every batch (:mod:`arch2vec.pretraining.processes`). Results are those
+            of one process but for rounding.
+        precision: of the encoder's matrix products in training: ``bfloat16`` on
+            processors that have it is faster at large batches, see
+            :meth:`arch2vec.models.autoencoder.GraphAutoencoder.loss`.
+        compile: whether the encoder is compiled for training, which takes a C++ compiler
+            and about a minute, and is then up to 15 % faster; only for a single process.
+        seed: of the split, the initial weights, the order and all noise.
+        pools: how vertices' means become an architecture's vector: names of
+            :data:`arch2vec.models.pooling.POOLS`, separated by commas, None for the protocol's.
+        targets: what a linear head learns to predict from the vector beside
+            reconstruction, of :data:`arch2vec.models.graph_inputs.TARGETS`; None (paper) for nothing.
+        target_weight: factor of the mean squared error of the standardised targets.
+    """
+
+    model: ModelConfig = field(default_factory=ModelConfig)
+    protocol: str = "paper"
+    activation: OperationActivation | None = None
+    epochs: int = 10
+    batch_size: int = PAPER_BATCH_SIZE
+    learning_rate: float = 1e-3
+    schedule: Schedule = "constant"
+    gradient_clip: float = 5.0
+    sample: int | None = None
+    stream: bool = False
+    held_out: float = 0.1
+    kl_weight: float | None = None
+    threads: int | None = None
+    processes: int = 1
+    precision: Precision = "float32"
+    compile: bool = False
+    seed: int = 0
+    pools: str | None = None
+    targets: str | None = None
+    target_weight: float = 1.0
+
+    def __post_init__(self) -> None:
+        if self.protocol not in PROTOCOLS:
+            raise unknown("protocol", self.protocol, PROTOCOLS)
+        if self.activation is not None and self.activation not in ACTIVATIONS:
+            raise unknown("activation", self.activation, ACTIVATIONS)
+        if self.schedule not in SCHEDULES:
+            raise unknown("schedule", self.schedule, SCHEDULES)
+        if self.precision not in PRECISIONS:
+            raise unknown("precision", self.precision, PRECISIONS)
+        for name in ("epochs", "batch_size", "processes"):
+            if getattr(self, name) < 1:
+                raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.sample is not None and self.sample < 2:
+            raise InputError(f"a sample has at least 2 architectures, got {self.sample}")
+        if self.stream and self.sample is None:
+            raise InputError("a stream needs a sample, the number of architectures that an epoch draws")
+        if self.compile and self.processes > 1:
+            raise InputError("compile is only for a single process")
+        if self.threads is not None and self.threads < 1:
+            raise InputError(f"threads must be at least 1, got {self.threads}")
+        if self.pools is not None:
+            pools_of(self.pools)
+        if self.targets is not None and self.targets not in TARGETS:
+            raise unknown("target", self.targets, TARGETS)
+        if self.model.predicted and self.targets is None:
+            raise InputError("a model that predicts needs targets")
+        for name in ("learning_rate", "gradient_clip", "target_weight"):
+            if not 0 < getattr(self, name) < math.inf:
+                raise InputError(f"{name} must be positive and finite, got {getattr(self, name)}")
+        if not 0 < self.held_out < 1:
+            raise InputError(f"held_out must be between 0 and 1, got {self.held_out}")
+        if not 0 <= self.seed < 2**63:
+            raise InputError(f"seed must be between 0 and 2^63 - 1, got {self.seed}")
+
+
+def pooling_of(config: PretrainConfig) -> str:
+    """How the vectors of a run's encoder are pooled."""
+    return PROTOCOLS[config.protocol].pooling if config.pools is None else config.pools
+
+
+_RECORDED = record(
+    {"model": mapping(anything), "epochs": whole(1), "batch_size": whole(1), "seed": whole(0)},
+    {
+        "sample": optional(whole(2)),
+        "stream": flag,
+        "held_out": number(0, 1),
+        "learning_rate": number(),
+        "gradient_clip": number(),
+        "kl_weight": optional(number()),
+        "threads": optional(whole(1)),
+        "processes": whole(1),
+        "compile": flag,
+        "pools": optional(text()),
+        "targets": optional(text()),
+        "target_weight": number(),
+    },
+)
+"""What an encoder's record of its training must be like."""
+
+
+def default_activation(protocol: str, num_operations: int) -> OperationActivation:
+    """The activation of the operation logits where none is asked for.
+
+    The paper's text has a softmax, its public release a sigmoid for each operation.
+    Points off the training architectures' vectors decode to valid cells far more often
+    with the sigmoid. With training mode throughout, however, the more operations there
+    are, the longer it leaves them undistinguished: on DARTS (K = 11) to the end of ten
+    epochs. So the sigmoid is for vocabularies of up to 8 operations, and for the
+    ``release`` protocol.
+    """
+    return "sigmoid" if protocol == "release" or num_operations <= _SIGMOID_OPERATIONS else "softmax"
+
+
+def config_of(encoder: Encoder) -> PretrainConfig:
+    """The configuration an encoder was trained with.
+
+    Raises:
+        InputError: the encoder's record of it is damaged.
+    """
+    try:
+        recorded = checked(encoder.training.get("config"), _RECORDED, "its configuration")
+        return PretrainConfig(**{**recorded, "model": ModelConfig(**recorded["model"])})
+    except (TypeError, InputError) as error:
+        raise InputError(f"the encoder does not say how it was trained: {error}") from error

@@ -1,0 +1,191 @@
+"""Cells of one fixed topology: every architecture is the same DAG with other operations.
+
+Operations on edges become vertices, as in NAS-Bench-201 (arch2vec paper, section
+4.1): the operation of an edge reads the input if the edge starts at the input
+node, and all operations whose edges end where it starts; the output reads the
+operations of the edges that end at the output node.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import override
+
+from arch2vec.errors import InputError
+from arch2vec.graphs import GraphBatch
+from arch2vec.spaces.declared.cells import MAX_LISTED, Cells
+from arch2vec.spaces.declared.fields import SpaceDeclaration
+from arch2vec.spaces.declared.labels import distinct, labelled
+from arch2vec.spaces.declared.symmetry import Labellings
+from arch2vec.spaces.reading import name_list
+
+
+class FixedCells(Cells):
+    """The cells that a declaration with ``edges`` describes; operation k of it has code k + 1."""
+
+    def __init__(self, declaration: SpaceDeclaration) -> None:
+        names = declaration.operations
+        self.adjacency = adjacency_of(declaration)
+        self.num_vertices = v = len(self.adjacency)
+        self._name, self._operations, self._positions = declaration.name, names, declaration.positions
+        self._choices = [[names.index(name) + 1 for name in choice] for choice in declaration.choices]
+        self._ends = (0, len(names) + 1)
+        self._labellings = Labellings(self.adjacency, self._choices)
+        self._allowed = np.zeros((v, 256), dtype=np.bool_)
+        for vertex, choice in enumerate([[self._ends[0]], *self._choices, [self._ends[1]]]):
+            self._allowed[vertex, choice] = True
+        # All edits: at a vertex, to the operation so many places further in its list.
+        places = [(vertex, k) for vertex, choice in enumerate(self._choices, start=1) for k in range(1, len(choice))]
+        self._edits = np.array(places, dtype=np.int64)
+        groups: dict[int, list[int]] = {}  # edges by target node, for the notation
+        for edge, (_, target) in enumerate(declaration.edges or ()):
+            groups.setdefault(target, []).append(edge)
+        self._sources = [source for source, _ in declaration.edges or ()]
+        self._groups = list(groups.values()) if declaration.carries == "edges" else None
+        self._example = self.format(self._with([[choice[0] for choice in self._choices]]))[0]
+
+    def _with(self, operations: NDArray[np.uint8] | Sequence[Sequence[int]]) -> GraphBatch:
+        """Cells with these (N, V - 2) codes."""
+        codes = np.asarray(operations, dtype=np.uint8)
+        ops = np.empty((len(codes), self.num_vertices), dtype=np.uint8)
+        ops[:, 0], ops[:, 1:-1], ops[:, -1] = self._ends[0], codes, self._ends[1]
+        return GraphBatch(ops, np.tile(self.adjacency, (len(codes), 1, 1)))
+
+    @override
+    def size(self) -> int | None:
+        return self._labellings.number()
+
+    @override
+    def estimated_size(self) -> int:
+        return self._labellings.estimate()
+
+    @override
+    def can_list(self) -> bool:
+        if self._labellings.product() <= MAX_LISTED:
+            return True
+        if not self._labellings.counted:
+            return self._labellings.least() <= MAX_LISTED and self._list is not None  # only trying tells
+        number = self.size()
+        return (self.estimated_size() if number is None else number) <= MAX_LISTED
+
+    @override
+    def all_cells(self) -> GraphBatch:
+        assert self._list is not None, "asked for only where can_list says so"
+        return self._list
+
+    @cached_property
+    def _list(self) -> GraphBatch | None:
+        if self._labellings.symmetric:
+            limit = None if self._labellings.counted else MAX_LISTED
+            return labelled(self._with([[0] * len(self._choices)]), self._choices, limit)
+        grid = np.meshgrid(*(np.array(choice, dtype=np.uint8) for choice in self._choices), indexing="ij")
+        return self._with(np.stack([axis.ravel() for axis in grid], axis=1))
+
+    @override
+    def draw(self, attempts: int, rng: np.random.Generator) -> GraphBatch:
+        return self._with(self._labellings.draw(attempts, rng))
+
+    @override
+    def is_cell(self, graphs: GraphBatch) -> NDArray[np.bool_]:
+        if graphs.num_vertices != self.num_vertices:
+            return np.zeros(len(graphs), dtype=np.bool_)
+        allowed = self._allowed[np.arange(self.num_vertices), graphs.ops].all(axis=1)
+        return allowed & (graphs.adjacency == self.adjacency).all(axis=(1, 2))
+
+    @override
+    def most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        codes = np.empty((len(op_logits), len(self._choices)), dtype=np.uint8)
+        for position, choice in enumerate(self._choices):
+            best = op_logits[:, position + 1, choice].argmax(axis=1)
+            codes[:, position] = np.array(choice, dtype=np.uint8)[best]
+        return self._with(codes)
+
+    @override
+    def random_edit(self, cells: GraphBatch, rng: np.random.Generator) -> GraphBatch:
+        """Another operation at one position, uniformly over all such pairs."""
+        return self._edited(cells, self._edits[rng.integers(len(self._edits), size=len(cells))])
+
+    @override
+    def all_edits(self, cell: GraphBatch) -> GraphBatch:
+        start = cell[np.zeros(len(self._edits), dtype=np.int64)]
+        return distinct(self._edited(start, self._edits))
+
+    def _edited(self, cells: GraphBatch, edits: NDArray[np.int64]) -> GraphBatch:
+        """Each cell with its (vertex, shift) edit made; it changes how often an operation occurs, hence the class."""
+        ops = cells.ops.copy()
+        for vertex, choice in enumerate(self._choices, start=1):
+            rows = np.flatnonzero(edits[:, 0] == vertex)
+            place = np.searchsorted(choice, ops[rows, vertex])
+            ops[rows, vertex] = np.array(choice, dtype=np.uint8)[(place + edits[rows, 1]) % len(choice)]
+        return GraphBatch(ops, cells.adjacency.copy())
+
+    @override
+    def parse(self, architectures: Sequence[str]) -> GraphBatch:
+        code_of = {name: code for code, name in enumerate(self._operations, start=1)}
+        rows = np.empty((len(architectures), len(self._choices)), dtype=np.uint8)
+        for index, text in enumerate(architectures):
+            names = self._split(text)
+            for position, name in enumerate(names):
+                code = code_of.get(name)
+                if code is None:
+                    raise InputError(f"unknown operation {name!r} in {text!r}; known: {', '.join(self._operations)}")
+                if code not in self._choices[position]:
+                    known = ", ".join(self._operations[k - 1] for k in self._choices[position])
+                    where = f"{'edge' if self._groups else 'vertex'} {self._positions[position]}"
+                    raise InputError(f"operation {name!r} is not allowed at {where} in {text!r}; allowed: {known}")
+                rows[index, position] = code
+        return self._with(rows)
+
+    def _split(self, text: str) -> list[str]:
+        """The operations that an architecture's text names, by position."""
+        if self._groups is None:
+            names = text.strip().split("|")
+            right = len(names) == len(self._choices)
+        else:
+            names = re.findall(r"[|]([^|~]*)~", text)
+            right = len(names) == len(self._choices) and text.strip() == self._joined(names)
+        if not right:
+            raise InputError(f"not a {self._name} architecture: {text!r}; one looks like {self._example}")
+        return names
+
+    @override
+    def text_of(self, value: object) -> str | None:
+        """Of a list with an operation's name for each position."""
+        listed = name_list(value)
+        return self._joined(listed) if listed is not None and len(listed) == len(self._choices) else None
+
+    def _joined(self, names: Sequence[str]) -> str:
+        if self._groups is None:
+            return "|".join(names)
+        return "+".join(
+            "|" + "".join(f"{names[edge]}~{self._sources[edge]}|" for edge in group) for group in self._groups
+        )
+
+    @override
+    def format(self, cells: GraphBatch) -> list[str]:
+        names = ("", *self._operations)
+        return [self._joined([names[code] for code in row]) for row in cells.ops[:, 1:-1].tolist()]
+
+
+def adjacency_of(declaration: SpaceDeclaration) -> NDArray[np.bool_]:
+    """(V, V), the DAG that all architectures of a fixed topology share.
+
+    With operations on edges, vertex e + 1 is edge e; edges are sorted by target, so
+    that the operations that one reads come before it.
+    """
+    edges = declaration.edges or ()
+    if declaration.carries == "vertices":
+        adjacency = np.zeros((declaration.count, declaration.count), dtype=np.bool_)
+        adjacency[tuple(np.array(edges).T)] = True
+        return adjacency
+    adjacency = np.zeros((len(edges) + 2, len(edges) + 2), dtype=np.bool_)
+    source, target = np.array(edges).T
+    adjacency[0, 1:-1] = source == 0
+    adjacency[1:-1, 1:-1] = target[:, None] == source[None]
+    adjacency[1:-1, -1] = target == declaration.count - 1
+    return adjacency

@@ -1,0 +1,175 @@
+"""The cells of a declaration with ``max_edges``: any topology within limits, operations on vertices.
+
+They are written as in NAS-Bench-101: the rows of the adjacency matrix joined by
+``;``, then ``|``, then the vertices' operations joined by ``,``, for example
+``010;001;000|input,conv3x3,output``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import override
+
+from arch2vec.errors import InputError
+from arch2vec.graphs import PADDING, GraphBatch
+from arch2vec.spaces.declared import edits
+from arch2vec.spaces.declared import limits as cells_within
+from arch2vec.spaces.declared.cells import MAX_LISTED, Cells
+from arch2vec.spaces.declared.drawing import NumberedCells
+from arch2vec.spaces.declared.fields import INPUT, OUTPUT, SpaceDeclaration
+from arch2vec.spaces.likely_cells import most_likely_cells
+from arch2vec.spaces.reading import name_list, whole_numbers
+
+_MAX_NUMBERED = 20 * MAX_LISTED  # with more numbered cells than this, making the list takes minutes
+
+
+class FreeCells(Cells):
+    """All cells within a declaration's limits; operation k of it has code k + 1."""
+
+    def __init__(self, declaration: SpaceDeclaration) -> None:
+        v = declaration.count
+        self.num_vertices = v
+        self.limits = cells_within.Limits(
+            vertices=v,
+            edges=v * (v - 1) // 2 if declaration.max_edges is None else declaration.max_edges,
+            in_degree=declaration.max_in_degree or v - 1,
+            operations=len(declaration.operations),
+        )
+        self._name = declaration.name
+        self._vocabulary = (INPUT, *declaration.operations, OUTPUT)
+        self._numbered = NumberedCells(self.limits)
+        self._example = f"010;001;000|{INPUT},{declaration.operations[0]},{OUTPUT}"
+
+    @override
+    def size(self) -> int | None:
+        return None
+
+    @override
+    def estimated_size(self) -> int:
+        return self._estimate
+
+    @override
+    def can_list(self) -> bool:
+        number = self._numbered.number
+        return number <= MAX_LISTED or (number <= _MAX_NUMBERED and self._estimate <= MAX_LISTED)
+
+    @override
+    def all_cells(self) -> GraphBatch:
+        return cells_within.all_cells(self.limits)
+
+    @cached_property
+    def _estimate(self) -> int:
+        return self._numbered.estimated_classes()
+
+    @override
+    def draw(self, attempts: int, rng: np.random.Generator) -> GraphBatch:
+        return self._numbered.draw(attempts, rng)
+
+    @override
+    def is_cell(self, graphs: GraphBatch) -> NDArray[np.bool_]:
+        return cells_within.is_cell(graphs, self.limits)
+
+    @override
+    def most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        return most_likely_cells(op_logits, edge_logits, self.limits)
+
+    @override
+    def random_edit(self, cells: GraphBatch, rng: np.random.Generator) -> GraphBatch:
+        return edits.random_edit(cells, self.limits, rng)
+
+    @override
+    def all_edits(self, cell: GraphBatch) -> GraphBatch:
+        return edits.all_edits(cell, self.limits)
+
+    @override
+    def parse(self, architectures: Sequence[str]) -> GraphBatch:
+        # Matrices and lists of operations are few, whatever the number of cells: each is read once.
+        matrix_of, names_of = _Once(self._read_matrix), _Once(self._read_operations)
+        v = self.num_vertices
+        ops = np.full((len(architectures), v), PADDING, dtype=np.uint8)
+        adjacency = np.zeros((len(architectures), v, v), dtype=np.bool_)
+        for index, text in enumerate(architectures):
+            rows, bar, names = text.strip().partition("|")
+            if not bar:
+                raise self._malformed(text, "no '|' between matrix and operations")
+            matrix, codes = matrix_of(rows, text), names_of(names, text)
+            if len(matrix) != len(codes):
+                raise self._malformed(text, f"{len(matrix)} rows and {len(codes)} operations")
+            adjacency[index, : len(matrix), : len(matrix)], ops[index, : len(codes)] = matrix, codes
+        read = GraphBatch(ops, adjacency)
+        wrong = np.flatnonzero(~self.is_cell(read))
+        if len(wrong):
+            raise self._malformed(architectures[wrong[0]], self._reason(read[wrong[:1]]))
+        return read
+
+    @override
+    def text_of(self, value: object) -> str | None:
+        """Of a matrix and the operations' names, as two lists."""
+        if not isinstance(value, list) or len(value) != 2 or not isinstance(value[0], list):
+            return None
+        rows, listed = [whole_numbers(row) for row in value[0]], name_list(value[1])
+        if listed is None or None in rows:
+            return None
+        return f"{';'.join(''.join(map(str, row or [])) for row in rows)}|{','.join(listed)}"
+
+    def _read_matrix(self, rows: str, text: str) -> NDArray[np.bool_]:
+        entries = rows.split(";")
+        n = len(entries)
+        if not 2 <= n <= self.num_vertices:
+            raise self._malformed(text, f"{n} vertices, a cell has 2 to {self.num_vertices}")
+        if any(len(row) != n or set(row) - {"0", "1"} for row in entries):
+            raise self._malformed(text, f"the matrix needs {n} rows of {n} digits 0 or 1")
+        matrix = np.array([[digit == "1" for digit in row] for row in entries])
+        if np.tril(matrix).any():
+            raise self._malformed(text, "an edge on or below the diagonal")
+        return matrix
+
+    def _read_operations(self, names: str, text: str) -> NDArray[np.uint8]:
+        listed = names.split(",")
+        for name in listed:
+            if name not in self._vocabulary:
+                raise self._malformed(text, f"unknown operation {name!r}, known: {', '.join(self._vocabulary)}")
+        if listed[0] != INPUT or listed[-1] != OUTPUT or {INPUT, OUTPUT} & set(listed[1:-1]):
+            raise self._malformed(text, "operations run from one input at the start to one output at the end")
+        return np.array([self._vocabulary.index(name) for name in listed], dtype=np.uint8)
+
+    def _reason(self, graph: GraphBatch) -> str:
+        """Why a well-written graph of ``graph`` (one) is no cell."""
+        edges, in_degree = int(graph.adjacency.sum()), int(graph.adjacency[0].sum(axis=0).max())
+        if edges > self.limits.edges:
+            return f"{edges} edges, at most {self.limits.edges} are allowed"
+        if in_degree > self.limits.in_degree:
+            return f"{in_degree} edges into one vertex, at most {self.limits.in_degree} are allowed"
+        return "a vertex is on no path from input to output"
+
+    def _malformed(self, text: str, reason: str) -> InputError:
+        return InputError(f"not a {self._name} architecture ({reason}): {text!r}; one looks like {self._example}")
+
+    @override
+    def format(self, cells: GraphBatch) -> list[str]:
+        matrices: dict[tuple[int, bytes], str] = {}
+        texts = []
+        for ops, adjacency, n in zip(cells.ops.tolist(), cells.adjacency, cells.mask.sum(axis=1).tolist(), strict=True):
+            key = (n, adjacency.tobytes())
+            if key not in matrices:
+                rows = adjacency[:n, :n].astype(int).tolist()
+                matrices[key] = ";".join("".join(map(str, row)) for row in rows)
+            texts.append(f"{matrices[key]}|{','.join([self._vocabulary[code] for code in ops[:n]])}")
+        return texts
+
+
+class _Once:
+    """Reads each different text once; ``whole`` is the line that it is part of, for messages."""
+
+    def __init__(self, read: Callable[[str, str], NDArray[np.generic]]) -> None:
+        self._read = read
+        self._known: dict[str, NDArray[np.generic]] = {}
+
+    def __call__(self, text: str, whole: str) -> NDArray[np.generic]:
+        if text not in self._known:
+            self._known[text] = self._read(text, whole)
+        return self._known[text]

@@ -1,0 +1,227 @@
+"""Search spaces of the user's own, from a declaration of a few lines.
+
+The declaration's fields are those of :class:`SpaceDeclaration`. As in the built-in spaces, a
+graph's first vertex is the input and its last the output, operation k of the
+declaration has code k + 1, and everything works on batches.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import override
+
+from arch2vec.errors import InputError
+from arch2vec.graphs import GraphBatch
+from arch2vec.graphs.fingerprints import fingerprint
+from arch2vec.spaces.base import SearchSpace
+from arch2vec.spaces.declared.cells import MAX_LISTED, Cells
+from arch2vec.spaces.declared.fields import INPUT, OUTPUT, SpaceDeclaration
+from arch2vec.spaces.declared.fixed import FixedCells
+from arch2vec.spaces.declared.free import FreeCells
+from arch2vec.spaces.declared.functions import function_labels
+from arch2vec.spaces.declared.text import read_yaml, to_reference
+from arch2vec.spaces.reading import Reading, literal, read_texts
+from arch2vec.spaces.roles import Roles, roles_by_name
+
+_SPACED = re.compile(r"\s*([|+,;~])\s*")  # what separates the parts of an architecture
+_MOST_ATTEMPTS = 200_000  # cells drawn at a time
+_IDLE_DRAWS = 2_000_000  # draws without anything new after which a sample is given up
+
+
+class DeclaredSpace(SearchSpace):
+    """The search space that a declaration describes.
+
+    Isomorphic cells are one architecture: :meth:`enumerate` lists one of each, and
+    :meth:`sample` draws from them uniformly. Every numbering of a cell is
+    valid and can be parsed; it stays as it is written.
+
+    Args:
+        declaration: what the space is.
+    """
+
+    def __init__(self, declaration: SpaceDeclaration) -> None:
+        self.declaration = declaration
+        self.name = declaration.name
+        self.operations = (INPUT, *declaration.operations, OUTPUT)
+        free = declaration.max_edges is not None
+        self._cells: Cells = FreeCells(declaration) if free else FixedCells(declaration)
+        self.num_vertices = self._cells.num_vertices
+
+    @classmethod
+    def from_yaml(cls, path: Path | str) -> DeclaredSpace:
+        """The space that a YAML file declares.
+
+        Raises:
+            InputError: see :func:`arch2vec.spaces.declared.text.read_yaml`.
+        """
+        return cls(read_yaml(Path(path)))
+
+    @property
+    @override
+    def reference(self) -> str:
+        """The whole declaration, so that what refers to it needs no other file."""
+        if type(self) is not DeclaredSpace and self.loaded_from is not None:
+            return self.loaded_from  # a class that may do more than its declaration says
+        return to_reference(self.declaration)
+
+    # The base class's attributes are plain; here they are worked out when somebody asks, as that can take seconds.
+    @cached_property
+    def size(self) -> int | None:  # type: ignore[override]
+        """How many architectures there are up to isomorphism, None where they are too many to be counted."""
+        number = self._cells.size()
+        if number is None and self.enumerable:
+            number = len(self._list)
+        return number
+
+    @cached_property
+    def enumerable(self) -> bool:  # type: ignore[override]
+        """Whether there are at most about a million."""
+        return self._cells.can_list()
+
+    @cached_property
+    def estimated_size(self) -> int:
+        """The size where it is known, else an estimate of it.
+
+        See :meth:`arch2vec.spaces.declared.symmetry.Labellings.estimate` (fixed topology)
+        and :meth:`arch2vec.spaces.declared.drawing.NumberedCells.estimated_classes` (free).
+        """
+        return self._cells.estimated_size() if self.size is None else self.size
+
+    @cached_property
+    def _list(self) -> GraphBatch:
+        """All architectures. Never handed out, only copies of it."""
+        return self._cells.all_cells()
+
+    @override
+    def enumerate(self) -> GraphBatch:
+        """Every architecture, one of each isomorphism class.
+
+        A fixed topology's are in the order of the first position's operations, then
+        of the second's, and so on; a free one's by vertex count, then by shape, then by
+        operations.
+        """
+        if not self.enumerable:
+            raise InputError(
+                f"{self.name} has about {self.estimated_size:,} architectures, more than the {MAX_LISTED:,} "
+                "that are listed; sample some"
+            )
+        return GraphBatch(self._list.ops.copy(), self._list.adjacency.copy())
+
+    @override
+    def sample(self, n: int, rng: np.random.Generator) -> GraphBatch:
+        """``n`` architectures, no two isomorphic, every such set equally likely.
+
+        In one case they are not quite: a fixed topology with more than 50,000
+        symmetries and more than a million labellings gives an architecture a chance
+        in proportion to the number of labellings that mean it.
+        """
+        if self.enumerable:
+            if n > len(self._list):
+                raise InputError(
+                    f"{self.name} has {len(self._list):,} architectures, cannot sample {n:,} distinct ones"
+                )
+            return self._list[rng.choice(len(self._list), size=n, replace=False)]
+        parts: list[GraphBatch] = []
+        prints = np.empty(0, dtype=np.uint64)
+        attempts, idle = min(_MOST_ATTEMPTS, max(64, n)), 0
+        while len(prints) < n or not parts:
+            drawn = self._cells.draw(attempts, rng)
+            own = fingerprint(drawn)
+            _, first = np.unique(own, return_index=True)
+            new = np.sort(first)
+            new = new[~np.isin(own[new], prints)]
+            idle = 0 if len(new) else idle + attempts
+            if idle > _IDLE_DRAWS:
+                raise InputError(
+                    f"{self.name}: {idle:,} draws after {len(prints):,} architectures gave no other, "
+                    f"cannot sample {n:,} distinct ones"
+                )
+            parts.append(drawn[new])
+            prints = np.concatenate([prints, own[new]])
+            if 4 * len(drawn) < attempts:  # little is kept of what is drawn
+                attempts = min(_MOST_ATTEMPTS, 2 * attempts)
+        return GraphBatch.concatenate(parts)[slice(n)]
+
+    @override
+    def read(self, architectures: Sequence[str]) -> Reading:
+        """Read what :meth:`parse` reads, also in quotes, spaced, or as lists of names (free: matrix and names)."""
+        return read_texts(self._cells.parse, self._imported, architectures)
+
+    def _imported(self, text: str) -> tuple[str, str | None] | None:
+        listed = self._cells.text_of(literal(text))
+        return (_SPACED.sub(r"\1", text), None) if listed is None else (listed, "lists of names")
+
+    @override
+    def parse(self, architectures: Sequence[str]) -> GraphBatch:
+        """Read architectures.
+
+        Operations on the vertices of a fixed topology: ``op|op|op``, in the order of the
+        vertices. On its edges: a group of ``op~source`` for every target node, as in
+        NAS-Bench-201, ``|op~0|+|op~0|op~1|``. Free topology: rows of the adjacency
+        matrix and operations as in NAS-Bench-101,
+        ``010;001;000|input,op,output``.
+        """
+        return self.read(architectures).graphs
+
+    @override
+    def format(self, graphs: GraphBatch) -> list[str]:
+        self.check(graphs)
+        return self._cells.format(graphs)
+
+    @override
+    def is_valid(self, graphs: GraphBatch) -> NDArray[np.bool_]:
+        return self._cells.is_cell(graphs)
+
+    @override
+    def _most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
+        return self._cells.most_likely(op_logits, edge_logits)
+
+    @override
+    def mutate(self, graphs: GraphBatch, rng: np.random.Generator) -> GraphBatch:
+        """One random edit of each graph.
+
+        Fixed topology: another operation at a position, uniformly. Free: see
+        :func:`arch2vec.spaces.declared.edits.random_edit`.
+        """
+        self.check(graphs)
+        return self._cells.random_edit(graphs, rng)
+
+    @override
+    def neighbors(self, graph: GraphBatch) -> GraphBatch:
+        """All architectures one edit away, one of each isomorphism class; the graph's own is none of them."""
+        if len(graph) != 1:
+            raise InputError(f"neighbors are those of one architecture, got {len(graph)}")
+        self.check(graph)
+        return self._cells.all_edits(graph)
+
+    @override
+    def function_classes(self, graphs: GraphBatch) -> NDArray[np.uint64]:
+        """(N,) labels, equal exactly for architectures that compute the same function.
+
+        Where ``skip`` or ``zero`` operations are declared, skips are contracted and zeros
+        dropped (:mod:`arch2vec.spaces.declared.functions`); else only isomorphic cells compute
+        the same.
+        """
+        self.check(graphs)
+        skip, zero = (
+            {self.operations.index(name) for name in names} for names in (self.declaration.skip, self.declaration.zero)
+        )
+        return function_labels(graphs, skip, zero) if skip or zero else super().function_classes(graphs)
+
+    @cached_property
+    @override
+    def roles(self) -> Roles:
+        declared, last = self.declaration, len(self.operations) - 1
+        return roles_by_name(self.operations, [0], [last], declared.skip, declared.zero, declared.weights)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, DeclaredSpace) and type(self) is type(other) and self.declaration == other.declaration
+
+    def __hash__(self) -> int:
+        return hash(self.declaration)

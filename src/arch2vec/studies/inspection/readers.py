@@ -1,0 +1,127 @@
+"""Evaluations in the folders of searches, read without their embedding, objective or method.
+
+Folders are read while their owners write them: every file is whole at any moment, but
+a comparison that ends puts its blocks together and removes them. A reader that
+meets such a change reads again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from arch2vec.common import schemas as stored_studies
+from arch2vec.common.documents import Check, checked
+from arch2vec.common.storage import read_json
+from arch2vec.errors import InputError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SEARCH, COMPARISON, PARETO, CONFIG = "study.json", "comparison.json", "pareto.json", "config.json"
+COLUMNS = ("method", "objective", "seed", "evaluation", "architecture", "fidelity", "validation", "test", "cost_s")
+
+_TRIES = 3
+_KINDS: Mapping[str, tuple[str, Check]] = {
+    SEARCH: ("arch2vec study 1", stored_studies.STUDY),
+    COMPARISON: ("arch2vec comparison 1", stored_studies.COMPARISON),
+    PARETO: ("arch2vec pareto 1", stored_studies.PARETO),
+}
+_T = TypeVar("_T")
+
+
+def document(path: Path) -> dict[str, Any] | None:
+    """The JSON object in a file of one of the names above, None where there is none or it is of another kind.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    if not path.is_file():
+        return None
+    kind, check = _KINDS[path.name]
+    found = read_json(path)
+    if not isinstance(found, dict) or found.get("kind") != kind:
+        return None
+    checked(found, check, path)
+    return found
+
+
+def search_frame(study: Mapping[str, Any]) -> pd.DataFrame:
+    """The trials of a ``study.json``: :data:`COLUMNS`, and the objective's further numbers."""
+    import pandas as pd
+
+    head = {name: study["config"][name] for name in COLUMNS[:3]}
+    rows = [
+        {**head, "evaluation": trial["number"], **{name: trial.get(name) for name in COLUMNS[4:]}}
+        | {name: value for name, value in trial["extra"].items() if name not in COLUMNS}
+        for trial in study["trials"]
+    ]
+    return _typed(pd.DataFrame(rows, columns=None if rows else list(COLUMNS)))
+
+
+def comparison_frame(folder: Path) -> pd.DataFrame:
+    """All finished runs of a comparison: :data:`COLUMNS`; reads no file that is being written.
+
+    Raises:
+        InputError: a file is damaged.
+    """
+    import pandas as pd
+
+    def read() -> pd.DataFrame:
+        from arch2vec.studies.table import read_table
+
+        whole = folder / "trajectories.parquet"
+        blocks = sorted(path for path in (folder / "blocks").glob("*.parquet") if not path.name.startswith("."))
+        parts = [read_table(path).to_pandas() for path in ([whole] if whole.exists() else []) + blocks]
+        if not parts:
+            return pd.DataFrame(columns=list(COLUMNS))
+        for part in parts:
+            for name in ("method", "objective", "architecture"):
+                part[name] = part[name].astype(str)
+        frame = pd.concat(parts, ignore_index=True)
+        # What was put together and not yet removed is there twice.
+        return _typed(frame.drop_duplicates(["method", "objective", "seed", "evaluation"]))
+
+    return _again(read)
+
+
+def pareto_frame(folder: Path, settings: Mapping[str, Any]) -> pd.DataFrame:
+    """All trials of a multi-objective study: :data:`COLUMNS` and a column a criterion.
+
+    Raises:
+        InputError: a file is damaged.
+    """
+    import pandas as pd
+
+    def read() -> pd.DataFrame:
+        rows = []
+        for path in sorted((folder / "runs").glob("*.json")):
+            if path.name.startswith("."):
+                continue
+            run = checked(read_json(path), stored_studies.PARETO_RUN, path)
+            for trial in run["trials"]:
+                entry = {"method": run["method"], "objective": settings["objective"], "seed": run["seed"]}
+                entry |= {"evaluation": trial["number"], "fidelity": None}
+                entry |= {name: trial[name] for name in ("architecture", "test", "cost_s")}
+                if "validation" not in trial["criteria"]:
+                    raise InputError(f"{path} is damaged: trial {trial['number']} has no criterion 'validation'")
+                rows.append(trial["criteria"] | entry)
+        return _typed(pd.DataFrame(rows, columns=None if rows else list(COLUMNS)))
+
+    return _again(read)
+
+
+def _typed(frame: pd.DataFrame) -> pd.DataFrame:
+    for name in ("fidelity", "validation", "test", "cost_s"):
+        frame[name] = frame[name].astype("float64")
+    return frame
+
+
+def _again(read: Callable[[], _T]) -> _T:
+    for _ in range(_TRIES - 1):
+        try:
+            return read()
+        except (InputError, OSError):
+            continue
+    return read()

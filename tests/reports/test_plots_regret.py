@@ -1,0 +1,68 @@
+"""Figures of regret: what is drawn, and that its texts can be read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.text import Annotation
+
+from arch2vec.reports import regret_curves, regret_distributions
+from arch2vec.studies.curves import Curve
+from figures import assert_texts_are_apart_and_inside, drawn, text_boxes
+from one_line import error_of
+
+
+def curve(scale: float, end: float = 200.0) -> Curve:
+    x = np.linspace(1, end, 50)
+    mean = scale / np.sqrt(np.linspace(1, 200, 50))
+    return Curve(x, mean, 0.9 * mean, 1.1 * mean, 500)
+
+
+@pytest.mark.parametrize("count", [1, 14])
+@pytest.mark.parametrize(("x", "end"), [("evaluations", 200.0), ("seconds", 1e6)])
+def test_curves(count: int, x: str, end: float) -> None:
+    curves = {f"a method, number {number}": curve(1 + number / 10, end) for number in range(count)}
+    figure = drawn(lambda path: regret_curves(curves, path, x=x, title="NAS-Bench-201, CIFAR-10"))
+    assert_texts_are_apart_and_inside(figure)
+    axes = figure.axes[0]
+    assert axes.get_yscale() == "log"
+    assert len(axes.lines) == len(axes.collections) == count
+    texts = dict(text_boxes(figure))
+    assert "mean of 500 runs, 95 % confidence interval" in texts
+    assert ("simulated time (hours)" in texts) == (x == "seconds")
+    unit = 3600.0 if x == "seconds" else 1.0
+    first = curves["a method, number 0"]
+    np.testing.assert_allclose(np.asarray(axes.lines[0].get_xydata()), np.stack([first.x / unit, first.mean], axis=1))
+    notes = [note for note in axes.texts if isinstance(note, Annotation)]
+    heights = [note.get_text() for note in sorted(notes, key=lambda note: note.xyann[1])]
+    assert heights == list(curves)
+
+
+def test_no_regret_has_a_place_on_a_logarithmic_axis() -> None:
+    nothing = Curve(np.arange(1.0, 4), np.array([1.0, 0.5, 0.0]), np.zeros(3), np.ones(3), 5)
+    axes = drawn(lambda path: regret_curves({"bo": nothing}, path)).axes[0]
+    assert np.isfinite(np.log(axes.get_ylim())).all()
+    linear = drawn(lambda path: regret_curves({"bo": nothing}, path, log=False)).axes[0]
+    np.testing.assert_array_equal(linear.lines[0].get_ydata(), nothing.mean)
+
+
+def test_distributions() -> None:
+    values = {"random": np.array([1.0, 3.0, np.nan, 2.0]), "bo": np.array([0.5, 0.5, 1.5, 2.0])}
+    figure = drawn(lambda path: regret_distributions(values, path, title="At 150 evaluations"))
+    assert_texts_are_apart_and_inside(figure)
+    axes = figure.axes[0]
+    lines = {str(line.get_label()): np.asarray(line.get_xydata()) for line in axes.lines}
+    assert lines["random"][1:4].tolist() == [[1.0, 0.25], [2.0, 0.5], [3.0, 0.75]]
+    assert lines["bo"][1:4].tolist() == [[0.5, 0.5], [1.5, 0.75], [2.0, 1.0]]
+    legend = axes.get_legend()
+    assert legend is not None and [text.get_text() for text in legend.get_texts()] == ["bo", "random"]
+
+
+def test_equal_regrets_and_nothing_to_draw(tmp_path: Path) -> None:
+    regret_distributions({"bo": np.zeros(5)}, tmp_path / "a.png")
+    assert (tmp_path / "a.png").stat().st_size > 5000
+    assert "no regrets" in error_of(lambda: regret_distributions({"bo": np.array([np.nan])}, tmp_path / "a.png"))
+    assert "no regret curves" in error_of(lambda: regret_curves({}, tmp_path / "a.png"))
+    assert "ends in .png" in error_of(lambda: regret_curves({"bo": curve(1)}, tmp_path / "a.txt"))
