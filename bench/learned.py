@@ -37,8 +37,7 @@ from arch2vec.representations.features import Groups
 from arch2vec.representations.structure import structure
 from arch2vec.searching.bo import normal_scores
 from arch2vec.spaces import SearchSpace, get_space
-from arch2vec.surrogates.gp_regression import GaussianProcess
-from arch2vec.surrogates.predictors import grouped_process
+from arch2vec.surrogates.predictors import gaussian_process, grouped_process
 
 LABELS = (16, 100, 424)
 COLUMNS = {"nasbench201": "c10_test_200_nats", "nasbench101": "test_accuracy_108"}
@@ -90,7 +89,7 @@ def taus(vectors: Vectors, groups: Groups | None, truth: NDArray[np.float64], la
         if groups is not None:
             predicted = grouped_process(vectors[rows], truth[rows], vectors, draw, groups)
         else:
-            predicted = GaussianProcess(vectors[rows], normal_scores(truth[rows])).predict(vectors)
+            predicted = gaussian_process(vectors[rows], normal_scores(truth[rows]), vectors, draw, ())
         found.append(float(kendalltau(predicted, truth).statistic))
     return found
 

@@ -65,6 +65,7 @@ class WorkerProcess(SpawnProcess):
     """
 
     def start(self) -> None:
+        """Start it."""
         with _without_main(), _uninterrupted():
             super().start()
 

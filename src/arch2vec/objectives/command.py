@@ -2,9 +2,10 @@
 
     python train.py --arch {architecture} --epochs {fidelity}
 
-``{architecture}`` and ``{fidelity}`` are replaced within its words; no shell sees them. A command that is a shell's own
-(``sh -c '...'``) finds them in the variables ``ARCHITECTURE`` and ``FIDELITY``. The last line of its output that is JSON, an
-object or a number, is the outcome; all else is passed on. A command that ends with another exit code than 0 has failed.
+``{architecture}`` and ``{fidelity}`` are replaced within its words; no shell sees them. A command that is a
+shell's own (``sh -c '...'``) finds them in the variables ``ARCHITECTURE`` and ``FIDELITY``. The last line of its
+output that is JSON, an object or a number, is the outcome; all is passed on. A command that ends with another exit
+code than 0 has failed.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ _KEPT = 60  # lines of what a command has said last, for its failure
 _LONGEST = 1 << 20  # characters of a line that may be an outcome
 
 
-class CommandOutput(Exception):
+class CommandSaidError(Exception):
     """What a command that failed has said last."""
 
 
@@ -90,8 +91,8 @@ class CommandObjective(Objective):
         self._fidelity = fidelity if fidelity is not None else (fidelities[-1] if fidelities else None)
         if self._takes_fidelity and self._fidelity is None:
             raise InputError(
-                f"objective cmd: say what {{fidelity}} is, as in 'cmd?fidelity=50:{command}', or what there is to choose "
-                f"from, as in 'cmd?fidelities=5,15,50:{command}'"
+                f"objective cmd: say what {{fidelity}} is, as in 'cmd?fidelity=50:{command}', or what there is to "
+                f"choose from, as in 'cmd?fidelities=5,15,50:{command}'"
             )
         if shutil.which(self._words[0]) is None:
             raise InputError(f"objective cmd: there is no program {self._words[0]!r} to run")
@@ -129,13 +130,13 @@ class CommandObjective(Objective):
         found, said = _listen(process)
         elapsed = time.perf_counter() - start
         if process.returncode != 0:
-            raise EvaluationError(f"the command {_ended(process.returncode)}{_last(said)}") from CommandOutput(
+            raise EvaluationError(f"the command {_ended(process.returncode)}{_last(said)}") from CommandSaidError(
                 "\n".join(said)
             )
         if found is None:
             raise EvaluationError(
                 'the command printed no line that is JSON, such as {"validation": 93.5}' + _last(said)
-            ) from CommandOutput("\n".join(said))
+            ) from CommandSaidError("\n".join(said))
         return self._reader.outcome(found, elapsed)
 
 

@@ -19,9 +19,9 @@ _HOMES = {
     "Horizon": "horizon",
     "Runs": "runs",
     "Trajectories": "table",
-    "run_many": "many",
+    "run_many": "repeated",
     "run_study": "study",
-    "summarise": "many",
+    "summarise": "repeated",
 }
 
 __all__ = ["Horizon", "Runs", "Trajectories", "run_many", "run_study", "summarise"]

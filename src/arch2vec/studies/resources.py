@@ -65,7 +65,8 @@ def _cards(workers: int, each: float | None) -> list[dict[str, str]]:
     there = _visible()
     if workers * each > len(there) + 1e-9:
         raise InputError(
-            f"{workers} workers with gpu={each:g} need {workers * each:g} graphics cards, this machine shows {len(there)}"
+            f"{workers} workers with gpu={each:g} need {workers * each:g} graphics cards, this machine shows "
+            f"{len(there)}"
         )
     if each >= 1:
         whole = int(each)

@@ -20,7 +20,7 @@ Williams, 2006, equation 5.9):
     d log p(y) / dt = 1/2 tr((a a^T - K^-1) dK/dt),   a = K^-1 y.
 
 Lengths are in units of the root mean square distance of the observed points in a term's
-columns. Beyond :data:`FEW` observations the parameters are those of the first few.
+columns. Beyond :data:`arch2vec.surrogates.gp_belief.FEW` observations the parameters are those of the first few.
 """
 
 from __future__ import annotations
@@ -39,16 +39,12 @@ from arch2vec.common.threads import thread_count
 from arch2vec.errors import InputError
 from arch2vec.surrogates.base import Array, Learned, Scale, Seed, Surrogate, checked
 from arch2vec.surrogates.gaussian_process import correlation
-from arch2vec.surrogates.gp_belief import GPBelief
+from arch2vec.surrogates.gp_belief import FEW, GPBelief, posterior_mean
 from arch2vec.surrogates.quasi_newton import minimise
-
-FEW = 512
-"""Observations that the parameters are found from, at most."""
 
 _NOISE_MEAN, _NOISE_STD = math.log(0.1), 1.5  # of the prior of log v
 _WEIGHT_STD, _LENGTH_STD = 1.5, 1.0  # of the priors of log w (mean 1 / terms) and log l (mean 1)
 _JITTER = 1e-6  # added to the diagonal: equal vectors with equal labels have a singular covariance
-_ENTRIES = 1 << 18  # covariances worked out at a time: they stay in the cache
 
 
 @dataclass(frozen=True)
@@ -210,15 +206,4 @@ class LearnedGroups(Learned):
 
     def posterior_mean(self, points: Array, observed: Array, targets: NDArray[np.float64]) -> NDArray[np.float64]:
         """(N,) what is expected at points (N, d), given targets (n,) at observed points (n, d)."""
-        x = torch.from_numpy(np.ascontiguousarray(observed, dtype=np.float64))
-        centre = float(targets.mean())
-        matrix = self.covariance(x, x)
-        matrix.diagonal().add_(self.ratio + _JITTER)
-        centred = torch.from_numpy(targets - centre).unsqueeze(1)
-        alpha = torch.cholesky_solve(centred, torch.linalg.cholesky(matrix)).float()
-        means = np.empty(len(points))
-        known, together = x.float(), max(16, _ENTRIES // len(x))
-        for start in range(0, len(points), together):
-            part = torch.from_numpy(np.ascontiguousarray(points[start : start + together], dtype=np.float32))
-            means[start : start + len(part)] = (self.covariance(part, known) @ alpha)[:, 0].numpy()
-        return means + centre
+        return posterior_mean(self.covariance, self.ratio + _JITTER, points, observed, targets)

@@ -10,7 +10,7 @@ from scipy.stats import kendalltau, pearsonr, spearmanr
 
 from arch2vec.errors import InputError
 from arch2vec.representations.features import Groups, slices
-from arch2vec.surrogates.gp_regression import GaussianProcess
+from arch2vec.surrogates.gaussian_process import GaussianProcess
 
 Values = NDArray[np.float64]
 Vectors = NDArray[np.floating]
@@ -22,8 +22,9 @@ _TREES = 200
 
 
 def gaussian_process(vectors: Vectors, values: Values, others: Vectors, seed: int, groups: Groups) -> Values:  # noqa: ARG001
-    """The posterior mean of :class:`arch2vec.surrogates.gp_regression.GaussianProcess`."""
-    return GaussianProcess(vectors, values).predict(others)
+    """The posterior mean of :class:`arch2vec.surrogates.gaussian_process.GaussianProcess`, with an RBF covariance."""
+    learned = GaussianProcess("rbf").fit(vectors[None].astype(np.float32), values[None])[0]
+    return learned.posterior_mean(others.astype(np.float32), vectors.astype(np.float32), values)
 
 
 def grouped_process(vectors: Vectors, values: Values, others: Vectors, seed: int, groups: Groups) -> Values:  # noqa: ARG001
