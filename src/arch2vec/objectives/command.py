@@ -131,12 +131,12 @@ class CommandObjective(Objective):
         elapsed = time.perf_counter() - start
         if process.returncode != 0:
             raise EvaluationError(f"the command {_ended(process.returncode)}{_last(said)}") from CommandSaidError(
-                "\n".join(said)
+                "\n".join(["", *said])
             )
         if found is None:
             raise EvaluationError(
                 'the command printed no line that is JSON, such as {"validation": 93.5}' + _last(said)
-            ) from CommandSaidError("\n".join(said))
+            ) from CommandSaidError("\n".join(["", *said]))
         return self._reader.outcome(found, elapsed)
 
 
