@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from arch2vec.cli import compare
+from arch2vec.cli.apart import add_apart, apart_of
 from arch2vec.cli.devices import DEFAULT, DEVICE, SEARCHES, add_device, note_processor
 from arch2vec.cli.inputs import (
     OBJECTIVE,
@@ -42,6 +43,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--batch", type=int, default=1, help="architectures proposed at a time (default 1)")
     parser.add_argument("--out", type=Path, metavar="STUDY", help="folder that the search is kept in")
     add_device(parser, SEARCHES)
+    add_apart(parser)
 
     compare.add_command(commands)
 
@@ -91,6 +93,7 @@ def run_search(arguments: argparse.Namespace) -> None:
             on_evaluation=show,
             device=arguments.device,
             **care_of(arguments),
+            **apart_of(arguments),
         )
     best = result.best
     if arguments.json:
