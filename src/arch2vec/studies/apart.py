@@ -76,7 +76,7 @@ class Apart:
             workers = self.workers or 1
             return Workers(workers, self.timeout_s, environments(workers, self.resources))
         if hasattr(self.executor, "slots"):
-            return self.executor  # type: ignore[no-any-return]
+            return self.executor
         return Foreign(self.executor, self.workers, self.timeout_s)
 
 
