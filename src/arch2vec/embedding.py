@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -36,12 +36,15 @@ class Embedding:
         vectors: (N, d) float32.
         groups: the names of groups of dimensions, in their order, and how many dimensions each
             has; by default all are ``learned``.
+        extend: gives the vectors of further architectures of the space, None where nobody knows how. Files do not
+            hold it.
     """
 
     space: SearchSpace
     graphs: GraphBatch
     vectors: NDArray[np.float32]
     groups: Groups = ()
+    extend: Callable[[GraphBatch], NDArray[np.float32]] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.vectors.ndim != 2 or len(self.vectors) != len(self.graphs):
@@ -58,6 +61,11 @@ class Embedding:
 
     def __len__(self) -> int:
         return len(self.graphs)
+
+    @cached_property
+    def drawn_from(self) -> int:
+        """How many rows random architectures are drawn from: all, but for those that came later for their neighbours."""
+        return len(self)
 
     @property
     def dimensions(self) -> int:
@@ -196,7 +204,7 @@ class Embedding:
     def subset(self, rows: Sequence[int] | NDArray[np.integer]) -> Embedding:
         """The embedding of some of the architectures."""
         index = np.asarray(rows, dtype=np.int64)
-        return Embedding(self.space, self.graphs[index], self.vectors[index], self.groups)
+        return Embedding(self.space, self.graphs[index], self.vectors[index], self.groups, self.extend)
 
 
 def _groups(text: str) -> Groups:

@@ -68,7 +68,12 @@ ENDS = DeclaredSpace(
 )
 REDUCING = DeclaredSpace(
     SpaceDeclaration(
-        "reducing", ("conv3x3", "skip"), "edges", nodes=3, edges=((0, 1), (0, 2), (1, 2)), skip={"*": ("skip",), "1-2": ()}
+        "reducing",
+        ("conv3x3", "skip"),
+        "edges",
+        nodes=3,
+        edges=((0, 1), (0, 2), (1, 2)),
+        skip={"*": ("skip",), "1-2": ()},
     )
 )
 

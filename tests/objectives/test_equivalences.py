@@ -17,7 +17,9 @@ from arch2vec.representations.ready import structure_embedding
 from arch2vec.spaces import DeclaredSpace, NASBench201, SpaceDeclaration
 
 EDGES = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
-RIGHT = SpaceDeclaration("mine", ("conv", "skip", "none"), "edges", nodes=4, edges=EDGES, skip=("skip",), zero=("none",))
+RIGHT = SpaceDeclaration(
+    "mine", ("conv", "skip", "none"), "edges", nodes=4, edges=EDGES, skip=("skip",), zero=("none",)
+)
 
 
 def table(folder: Path, noise: float) -> Path:
@@ -58,7 +60,16 @@ def test_the_command_line_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[
         "name: mine\ncarries: edges\noperations: [conv, skip, none]\nnodes: 4\n"
         "edges: [[0, 1], [0, 2], [1, 2], [0, 3], [1, 3], [2, 3]]\nskip: [skip]\nzero: [none]\n"
     )
-    command = ["search", str(yaml), "--objective", f"table:{path}?validation=accuracy", "--method", "random", "--budget", "3"]
+    command = [
+        "search",
+        str(yaml),
+        "--objective",
+        f"table:{path}?validation=accuracy",
+        "--method",
+        "random",
+        "--budget",
+        "3",
+    ]
     assert main(command) == 0
     assert "mine calls |" in capsys.readouterr().err
     yaml.write_text(yaml.read_text().replace("skip: [skip]", 'skip: {"*": [skip], "2-3": []}'))

@@ -13,10 +13,12 @@ from arch2vec.common.storage import AnyPath
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
+from arch2vec.objectives.lookup import LookupObjective
 from arch2vec.searching import get_method
 from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget, evaluate
 from arch2vec.searching.failures import MOST_IN_A_ROW, Failures, check_limit
+from arch2vec.searching.growing import for_study
 from arch2vec.searching.identity import identity_of
 from arch2vec.searching.store import StudyConfig, StudyFile, embedding_digest
 from arch2vec.searching.trials import Limits, SearchResult, Trial
@@ -76,7 +78,8 @@ def search(
         raise InputError(f"a batch holds at least 1 architecture, got {batch}")
     check_limit(max_failures)
     target = as_objective(objective, embedding).for_search(seed)
-    searcher = get_method(method).for_study(embedding, seed=seed, fidelities=target.fidelities)
+    anywhere = not isinstance(target, LookupObjective)
+    searcher = for_study(get_method(method), embedding, seed=seed, fidelities=target.fidelities, anywhere=anywhere)
     check_budget(limits, searcher)
     failures = Failures(max_failures, None if folder is None else folder.absolute())
     if folder is None:
