@@ -135,7 +135,7 @@ class Encoder:
             )
         if not len(graphs):
             raise InputError("embed needs at least one architecture, got none")
-        return Embedding(self.space, graphs, self.vectors(graphs))
+        return Embedding(self.space, graphs, self.vectors(graphs), extend=self.vectors)
 
     @torch.no_grad()
     def decode(

@@ -82,6 +82,7 @@ METHOD_STATE = record(
     },
     {
         # What some methods add.
+        "grown": listing(either(row(text(), more=whole(0)), row(text(), more=text()))),
         "levels": listing(_FIDELITY),
         "begun": whole(0),
         "brackets": listing(record({"number": whole(0), "rungs": listing(listing(_ROW))})),

@@ -132,7 +132,7 @@ def _declared_cell(cell: DeclaredCell) -> tuple[set[str], str]:
         if name != SKIP_LAYER:
             total = f'self.layers["{vertex}"]({total or "torch.zeros_like(x)"})'
         if vertex in cell.outputs:
-            results += [] if total is None else [total]
+            results += [] if total is None else [f"({total})" if len(cell.outputs) > 1 and len(terms) > 1 else total]
         elif total is not None:
             lines.append(f"        value{vertex} = {total}")
         values.append(None if total is None else f"value{vertex}")

@@ -279,6 +279,15 @@ class SearchMethod(ABC):
         for (row, value), fidelity in zip(self._told, self._told_at, strict=True):
             self._learn(row, value, fidelity)
 
+    def architectures_of(self, state: Mapping[str, Any]) -> Sequence[str]:
+        """The architectures whose rows a state names.
+
+        Raises:
+            InputError: the state is damaged.
+        """
+        del state
+        return self.embedding.architectures
+
     def _candidate(self, row: int, fidelity: int | None = None) -> Candidate:
         return Candidate(row, self.embedding.architectures[row], fidelity)
 
@@ -305,7 +314,7 @@ class SearchMethod(ABC):
         """A row, uniform over those whose function is not covered, nor that of any of ``rows``."""
         taken = {int(self._function[row]) for row in rows}
         for _ in range(_TRIES):  # listing what is left takes as long as thousands of tries in a large space
-            row = int(self._rng.integers(len(self.embedding)))
+            row = int(self._rng.integers(self.embedding.drawn_from))
             if not self._covered[self._function[row]] and int(self._function[row]) not in taken:
                 return row
         return int(self._rng.choice(self._uncovered(besides=rows)))

@@ -112,7 +112,10 @@ class StudyFile:
         self._compare(document["config"], len(document["trials"]))
         trials = [_from_json(entry) for entry in document["trials"]]
         state = document["method"]
-        known = method.embedding.architectures
+        try:
+            known = method.architectures_of(state)
+        except InputError as error:
+            raise InputError(f"{self.path} is damaged: {error}") from error
         for number, trial in enumerate(trials, start=1):
             if trial.number != number or trial.index >= len(known) or known[trial.index] != trial.architecture:
                 raise InputError(f"{self.path} is damaged: trial {number} is not one of this embedding")

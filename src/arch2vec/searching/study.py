@@ -14,10 +14,12 @@ from arch2vec.common.storage import AnyPath
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
+from arch2vec.objectives.lookup import LookupObjective
 from arch2vec.searching import get_method
 from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget, evaluate
 from arch2vec.searching.failures import MOST_IN_A_ROW, Failures, check_limit
+from arch2vec.searching.growing import for_study
 from arch2vec.searching.identity import identity_of
 from arch2vec.searching.pool import OnDevice
 from arch2vec.searching.store import StudyConfig, StudyFile, embedding_digest
@@ -99,7 +101,8 @@ def search(
     target = as_objective(objective, embedding).for_search(seed)
     kind = get_method(method)
     pool = None if device is None else OnDevice(device)
-    searcher = kind.for_study(embedding, seed=seed, fidelities=target.fidelities, pool=pool)
+    anywhere = not isinstance(target, LookupObjective)
+    searcher = for_study(kind, embedding, seed=seed, fidelities=target.fidelities, pool=pool, anywhere=anywhere)
     place = None if device is None or not kind.computes_on_device else device.partition(":")[0]
     check_budget(limits, searcher)
     failures = Failures(max_failures, None if folder is None else folder.absolute())

@@ -138,7 +138,16 @@ def run_study(
                 if progress is not None:
                     progress(method, objective, sum(finished.get((method, objective, seed), 0) for seed in seeds))
                 for some in _blocks([seed for seed in seeds if (method, objective, seed) not in finished], together):
-                    shared = values, some, horizons[objective], sizes[method], levels[objective], pool, *kept
+                    shared = (
+                        values,
+                        some,
+                        horizons[objective],
+                        sizes[method],
+                        levels[objective],
+                        pool,
+                        *kept,
+                        embedding.extend,
+                    )
                     tasks.append(Block(method, objective, kind, *shared))
 
         def keep(result: Runs) -> None:

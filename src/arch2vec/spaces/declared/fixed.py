@@ -129,7 +129,8 @@ class FixedCells(Cells):
     @override
     def all_edits(self, cell: GraphBatch) -> GraphBatch:
         start = cell[np.zeros(len(self._edits), dtype=np.int64)]
-        return distinct(self._edited(start, self._edits))
+        edited = self._edited(start, self._edits)
+        return distinct(edited) if self._labellings.symmetric else edited
 
     def _edited(self, cells: GraphBatch, edits: NDArray[np.int64]) -> GraphBatch:
         """Each cell with its (vertex, shift) edit made; it changes how often an operation occurs, hence the class."""
