@@ -94,7 +94,10 @@ def test_neighbours_closer_pair_by_pair() -> None:
             mine.append(np.mean([1.0 if near < one else 0.5 if near == one else 0.0 for one in far]))
         wins.append(np.mean(mine))
     assert neighbours_closer(SPACE, some, pool, one_hot) == pytest.approx(np.mean(wins))
-    constant = lambda graphs: np.zeros((len(graphs), 2), dtype=np.float32)  # noqa: E731
+
+    def constant(graphs: GraphBatch) -> NDArray[np.float32]:
+        return np.zeros((len(graphs), 2), dtype=np.float32)
+
     assert neighbours_closer(SPACE, some, constant(GRAPHS), constant) == 0.5
 
 
