@@ -16,8 +16,9 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from arch2vec.embedding import Embedding
-from arch2vec.representations.features import Groups
+from arch2vec.representations.features import Groups, slices
 from arch2vec.representations.subtrees import holds_tokens
+from arch2vec.representations.transfer import TRANSFER
 from arch2vec.searching.bo import BayesianOptimization
 from arch2vec.searching.vectors import GroupedVectors, grouped_vectors, subtree_vectors, with_subtrees
 from arch2vec.surrogates.base import Surrogate
@@ -26,10 +27,14 @@ from arch2vec.surrogates.grouped_process import GroupedProcess
 TOGETHER = ("paths", "walks", "neighbours", "costs")
 """The groups that have a term together, besides one each."""
 
+_FIRST = 3  # evaluations of what is most expected, before the first model says what that is worth
+
 
 class GroupedBayesianOptimization(BayesianOptimization):
     """Structure and vectors, weighed by a Gaussian process, and expected improvement.
 
+    Where the embedding holds what was learned elsewhere (:mod:`arch2vec.representations.transfer`), the
+    architectures that most is expected of come first instead of random ones, three at most.
     Settings as for :class:`BayesianOptimization`.
     """
 
@@ -39,7 +44,24 @@ class GroupedBayesianOptimization(BayesianOptimization):
         self, embedding: Embedding, *, seed: int, initial: int = 5, surrogate: Surrogate | None = None, **settings: Any
     ) -> None:
         own = surrogate if surrogate is not None else grouped_process(self._grouped(embedding).groups)
+        self._expected = slices(embedding.groups).get(TRANSFER)
+        if self._expected is not None:
+            initial = min(initial, _FIRST)
         super().__init__(embedding, seed=seed, initial=initial, surrogate=own, **settings)
+
+    @override
+    def _draw(self, n: int) -> list[int]:
+        if self._expected is None or not n:
+            return super()._draw(n)
+        rows: list[int] = []
+        free = self._uncovered()
+        expected = self.embedding.vectors[free, self._expected].sum(axis=1)
+        functions: set[int] = set()
+        for row in free[np.argsort(-expected, kind="stable")].tolist():
+            if len(rows) < n and int(self._function[row]) not in functions:
+                functions.add(int(self._function[row]))
+                rows.append(row)
+        return rows
 
     @classmethod
     def _grouped(cls, embedding: Embedding) -> GroupedVectors:
