@@ -120,8 +120,9 @@ def _add_departures(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--targets",
-        metavar="T",
-        help="structure: learn to predict numbers about paths, walks and costs too",
+        metavar="T,T,...",
+        help="learn to predict more, without labels: structure (paths, walks, costs), costs, flow (of random "
+        "weights), rank:PROXY (order architectures as a zero-cost proxy does)",
     )
     group.add_argument("--target-weight", type=float, default=1.0, help="of their error in the loss (default 1)")
     group.add_argument(
