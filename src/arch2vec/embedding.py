@@ -73,7 +73,7 @@ class Embedding:
 
     @cached_property
     def drawn_from(self) -> int:
-        """How many rows random architectures are drawn from: all, but for those that came later for their neighbours."""
+        """How many rows random architectures are drawn from: all but those that came later, as neighbours."""
         return len(self)
 
     @property

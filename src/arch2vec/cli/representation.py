@@ -94,6 +94,13 @@ def add_commands(commands: Any) -> None:
     add_space(parser)
     parser.add_argument("--sample", type=int, metavar="N", help="N architectures of the space instead of all")
     add_architectures(parser)
+    parser.add_argument(
+        "--transfer",
+        type=Path,
+        metavar="DIR",
+        help="add what a search on another data set or in another space, in this folder, lets expect of each",
+    )
+    parser.add_argument("--transfer-space", metavar="SPACE", help="of that search, where it is one of your own")
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: embedding.parquet in RUN, or SPACE.parquet")
     add_device(parser)
 
@@ -122,8 +129,9 @@ def _add_departures(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--targets",
-        metavar="T",
-        help="structure: learn to predict numbers about paths, walks and costs too",
+        metavar="T,T,...",
+        help="learn to predict more, without labels: structure (paths, walks, costs), costs, flow (of random "
+        "weights), rank:PROXY (order architectures as a zero-cost proxy does)",
     )
     group.add_argument("--target-weight", type=float, default=1.0, help="of their error in the loss (default 1)")
     group.add_argument(
@@ -303,6 +311,8 @@ def _report_quality(quality: dict[str, Any], seconds: float, as_json: bool, spac
 
 def run_embed(arguments: argparse.Namespace) -> None:
     """``arch2vec embed``."""
+    if arguments.transfer_space is not None and arguments.transfer is None:
+        raise InputError("--transfer-space says of what space a search elsewhere is; name its folder: --transfer DIR")
     if arguments.architectures is not None and arguments.sample is not None:
         raise InputError("--sample draws architectures and --architectures names them; give one of the two")
     import numpy as np
@@ -324,6 +334,8 @@ def run_embed(arguments: argparse.Namespace) -> None:
         embedding = source.of(source.space.sample(arguments.sample, np.random.default_rng(arguments.seed)))
     else:
         embedding = source.whole()
+    if arguments.transfer is not None:
+        embedding = _with_evaluations(embedding, arguments.transfer, arguments.transfer_space)
     seconds = time.perf_counter() - started
     embedding.save(path)
     if reading is not None:
@@ -339,6 +351,26 @@ def run_embed(arguments: argparse.Namespace) -> None:
         )
     else:
         print(f"{len(embedding):,} architectures, {embedding.dimensions} dimensions, {seconds:.2f} s: {path}")
+
+
+def _with_evaluations(embedding: Embedding, folder: Path, named: str | None) -> Embedding:
+    """The embedding with what the evaluations of a search elsewhere let expect of its architectures."""
+    from arch2vec.representations.transfer import evaluated_elsewhere, with_transfer
+    from arch2vec.spaces import get_space
+    from arch2vec.studies.inspection.top import evaluations
+
+    found, architectures, values = evaluations(folder)
+    try:
+        own = named is None and found == embedding.space.name
+        space = embedding.space if own else get_space(named or found)
+    except InputError as error:
+        if named is not None:
+            raise
+        raise InputError(
+            f"the search in {folder} is of the search space {found!r}: say where it is, --transfer-space FILE.yaml"
+        ) from error
+    source = evaluated_elsewhere(space, space.parse(architectures))
+    return with_transfer(embedding, source, range(len(architectures)), values)
 
 
 def run_nearest(arguments: argparse.Namespace) -> None:

@@ -15,7 +15,14 @@ from arch2vec.models.decoder import Decoder
 from arch2vec.models.encoders import GCNEncoder, GINEncoder, GraphEncoder
 from arch2vec.models.inputs import GraphTensors, Share
 from arch2vec.models.layers import linear
-from arch2vec.models.losses import OperationActivation, edge_loss, kl_divergence, operation_loss, target_loss
+from arch2vec.models.losses import (
+    OperationActivation,
+    edge_loss,
+    kl_divergence,
+    operation_loss,
+    ranking_loss,
+    target_loss,
+)
 from arch2vec.models.pooling import pooled, pools_of
 
 Precision = Literal["float32", "bfloat16"]
@@ -155,6 +162,7 @@ class GraphAutoencoder(nn.Module):
         precision: Precision = "float32",
         encoder: Callable[..., tuple[Tensor, Tensor | None]] | None = None,
         target_weight: float = 1.0,
+        ranked: bool = False,
     ) -> Losses:
         """The training loss of one batch.
 
@@ -173,6 +181,7 @@ class GraphAutoencoder(nn.Module):
                 and the losses stay in single precision.
             encoder: replaces the encoder by one that computes the same, a compiled one.
             target_weight: factor of the error of what the head predicts.
+            ranked: whether the head's last number only has to order graphs as their last target does.
         """
         hidden = self._drawn(graphs, generator, share)
         short = torch.autocast(graphs.X.device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
@@ -195,7 +204,12 @@ class GraphAutoencoder(nn.Module):
             if graphs.targets is None:
                 raise ValueError("a model with a head learns from graphs with targets")
             # From the means, which vectors are made of, not from the sample.
-            targets = target_loss(self.head(pooled(mean, graphs.mask, self.pooling)), graphs.targets)
+            predicted = self.head(pooled(mean, graphs.mask, self.pooling))
+            numbers = predicted.shape[1] - ranked
+            if numbers:
+                targets = target_loss(predicted[:, :numbers], graphs.targets[:, :numbers])
+            if ranked:
+                targets = targets + ranking_loss(predicted[:, -1], graphs.targets[:, -1])
         if share is not None:
             operations, edges, kl = operations * share.vertices, edges * share.pairs, kl * share.vertices
             targets = targets * share.own_graphs

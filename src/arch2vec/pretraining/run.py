@@ -168,6 +168,7 @@ class Run:
             precision=config.precision,
             encoder=encoder,
             target_weight=config.target_weight,
+            ranked=self.data.ranked,
         )
 
     def _learning_rate(self, epochs_done: float) -> float:

@@ -34,7 +34,7 @@ of one space can be compared; a column may be constant.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -110,26 +110,60 @@ class _Columns:
         return np.stack(self.values, axis=1), self.names
 
 
-class _Counter:
-    """The sweeps over the graphs of one space."""
+def shared_structure(graphs: GraphBatch, space: SearchSpace) -> Features:
+    """What architectures of all spaces have in common: numbers that mean the same in each, under the same names.
 
-    def __init__(self, space: SearchSpace) -> None:
+    Paths, walks and neighbours, with three kinds of operations: 1x1 convolutions, other weighted operations, and
+    those without weights. Where a space has several outputs, their mean.
+
+    Raises:
+        InputError: a graph is no architecture of the space.
+    """
+    space.check(graphs)
+    narrow = tuple(code for code in space.roles.weighted if "1x1" in space.operations[code])
+    others = tuple(code for code in space.roles.weighted if code not in narrow)
+    counter = _Counter(space, {"conv1x1": narrow, "conv": others, "pool": tuple(space.roles.free)})
+    names = GROUPS[:3]
+    chunks = [counter.count(graphs[start : start + _CHUNK], names) for start in range(0, max(1, len(graphs)), _CHUNK)]
+    outputs = len(space.roles.outputs)
+    parts = {}
+    for place, name in enumerate(names):
+        table = np.concatenate([chunk[place][0] for chunk in chunks])
+        each = table.shape[1] // outputs  # those of one output follow those of another
+        titles = chunks[0][place][1][:each]
+        end = f" to {space.operations[space.roles.outputs[0]]}" if outputs > 1 else ""
+        mean = table.reshape(len(table), outputs, each).mean(axis=1)
+        parts[name] = mean, [title.replace(end, "") for title in titles]
+    return Features.of(parts)
+
+
+class _Counter:
+    """The sweeps over the graphs of one space.
+
+    Args:
+        space: the space.
+        alphabet: kinds of operations to count instead of every operation, by name.
+    """
+
+    def __init__(self, space: SearchSpace, alphabet: Mapping[str, tuple[int, ...]] | None = None) -> None:
         self._roles = space.roles
         names, roles = space.operations, space.roles
         inner = [*roles.weighted, *roles.free]
-        self._kinds = _distinct(
-            {
-                **{names[code]: (code,) for code in sorted(inner)},
-                "weighted": roles.weighted,
-                "unweighted": roles.free,
-                "operations": tuple(inner),
-            }
-        )
+        whole = {"weighted": roles.weighted, "unweighted": roles.free, "operations": tuple(inner)}
         ends = [code for code in range(len(names)) if code not in {*inner, *roles.skip, *roles.zero}]
         # What pairs are counted of: every operation, or where these are many, roles.
-        few = len(inner) <= _PAIRED
-        labels = {names[code]: (code,) for code in inner} if few else {"weighted": roles.weighted, "free": roles.free}
-        self._labels = {**{names[code]: (code,) for code in ends}, **{k: v for k, v in labels.items() if v}}
+        if alphabet is None:
+            self._inner: Mapping[str, tuple[int, ...]] = {names[code]: (code,) for code in sorted(inner)}
+            self._kinds = _distinct({**self._inner, **whole})
+            few = len(inner) <= _PAIRED
+            labels = (
+                {names[code]: (code,) for code in inner} if few else {"weighted": roles.weighted, "free": roles.free}
+            )
+            self._labels = {**{names[code]: (code,) for code in ends}, **{k: v for k, v in labels.items() if v}}
+        else:
+            self._inner, self._kinds = alphabet, {**alphabet, **whole}
+            starts = tuple(code for code in ends if code not in roles.outputs)
+            self._labels = {"input": starts, "output": tuple(roles.outputs), **alphabet}
         self._label_of = np.full(256, -1, dtype=np.int64)
         for place, codes in enumerate(self._labels.values()):
             self._label_of[list(codes)] = place
@@ -175,8 +209,7 @@ class _Counter:
     def _walks(self, graphs: FunctionGraphs, end: str, columns: _Columns) -> None:
         back, back_steps = walks(graphs, forwards=False)
         forth, forth_steps = walks(graphs, forwards=True)
-        inner = {kind: codes for kind, codes in self._kinds.items() if len(codes) == 1}
-        for kind, codes in inner.items():
+        for kind, codes in self._inner.items():
             there = having(graphs.ops, codes)
             columns.add(f"{kind} on a backward walk{end}", (back * there).sum(axis=0))
             columns.add(f"{kind} on a forward walk{end}", (forth * there).sum(axis=0))

@@ -16,15 +16,18 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from arch2vec.embedding import Embedding
-from arch2vec.representations.features import Groups
+from arch2vec.representations.features import Groups, slices
 from arch2vec.representations.subtrees import holds_tokens
+from arch2vec.representations.transfer import TRANSFER
 from arch2vec.searching.bo import BayesianOptimization
 from arch2vec.searching.vectors import GroupedVectors, grouped_vectors, subtree_vectors, with_subtrees
 from arch2vec.surrogates.base import Surrogate
-from arch2vec.surrogates.grouped_process import GroupedProcess
+from arch2vec.surrogates.grouped_process import GroupedProcess, Prior
 
 TOGETHER = ("paths", "walks", "neighbours", "costs")
 """The groups that have a term together, besides one each."""
+
+_FIRST = 3  # evaluations of what is most expected, before the first model says what that is worth
 
 
 PATHS_SHARE = 0.5
@@ -35,6 +38,8 @@ every space that we know the paths' numbers say most; with a hundred it makes no
 class GroupedBayesianOptimization(BayesianOptimization):
     """Structure and vectors, weighed by a Gaussian process, and expected improvement.
 
+    Where the embedding holds what was learned elsewhere (:mod:`arch2vec.representations.transfer`), the
+    architectures that most is expected of come first instead of random ones, three at most.
     Settings as for :class:`BayesianOptimization`.
     """
 
@@ -44,7 +49,24 @@ class GroupedBayesianOptimization(BayesianOptimization):
         self, embedding: Embedding, *, seed: int, initial: int = 4, surrogate: Surrogate | None = None, **settings: Any
     ) -> None:
         own = surrogate if surrogate is not None else grouped_process(self._grouped(embedding).groups)
+        self._expected = slices(embedding.groups).get(TRANSFER)
+        if self._expected is not None:
+            initial = min(initial, _FIRST)
         super().__init__(embedding, seed=seed, initial=initial, surrogate=own, **settings)
+
+    @override
+    def _draw(self, n: int) -> list[int]:
+        if self._expected is None or not n:
+            return super()._draw(n)
+        rows: list[int] = []
+        free = self._uncovered()
+        expected = self.embedding.vectors[free, self._expected].sum(axis=1)
+        functions: set[int] = set()
+        for row in free[np.argsort(-expected, kind="stable")].tolist():
+            if len(rows) < n and int(self._function[row]) not in functions:
+                functions.add(int(self._function[row]))
+                rows.append(row)
+        return rows
 
     @classmethod
     def _grouped(cls, embedding: Embedding) -> GroupedVectors:
@@ -98,4 +120,4 @@ def grouped_process(groups: Groups) -> GroupedProcess:
         others = (1 - PATHS_SHARE) / (len(terms) - 1)
         shares = tuple(PATHS_SHARE if term == (names.index("paths"),) else others for term in terms)
     tokens = frozenset(place for place, name in enumerate(names) if holds_tokens(name))
-    return GroupedProcess(tuple(size for _, size in groups), tuple(terms), shares, tokens)
+    return GroupedProcess(tuple(size for _, size in groups), tuple(terms), tokens, Prior.wide(len(terms), shares))

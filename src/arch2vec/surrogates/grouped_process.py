@@ -54,25 +54,57 @@ _JITTER = 1e-6  # added to the diagonal: equal vectors with equal labels have a 
 
 
 @dataclass(frozen=True)
+class Prior:
+    """Normal distributions of the parameters of T terms: T log weights, T log lengths and the log noise.
+
+    Weights and the noise are shares of the standardised labels' variance; lengths are in units of the root mean
+    square distance of the observed points, so that a prior says the same of other data.
+
+    Attributes:
+        means: 2 T + 1 of them.
+        deviations: as many.
+    """
+
+    means: tuple[float, ...]
+    deviations: tuple[float, ...]
+
+    @classmethod
+    def wide(cls, terms: int, shares: Sequence[float] | None = None) -> Prior:
+        """What is taken for granted where nothing is known.
+
+        Args:
+            terms: T.
+            shares: of the prior variance that each is expected to have, the medians of the weights; None for
+                equal ones. They decide with few observations.
+        """
+        return cls(
+            (*map(math.log, shares or [1 / terms] * terms), *[0.0] * terms, _NOISE_MEAN),
+            (*[_WEIGHT_STD] * terms, *[_LENGTH_STD] * terms, _NOISE_STD),
+        )
+
+    def around(self, parameters: Sequence[float], narrower: float) -> Prior:
+        """The same around other means, with deviations ``narrower`` times as large."""
+        return Prior(tuple(parameters), tuple(narrower * deviation for deviation in self.deviations))
+
+
+@dataclass(frozen=True)
 class GroupedProcess(PooledSurrogate):
     """The surrogate's settings.
 
     Attributes:
         sizes: how many columns each group has, in the order of the columns.
         terms: of the covariance, each the numbers of the groups that it looks at.
-        shares: of the prior variance that terms are expected to have before anything is observed, by the median of
-            their weights' priors; None for equal ones. They decide with few observations.
         tokens: the numbers of the groups that hold tokens.
+        prior: of the parameters, None for :meth:`Prior.wide`.
 
     Raises:
-        InputError: a group has no column, or there is no term, or one looks at no group or at one that is not there, or
-            shares are not one positive number a term.
+        InputError: a group has no column, or there is no term, or one looks at no group or at one that is not there.
     """
 
     sizes: tuple[int, ...]
     terms: tuple[tuple[int, ...], ...]
-    shares: tuple[float, ...] | None = None
     tokens: frozenset[int] = frozenset()
+    prior: Prior | None = None
 
     def __post_init__(self) -> None:
         known = range(len(self.sizes))
@@ -80,10 +112,11 @@ class GroupedProcess(PooledSurrogate):
             raise InputError(f"a covariance needs terms and groups of at least one column each, got {self}")
         if any(not term or any(group not in known for group in term) for term in self.terms):
             raise InputError(f"a term looks at some of the groups 0 to {len(self.sizes) - 1}, got {self.terms}")
-        if self.shares is not None and (len(self.shares) != len(self.terms) or not min(self.shares) > 0):
-            raise InputError(f"{len(self.terms)} terms need as many shares above 0, got {self.shares}")
         if not self.tokens <= set(known):
             raise InputError(f"tokens are in some of the groups 0 to {len(self.sizes) - 1}, got {sorted(self.tokens)}")
+        numbers = 2 * len(self.terms) + 1
+        if self.prior is not None and not len(self.prior.means) == len(self.prior.deviations) == numbers:
+            raise InputError(f"a prior of {len(self.terms)} terms has {numbers} means and deviations, got {self.prior}")
 
     @override
     def learn_on(
@@ -119,12 +152,8 @@ class GroupedProcess(PooledSurrogate):
                 f"groups of {self.sizes} columns need features (R, n, {sum(self.sizes)}), got {features.shape}"
             )
         with thread_count(1):
-            x = torch.from_numpy(features[:, :FEW]).to(device)
-            y = torch.from_numpy(Scale.of(targets[:, :FEW]).standardise(targets[:, :FEW])).to(device)
-            squares, units = self._squares(x)
-            posterior = _Posterior(squares, y, self.shares)
-            found = minimise(posterior, posterior.start())
-            weights, lengths, noise = posterior.split(found)
+            found, units = self._found(features, targets, device)
+            weights, lengths, noise = _split(found, len(self.terms))
             total = weights.sum(1, keepdim=True)
             scales = lengths * units
         return [
@@ -133,6 +162,32 @@ class GroupedProcess(PooledSurrogate):
                 (weights / total).tolist(), scales.tolist(), (noise / total[:, 0]).tolist(), strict=True
             )
         ]
+
+    def posterior(self, features: Array, targets: Array, narrower: float = 0.5) -> Prior:
+        """What the data of one run says of the parameters, as a prior for other data.
+
+        Args:
+            features: (n, d).
+            targets: (n,).
+            narrower: how much smaller the deviations are than those of this process's own prior.
+        """
+        x, y = checked(features[None], targets[None], [0])
+        with thread_count(1):
+            found, _ = self._found(x, y)
+        return self._prior.around(found[0].tolist(), narrower)
+
+    @property
+    def _prior(self) -> Prior:
+        return self.prior if self.prior is not None else Prior.wide(len(self.terms))
+
+    def _found(
+        self, features: NDArray[np.float64], targets: NDArray[np.float64], device: torch.device = CPU
+    ) -> tuple[Tensor, Tensor]:
+        """The most probable parameters (R, 2 T + 1), and the units of lengths (R, T)."""
+        y = torch.from_numpy(Scale.of(targets[:, :FEW]).standardise(targets[:, :FEW])).to(device)
+        squares, units = self._squares(torch.from_numpy(features[:, :FEW]).to(device))
+        posterior = _Posterior(squares, y, self._prior)
+        return minimise(posterior, posterior.start()), units
 
     def _squares(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
         """For each term (R, n, n) squared distances in units, and (R, T) the units."""
@@ -156,14 +211,11 @@ class GroupedProcess(PooledSurrogate):
 class _Posterior:
     """The negative log posterior density of R runs' parameters, (A, 2 T + 1): log weights, log lengths, log noise."""
 
-    def __init__(self, squares: list[Tensor], targets: Tensor, shares: Sequence[float] | None = None) -> None:
+    def __init__(self, squares: list[Tensor], targets: Tensor, prior: Prior | None = None) -> None:
         self._squares, self._targets = squares, targets
-        terms = len(squares)
-        weights = [math.log(share) for share in shares or [1 / terms] * terms]
-        means = weights + [0.0] * terms + [_NOISE_MEAN]
-        deviations = [_WEIGHT_STD] * terms + [_LENGTH_STD] * terms + [_NOISE_STD]
-        self._mean = torch.tensor(means, dtype=torch.float64, device=targets.device)
-        self._std = torch.tensor(deviations, dtype=torch.float64, device=targets.device)
+        prior = prior if prior is not None else Prior.wide(len(squares))
+        numbers = (prior.means, prior.deviations)
+        self._mean, self._std = (torch.tensor(each, dtype=torch.float64, device=targets.device) for each in numbers)
 
     def start(self) -> Tensor:
         """(R, P) the prior's means."""
@@ -171,9 +223,7 @@ class _Posterior:
 
     def split(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Weights (A, T), lengths (A, T) and noise variances (A,)."""
-        terms = len(self._squares)
-        numbers = parameters.exp()
-        return numbers[:, :terms], numbers[:, terms : 2 * terms], numbers[:, -1]
+        return _split(parameters, len(self._squares))
 
     def __call__(self, runs: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
         weights, lengths, noise = self.split(parameters)
@@ -206,6 +256,12 @@ class _Posterior:
         value = -(evidence - 0.5 * away.square().sum(1))
         value = torch.where((failed == 0) & value.isfinite(), value, torch.inf)
         return value, torch.nan_to_num(-(gradient - away / self._std))
+
+
+def _split(parameters: Tensor, terms: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Weights (A, T), lengths (A, T) and noise variances (A,) of their logarithms (A, 2 T + 1)."""
+    numbers = parameters.exp()
+    return numbers[:, :terms], numbers[:, terms : 2 * terms], numbers[:, -1]
 
 
 @dataclass(frozen=True)

@@ -77,6 +77,8 @@ def _numbers(groups: Groups, *tables: Vectors) -> list[Vectors]:
     Raises:
         InputError: there is none.
     """
+    if not any(holds_tokens(name) for name, _ in groups):
+        return list(tables)
     kept = ~token_columns(groups)
     if not kept.any():
         raise InputError("subtrees are no numbers: the predictor 'groups' weighs them, and no other")
