@@ -32,6 +32,15 @@ def add_apart(parser: argparse.ArgumentParser) -> None:
         metavar="NAME=NUMBER",
         help="of each evaluation: gpu=1 for a graphics card of its own, gpu=0.5 for half of one, cpu=4 for threads",
     )
+    group.add_argument(
+        "--storage",
+        metavar="URL",
+        help="keep the trials in an Optuna storage, on which any number of machines may run this command at once: "
+        "sqlite:///FILE, journal:///FILE, postgresql://USER@HOST/DATABASE or mysql://...",
+    )
+    group.add_argument(
+        "--study", metavar="NAME", help="name of the study there (default: the objective, method, space and seed)"
+    )
 
 
 def apart_of(arguments: argparse.Namespace) -> dict[str, Any]:
@@ -43,4 +52,6 @@ def apart_of(arguments: argparse.Namespace) -> dict[str, Any]:
         "timeout_s": arguments.timeout_per_training,
         "retries": arguments.retries,
         "resources": read_resources(arguments.resources),
+        "storage": arguments.storage,
+        "study_name": arguments.study,
     }

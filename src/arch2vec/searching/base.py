@@ -211,6 +211,45 @@ class SearchMethod(ABC):
             self._cover(candidate.index)
             self._learn(candidate.index, value, candidate.fidelity)
 
+    def expect(self, candidates: Sequence[Candidate]) -> None:
+        """Take note that somebody else, or an earlier process, is evaluating these: they are pending here too.
+
+        Raises:
+            InputError: one is not of this embedding.
+        """
+        for candidate in candidates:
+            self._check(candidate)
+        for candidate in candidates:
+            row, fidelity = pair = candidate.index, candidate.fidelity
+            if pair in self._waiting:
+                continue
+            if pair not in zip(self._asked, self._asked_at, strict=True):
+                self._asked.append(row)
+                self._asked_at.append(fidelity)
+                self._expected(row, fidelity)
+            if pair not in zip((row for row, _ in self._told), self._told_at, strict=True):
+                self._waiting[pair] = None
+            self._cover(row)
+
+    def withdraw(self, candidates: Sequence[Candidate]) -> None:
+        """Take note that nobody is evaluating these any more: they may be proposed again."""
+        told = {int(self._function[row]) for row, _ in self._told}
+        for candidate in candidates:
+            self._check(candidate)
+            self._waiting.pop((candidate.index, candidate.fidelity), None)
+            function = int(self._function[candidate.index])
+            others = {int(self._function[row]) for row, _ in self._waiting}
+            if self._covered[function] and function not in told | others:
+                self._covered[function] = False
+                self._num_covered -= 1
+
+    def reseed(self, *numbers: int) -> None:
+        """Let random choices from here on follow from some numbers instead of the choices before."""
+        self._rng = np.random.default_rng(numbers)
+
+    def _expected(self, row: int, fidelity: int | None) -> None:  # noqa: B027
+        """Take in a proposal that was made elsewhere, after it has been noted."""
+
     def candidate(self, architecture: str) -> Candidate:
         """The candidate of an architecture, to tell what was evaluated elsewhere.
 

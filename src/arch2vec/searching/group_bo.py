@@ -49,18 +49,18 @@ class GroupedBayesianOptimization(BayesianOptimization):
         self, embedding: Embedding, *, seed: int, initial: int = 4, surrogate: Surrogate | None = None, **settings: Any
     ) -> None:
         own = surrogate if surrogate is not None else grouped_process(self._grouped(embedding).groups)
-        self._expected = slices(embedding.groups).get(TRANSFER)
-        if self._expected is not None:
+        self._transferred = slices(embedding.groups).get(TRANSFER)
+        if self._transferred is not None:
             initial = min(initial, _FIRST)
         super().__init__(embedding, seed=seed, initial=initial, surrogate=own, **settings)
 
     @override
     def _draw(self, n: int) -> list[int]:
-        if self._expected is None or not n:
+        if self._transferred is None or not n:
             return super()._draw(n)
         rows: list[int] = []
         free = self._uncovered()
-        expected = self.embedding.vectors[free, self._expected].sum(axis=1)
+        expected = self.embedding.vectors[free, self._transferred].sum(axis=1)
         functions: set[int] = set()
         for row in free[np.argsort(-expected, kind="stable")].tolist():
             if len(rows) < n and int(self._function[row]) not in functions:

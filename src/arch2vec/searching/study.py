@@ -26,7 +26,7 @@ from arch2vec.searching.store import StudyConfig, StudyFile, embedding_digest
 from arch2vec.searching.trials import Limits, SearchResult, Trial
 from arch2vec.studies.apart import Apart, search_apart
 from arch2vec.studies.jobs import BOOKS
-from arch2vec.studies.records import InFile, InMemory
+from arch2vec.studies.records import InFile, InMemory, Record
 
 __all__ = ["SearchResult", "Trial", "search"]
 
@@ -49,6 +49,8 @@ def search(
     timeout_s: float | None = None,
     retries: int = 0,
     resources: Mapping[str, float] | None = None,
+    storage: str | None = None,
+    study_name: str | None = None,
 ) -> SearchResult:
     """Search the embedding's architectures for one of high validation accuracy.
 
@@ -86,6 +88,10 @@ def search(
         timeout_s: an evaluation has failed after so many seconds, None for never.
         retries: how often a failed evaluation is tried again before it is a failed trial.
         resources: of each worker, ``{"gpu": 1}``: graphics cards of its own, ``{"cpu": 4}``: threads.
+        storage: the URL of an Optuna storage (``sqlite:///FILE``, ``journal:///FILE``, ``postgresql://...``), where the
+            trials are then kept. Any number of processes and machines may call this with
+            the same arguments at once: no architecture is evaluated twice.
+        study_name: of the study in the storage; by default it says what is searched, and how.
 
     Raises:
         InputError: an unknown method, a limit that cannot be, a budget beyond the
@@ -109,29 +115,36 @@ def search(
     if target.apart and executor is None:
         workers = 1 if workers is None else workers
     apart = Apart(workers, executor, timeout_s, retries, resources or {})
-    if folder is None:
-        if apart.wanted:
-            return search_apart(
-                apart, target, searcher, InMemory(), limits, failures, batch, None, on_evaluation, lambda _: None
-            )
-        return SearchResult(_run(target, searcher, [], limits, batch, failures, None, on_evaluation))
+    if storage is None and study_name is not None:
+        raise InputError(f"a study is named in a storage, and none is: leave out the name {study_name!r}")
+
+    def begin(trials: list[Trial]) -> None:
+        if folder is not None:
+            note_start(folder, done=len(trials), budget=budget, max_cost_s=max_cost_s)
+
     with owning(folder):
-        marks = identity_of(target, embedding)
-        subject = embedding.space.name, embedding_digest(embedding), target.name
-        config = StudyConfig(*subject, method, seed, batch, marks, place)
-        file = StudyFile(folder.absolute(), config, accept_changes, {"signal": target.signal, "unit": target.unit})
-        if apart.wanted:
-            books = folder.absolute() / BOOKS
+        books = None if folder is None else folder.absolute() / BOOKS
+        marks = {} if folder is None and storage is None else identity_of(target, embedding)
+        digest = "" if folder is None and storage is None else embedding_digest(embedding)
+        config = StudyConfig(embedding.space.name, digest, target.name, method, seed, batch, marks, place)
+        about = {"signal": target.signal, "unit": target.unit}
+        file = None
+        record: Record = InMemory()
+        if storage is not None:
+            from arch2vec.studies.optuna.record import InStorage, books_of, name_of
 
-            def begin(trials: list[Trial]) -> None:
-                note_start(folder, done=len(trials), budget=budget, max_cost_s=max_cost_s)
-
-            record = InFile(file, books)
+            name = study_name or name_of(config)
+            record = InStorage(storage, name, config, accept_changes, {**about, "budget": budget})
+            books = books or books_of(storage, name)
+        elif folder is not None:
+            file = StudyFile(folder.absolute(), config, accept_changes, about)
+            record = InFile(file, folder.absolute() / BOOKS)
+        if storage is not None or apart.wanted:
             return search_apart(apart, target, searcher, record, limits, failures, batch, books, on_evaluation, begin)
-        trials = file.load(searcher)
+        trials = [] if file is None else file.load(searcher)
         if len(kept := limits.within(trials)) < len(trials):
             return SearchResult(kept)
-        note_start(folder, done=len(trials), budget=budget, max_cost_s=max_cost_s)
+        begin(trials)
         return SearchResult(_run(target, searcher, trials, limits, batch, failures, file, on_evaluation))
 
 

@@ -97,9 +97,9 @@ class Drive:
                 if not self._running and not (self._may_start() and self.record.others()):
                     break
                 self._collect()
-            self.record.close()
         finally:
             self.engine.close()
+            self.record.close()
         return self.trials
 
     def _may_start(self) -> bool:
@@ -134,13 +134,15 @@ class Drive:
     def _next(self) -> tuple[Candidate, float] | None:
         """The next candidate, and the seconds that it took to propose."""
         known = {run.candidate for run in self._running.values()} | {candidate for candidate, _ in self._waiting}
-        for candidate in self.record.abandoned():
-            if candidate not in known:
-                self._waiting.append((candidate, 0.0))
+        left = [(candidate, 0.0) for candidate in self.record.abandoned() if candidate not in known]
+        if left:
+            self._waiting += left
+            self._made = finished(self.books)  # what was begun elsewhere may be there by now
         if not self._waiting:
             if self.searcher.remaining == 0:
                 return None
             start = time.perf_counter()
+            self.record.prepare()
             asked = self.searcher.ask(min(self.batch, self.searcher.remaining))
             ask_s = (time.perf_counter() - start) / len(asked)
             self._waiting = [(candidate, ask_s) for candidate in asked]

@@ -35,6 +35,9 @@ class Record(ABC):
         """What was begun by drivers that are gone, each for this driver alone to begin again."""
         return []
 
+    def prepare(self) -> None:  # noqa: B027
+        """The method is about to be asked."""
+
     def others(self) -> int:
         """How many evaluations other drivers are at."""
         return 0
