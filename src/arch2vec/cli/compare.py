@@ -198,7 +198,9 @@ def _interval(row: Row, name: str) -> str:
     mean = row[f"{name}_mean"]
     if mean != mean:
         return "-"
-    return f"{mean:.2f} ± {row[f'{name}_std']:.2f}\n[{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
+    from arch2vec.reports.numbers import spread
+
+    return f"{spread(mean, row[f'{name}_std'])}\n[{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
 
 
 def _draw(objective: Objective, runs: list[Runs], path: Path) -> None:

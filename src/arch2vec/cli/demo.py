@@ -121,8 +121,9 @@ def _named(row: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _spread(row: dict[str, Any], column: str) -> str:
-    mean = f"{row[f'{column}_mean']:.2f}"
-    return mean if row["runs"] == 1 else f"{mean} ± {row[f'{column}_std']:.2f}"
+    from arch2vec.reports.numbers import spread
+
+    return spread(row[f"{column}_mean"], None if row["runs"] == 1 else row[f"{column}_std"])
 
 
 def _best_of(made: pd.DataFrame, method: str, seed: int) -> dict[str, Any]:

@@ -103,6 +103,7 @@ def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
 
 def _print(result: Result) -> None:
     from arch2vec.experiments.search_report import share
+    from arch2vec.reports.numbers import spread
 
     signal = "validation" if result.signal_split == "validation" else "signal"
     paper = str(result.setting.cuts[-1])
@@ -110,8 +111,8 @@ def _print(result: Result) -> None:
         [
             row["label"],
             str(row["runs"]),
-            _spread(row[f"{signal}_mean"], row.get(f"{signal}_std")),
-            _spread(row["test_mean"], row["test_std"]),
+            spread(row[f"{signal}_mean"], row.get(f"{signal}_std")),
+            spread(row["test_mean"], row["test_std"]),
             share(row["optimum_share"]),
             f"{row['evaluations']:.1f}",
         ]
@@ -119,7 +120,7 @@ def _print(result: Result) -> None:
         if row["budget"] == paper
     ]
     for known in result.published:
-        figures = ["" if figure is None else _spread(*figure) for figure in (known.validation, known.test)]
+        figures = ["" if figure is None else spread(*figure) for figure in (known.validation, known.test)]
         queries = known.budget.removesuffix(" queries") if known.budget.endswith(" queries") else ""
         cells.append([f"published: {known.label}", str(known.runs), *figures, "", queries])
     heading = "validation" if result.signal_split == "validation" else f"signal ({result.signal_split.upper()} data)"
@@ -129,9 +130,3 @@ def _print(result: Result) -> None:
         cells,
         footer=result.description,  # with what has to be noted
     )
-
-
-def _spread(mean: float, std: float | None) -> str:
-    if mean != mean:
-        return ""
-    return f"{mean:.2f}" if std is None or std != std else f"{mean:.2f} ± {std:.2f}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -14,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from arch2vec.common.schedules import cosine
 from arch2vec.encoder import Encoder
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
@@ -174,7 +174,7 @@ class Run:
     def _learning_rate(self, epochs_done: float) -> float:
         if self.config.schedule == "constant":
             return self.config.learning_rate
-        return self.config.learning_rate * (1 + math.cos(math.pi * epochs_done / self.config.epochs)) / 2
+        return cosine(self.config.learning_rate, epochs_done, self.config.epochs)
 
     def encoder(self) -> Encoder:
         """The model as it is now, with the prior that its training embedding gives."""
