@@ -16,7 +16,6 @@ from arch2vec.cli.architectures import (
 )
 from arch2vec.cli.devices import add_device
 from arch2vec.cli.output import command, percent, pretraining_bar, print_json, print_table, say
-from arch2vec.common.request import note_start
 from arch2vec.errors import InputError
 
 if TYPE_CHECKING:
@@ -200,6 +199,7 @@ def run_spaces(arguments: argparse.Namespace) -> None:
 
 def run_pretrain(arguments: argparse.Namespace) -> None:
     """``arch2vec pretrain``."""
+    from arch2vec.common.request import note_start
     from arch2vec.spaces import get_space
 
     space = get_space(arguments.space)
