@@ -10,6 +10,7 @@ import pytest
 
 from arch2vec.embedding import Embedding
 from arch2vec.searching import METHODS, Candidate, SearchMethod
+from arch2vec.searching.spec import resolve_method
 from arch2vec.spaces import DeclaredSpace, SpaceDeclaration
 from search_helpers import chain, embed, some_of
 
@@ -62,7 +63,7 @@ def test_an_architecture_comes_again_only_at_a_higher_fidelity(
 ) -> None:
     if method.name in REPEATING:
         pytest.skip("repeats are what this method is for")
-    search = method.for_study(embedding, seed=0, fidelities=EPOCHS)
+    search = resolve_method(method).make(embedding, seed=0, fidelities=EPOCHS)
     levels: dict[int, float] = {}
     for _ in range(12):
         for candidate in (asked := search.ask(3)):
@@ -72,14 +73,14 @@ def test_an_architecture_comes_again_only_at_a_higher_fidelity(
             levels[candidate.index] = level
         search.tell(asked, [worth(candidate) for candidate in asked])
     assert len(np.unique(embedding.function_classes[list(levels)])) == len(levels)
-    resumed = method.for_study(embedding, seed=1, fidelities=EPOCHS)
+    resumed = resolve_method(method).make(embedding, seed=1, fidelities=EPOCHS)
     resumed.load_state_dict(json.loads(json.dumps(search.state_dict(), allow_nan=False)))
     assert resumed.ask(3) == search.ask(3)
 
 
 def test_answers_may_come_late_and_in_any_order(method: type[SearchMethod], embedding: Embedding) -> None:
     rng = np.random.default_rng(0)
-    search, repeated = (method.for_study(embedding, seed=3, fidelities=EPOCHS) for _ in range(2))
+    search, repeated = (resolve_method(method).make(embedding, seed=3, fidelities=EPOCHS) for _ in range(2))
     waiting: list[Candidate] = []
     for number in range(20):
         asked = search.ask(2)
@@ -91,7 +92,7 @@ def test_answers_may_come_late_and_in_any_order(method: type[SearchMethod], embe
         for each in (search, repeated):
             each.tell(done, values)
         if number == 11:  # goes on from its state with evaluations under way
-            repeated = method.for_study(embedding, seed=0, fidelities=EPOCHS)
+            repeated = resolve_method(method).make(embedding, seed=0, fidelities=EPOCHS)
             repeated.load_state_dict(json.loads(json.dumps(search.state_dict(), allow_nan=False)))
     if method.name not in REPEATING:
         assert sorted(search.pending, key=repr) == sorted(waiting, key=repr)

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from arch2vec.cli import compare
+from arch2vec.cli.choices import METHOD, OBJECTIVE
 from arch2vec.cli.inputs import (
-    OBJECTIVE,
     add_care,
     add_limits,
     add_source,
@@ -33,11 +33,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--objective", required=True, help=OBJECTIVE)
     add_limits(parser)
     add_care(parser)
-    parser.add_argument(
-        "--method",
-        default="group-bo",
-        help="such as random, local-search, group-bo, bo (the paper's) or arch2vec-rl (default group-bo)",
-    )
+    parser.add_argument("--method", default="group-bo", help=f"{METHOD} (default group-bo)")
     parser.add_argument("--batch", type=int, default=1, help="architectures proposed at a time (default 1)")
     parser.add_argument("--out", type=Path, metavar="STUDY", help="folder that the search is kept in")
 
@@ -58,15 +54,17 @@ def add_commands(commands: Any) -> None:
 
 def run_search(arguments: argparse.Namespace) -> None:
     """``arch2vec search``."""
-    from arch2vec.searching import get_method
+    from arch2vec.searching.spec import resolve_method
     from arch2vec.searching.study import Trial, search
 
-    get_method(arguments.method)
-    source, (objective,) = source_and_objectives(arguments.source, arguments.space, [arguments.objective])
+    method = resolve_method(arguments.method)
+    source, (objective,) = source_and_objectives(
+        arguments.source, arguments.space, [arguments.objective], arguments.representation
+    )
     embedding = source.embedding([objective])
-    note_fidelities([arguments.method], [objective])
+    note_fidelities([method], [objective])
     budget, best_seen, signal = budget_of(arguments), float("-inf"), objective.signal_name
-    with progress_bar(f"{arguments.method} on {objective.name}") as update:
+    with progress_bar(f"{method} on {objective.name}") as update:
 
         def show(trial: Trial) -> None:
             nonlocal best_seen
@@ -76,7 +74,7 @@ def run_search(arguments: argparse.Namespace) -> None:
         result = search(
             embedding,
             objective,
-            method=arguments.method,
+            method=method,
             budget=budget,
             max_cost_s=arguments.max_cost,
             seed=arguments.seed,

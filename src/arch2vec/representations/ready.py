@@ -1,4 +1,4 @@
-"""Vectors at once: of the structure of architectures, with no run and no training."""
+"""Vectors at once: of the structure of architectures or any other representation, with no run and no training."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
 from arch2vec.graphs import GraphBatch
+from arch2vec.representations.spec import AnyRepresentation, resolve_representation
 from arch2vec.representations.structure import structure
 from arch2vec.spaces import SearchSpace, get_space
 
@@ -50,18 +51,40 @@ def vectors(
 def structure_embedding(
     space: SearchSpace, graphs: GraphBatch | None = None, *, sample: int | None = None, seed: int = 0
 ) -> Embedding:
-    """Architectures of a space with their structure vectors, ready to be searched.
+    """Architectures of a space with their structure vectors, ready to be searched; see :func:`represent`."""
+    return represent(space, "structure", graphs, sample=sample, seed=seed)
+
+
+def represent(
+    space: SearchSpace | str,
+    representation: AnyRepresentation = "structure",
+    graphs: GraphBatch | None = None,
+    *,
+    sample: int | None = None,
+    seed: int = 0,
+) -> Embedding:
+    """Architectures of a space with their vectors by a representation, ready to be searched.
+
+    >>> arch2vec.represent("nasbench201", "adjacency").vectors.shape
+    (15625, 30)
 
     Args:
-        space: the search space.
+        space: the search space, or its name.
+        representation: a name or ``python:FILE:FUNCTION``, several joined by ``+``, or a function
+            (:mod:`arch2vec.representations.spec`).
         graphs: the architectures; None for a sample, or all.
         sample: so many architectures, None for all, or for :data:`SAMPLE` of a space too large to list.
         seed: of the sample.
+
+    Raises:
+        InputError: there is no such space or representation, or a function of the user's own gives no numbers.
     """
+    kind = resolve_representation(representation)
+    space = get_space(space) if isinstance(space, str) else space
     if graphs is None and sample is None and space.enumerable:
         graphs = space.enumerate()
     elif graphs is None:
         wanted = SAMPLE if sample is None else sample
         graphs = space.sample(wanted, np.random.default_rng(seed))
-    known = structure(graphs, space)
+    known = kind.features(graphs, space)
     return Embedding(space, graphs, known.values, known.groups)

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from arch2vec.embedding import Embedding
 from arch2vec.searching.base import Candidate, SearchMethod
 from arch2vec.searching.pool import Sampled
+from arch2vec.searching.spec import AnyMethod, resolve_method
 from arch2vec.studies.horizon import Horizon
 from arch2vec.studies.runs import Runs
 from arch2vec.studies.values import Outcomes, Values
@@ -35,7 +36,7 @@ _COLUMNS = {
 
 
 def simulate(
-    kind: type[SearchMethod],
+    method: AnyMethod,
     embedding: Embedding,
     values: Values,
     seeds: Sequence[int],
@@ -50,7 +51,7 @@ def simulate(
     """Runs of one method with the given seeds, to their end.
 
     Args:
-        kind: the method.
+        method: the method.
         embedding: the architectures and their vectors.
         values: what they are worth.
         seeds: one a run.
@@ -64,7 +65,8 @@ def simulate(
     Raises:
         InputError: an architecture is unknown to the objective.
     """
-    searches = [kind.for_study(embedding, seed=seed, fidelities=fidelities, pool=pool) for seed in seeds]
+    spec = resolve_method(method)
+    searches = [spec.make(embedding, seed=seed, fidelities=tuple(fidelities), pool=pool) for seed in seeds]
     _ = embedding.architectures  # written out once, at nobody's expense
     numbers = np.array(seeds, dtype=np.uint64)
     record = _Record(len(searches), horizon.least or 128)
@@ -76,7 +78,7 @@ def simulate(
         if not len(going):
             return record.runs(names, seeds)
         start = time.perf_counter()
-        proposals = _ask(kind, [searches[number] for number in going], sizes[sizes > 0])
+        proposals = _ask([searches[number] for number in going], sizes[sizes > 0])
         ask_s = (time.perf_counter() - start) / sum(map(len, proposals))
         waiting = dict(zip(going.tolist(), proposals, strict=True))
         active = going
@@ -105,12 +107,12 @@ def _sizes(searches: Sequence[SearchMethod], lengths: NDArray[np.int64], batch: 
     return sizes
 
 
-def _ask(kind: type[SearchMethod], searches: Sequence[SearchMethod], sizes: NDArray[np.int64]) -> list[list[Candidate]]:
-    alike: dict[int, list[int]] = defaultdict(list)
+def _ask(searches: Sequence[SearchMethod], sizes: NDArray[np.int64]) -> list[list[Candidate]]:
+    alike: dict[tuple[type[SearchMethod], int], list[int]] = defaultdict(list)
     for place, size in enumerate(sizes.tolist()):
-        alike[size].append(place)
+        alike[type(searches[place]), size].append(place)
     proposals: list[list[Candidate]] = [[] for _ in searches]
-    for size, places in alike.items():
+    for (kind, size), places in alike.items():
         for place, candidates in zip(places, kind.ask_together([searches[p] for p in places], size), strict=True):
             proposals[place] = candidates
     return proposals
