@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from arch2vec.searching.base import SearchMethod
     from arch2vec.searching.spec import resolve_method
     from arch2vec.searching.study import search
-    from arch2vec.spaces import DeclaredSpace, SearchSpace, SpaceDeclaration, get_space
+    from arch2vec.spaces import DeclaredSpace, ListedSpace, SearchSpace, SpaceDeclaration, get_space
     from arch2vec.studies import run_many, run_study, summarise
 
 _HOMES = {
@@ -39,6 +39,7 @@ _HOMES = {
     "Encoder": "arch2vec.encoder",
     "GraphBatch": "arch2vec.graphs",
     "InputError": "arch2vec.errors",
+    "ListedSpace": "arch2vec.spaces",
     "Objective": "arch2vec.objectives.base",
     "Outcome": "arch2vec.objectives.base",
     "PretrainConfig": "arch2vec.pretraining.pretrain",
@@ -66,6 +67,7 @@ __all__ = [
     "Encoder",
     "GraphBatch",
     "InputError",
+    "ListedSpace",
     "Objective",
     "Outcome",
     "PretrainConfig",

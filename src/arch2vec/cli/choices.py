@@ -28,7 +28,7 @@ _FORMS = "with settings as NAME?setting=value&setting=value; or one of your own,
 METHOD = f"{', '.join(METHODS)}; {_FORMS}"
 REPRESENTATION = (
     "which vectors: structure (the default of a search space; some of it as structure?groups=paths,costs), adjacency, "
-    "path, path-short, learned (those of RUN or VECTORS), your own function as python:MODULE_OR_FILE:FUNCTION, or several "
-    "joined by +"
+    "path, path-short, learned (those of RUN or VECTORS), your own function as python:MODULE_OR_FILE:FUNCTION, or "
+    "several joined by +"
 )
 PARETO_METHOD = f"{', '.join(PARETO_METHODS)}; {_FORMS}"

@@ -39,8 +39,8 @@ def add_command(experiments: Any) -> None:
         "--encodings",
         default="structure,adjacency,path",
         metavar="A,B",
-        help="beside the runs': structure, adjacency, path, path-short, supervised, proxies (default "
-        "structure,adjacency,path)",
+        help="beside the runs': structure, adjacency, path, path-short, supervised, proxies, or your own function as "
+        "python:MODULE_OR_FILE:FUNCTION (default structure,adjacency,path)",
     )
     parser.add_argument("--objectives", metavar="A,B", help="default: all that there are tables of")
 

@@ -1,7 +1,7 @@
 """What a representation is: graphs of a space to named groups of numbers, with nothing else to know.
 
 The built-in ones go by name (:mod:`arch2vec.representations.spec`); a function of the user's own is one as well. It
-takes architectures as texts or as graphs, and gives an array (N, d) or a mapping of such arrays, a group of numbers each.
+takes architectures as texts or as graphs, and gives an array (N, d) or a mapping of such arrays, a group each.
 """
 
 from __future__ import annotations

@@ -74,7 +74,7 @@ class MethodSpec:
         options = {
             name: value
             for name, value in offered.items()
-            if value is not None and value != () and takes(self.factory, name)
+            if not (value is None or (isinstance(value, tuple) and not value)) and takes(self.factory, name)
         }
         arguments = {**options, **self.arguments}
         try:
