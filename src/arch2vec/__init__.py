@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from arch2vec.objectives.spec import resolve_objective
     from arch2vec.pretraining.pretrain import PretrainConfig, pretrain
     from arch2vec.representations.base import Representation
+    from arch2vec.representations.features import Features
     from arch2vec.representations.ready import represent, structure_embedding, vectors
     from arch2vec.representations.spec import resolve_representation
     from arch2vec.searching.base import SearchMethod
@@ -37,6 +38,7 @@ _HOMES = {
     "DeclaredSpace": "arch2vec.spaces",
     "Embedding": "arch2vec.embedding",
     "Encoder": "arch2vec.encoder",
+    "Features": "arch2vec.representations.features",
     "GraphBatch": "arch2vec.graphs",
     "InputError": "arch2vec.errors",
     "ListedSpace": "arch2vec.spaces",
@@ -65,6 +67,7 @@ __all__ = [
     "DeclaredSpace",
     "Embedding",
     "Encoder",
+    "Features",
     "GraphBatch",
     "InputError",
     "ListedSpace",

@@ -153,12 +153,15 @@ class Embedding:
             space.check(graphs)
         else:
             graphs = space.parse(architectures)
-        vectors = checked_array(array, len(graphs), "vectors of your own:")
+        vectors = checked_array(array, len(graphs), "from_vectors was given")
         texts = space.format(graphs)
         _require_different(texts)
         if groups is None:
             groups = (("vectors", vectors.shape[1]),)
-        pairs = groups.items() if isinstance(groups, Mapping) else groups
+        pairs = [list(pair) for pair in groups.items()] if isinstance(groups, Mapping) else list(groups)
+        pairs = [list(pair) if isinstance(pair, tuple) else pair for pair in pairs]
+        if not all(_is_group(pair) for pair in pairs):
+            raise InputError(f"its groups are {shown(pairs)}; names and how many columns each has are needed")
         return cls(space, graphs, vectors, tuple((name, size) for name, size in pairs))
 
     def save(self, path: AnyPath) -> None:

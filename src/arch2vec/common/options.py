@@ -62,7 +62,7 @@ def as_text(value: object) -> str:
         return repr(value).removesuffix(".0")
     if isinstance(value, list | tuple):
         return ",".join(map(as_text, value))
-    return quote(str(value), safe=" /:,;+()[]'<>~!@*$\"{}|")
+    return quote(str(value), safe=" /:,;=+()[]'<>~!@*$\"{}|")
 
 
 def whole(value: str) -> int:

@@ -142,7 +142,7 @@ def as_features(made: object, name: str, n: int, owner: str) -> Features:
         InputError: it is none of these, of another shape, or holds a number that is not finite.
     """
     if isinstance(made, Features):
-        checked_array(made.values, n, owner)
+        checked_array(made.values, n, f"{owner} gave")
         return made
     groups = made if isinstance(made, Mapping) else {name: made}
     parts: dict[str, tuple[NDArray[Any], list[str]]] = {}
@@ -150,7 +150,7 @@ def as_features(made: object, name: str, n: int, owner: str) -> Features:
         where = f"{owner}, group {group!r}" if isinstance(made, Mapping) else owner
         if not isinstance(group, str) or not group or not group.isprintable():
             raise InputError(f"{owner} has a group called {group!r}; a text that can be printed is needed")
-        array = checked_array(values, n, where)
+        array = checked_array(values, n, f"{where} gave")
         parts[group] = array, [str(column) for column in range(array.shape[1])]
     if not parts:
         raise InputError(f"{owner} gave no group")
