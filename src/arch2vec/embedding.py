@@ -158,8 +158,8 @@ class Embedding:
         _require_different(texts)
         if groups is None:
             groups = (("vectors", vectors.shape[1]),)
-        pairs = [list(pair) for pair in groups.items()] if isinstance(groups, Mapping) else list(groups)
-        pairs = [list(pair) if isinstance(pair, tuple) else pair for pair in pairs]
+        given = groups.items() if isinstance(groups, Mapping) else groups
+        pairs: list[Any] = [list(pair) if isinstance(pair, tuple) else pair for pair in given]
         if not all(_is_group(pair) for pair in pairs):
             raise InputError(f"its groups are {shown(pairs)}; names and how many columns each has are needed")
         return cls(space, graphs, vectors, tuple((name, size) for name, size in pairs))

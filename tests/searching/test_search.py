@@ -89,7 +89,7 @@ def test_proposals_that_break_the_rules_are_named(rows: list[Any], message: str,
     search.rows = rows
     with pytest.raises(InputError, match=message):
         search.ask()
-    search.rows = np.array([4])
+    search.rows = list(np.array([4]))
     assert [candidate.index for candidate in search.ask()] == [4]
 
 

@@ -185,9 +185,9 @@ def _tasks(
         encodings += [(name, "")] if discrete else models
     for seed in settings.seeds:
         for encoding, digest in encodings:
-            own = (NETWORK,) if encoding == SUPERVISED else ()
+            network = (NETWORK,) if encoding == SUPERVISED else ()
             for labels in settings.labels:
-                yield _Task(objective, encoding, digest, (*settings.predictors, *own), labels, seed)
+                yield _Task(objective, encoding, digest, (*settings.predictors, *network), labels, seed)
 
 
 class _Split:

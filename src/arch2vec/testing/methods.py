@@ -207,9 +207,9 @@ def is_the_same_together_and_alone(method: AnyMethod, embedding: Embedding) -> N
         some[3].ask()
         return some
 
-    together = type(searches[0]).ask_together(at_different_points(), 3)
+    asked_together = type(searches[0]).ask_together(at_different_points(), 3)
     require(
-        together == [search.ask(3) for search in at_different_points()],
+        asked_together == [search.ask(3) for search in at_different_points()],
         "searches at different points disturb one another",
     )
 
@@ -281,7 +281,7 @@ def takes_answers_late_and_in_any_order(method: AnyMethod, embedding: Embedding)
         asked = search.ask(2)
         require(repeated.ask(2) == asked, f"the same answers give other proposals in round {number}")
         waiting += asked
-        rng.shuffle(waiting)  # type: ignore[arg-type]
+        rng.shuffle(waiting)
         done, waiting = waiting[: number % 4], waiting[number % 4 :]
         values = [math.nan if candidate.index % 5 == 0 else worth(candidate, chains()) for candidate in done]
         for each in (search, repeated):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from arch2vec.graphs import GraphBatch
 from arch2vec.representations.base import Representation
@@ -14,7 +15,7 @@ from arch2vec.spaces import SearchSpace, get_space
 from arch2vec.testing.rules import check_all, global_randomness_untouched, require
 
 _SOME = 60
-_TOLERANCE = {"rtol": 1e-4, "atol": 1e-5}  # sums in another order
+_RELATIVE, _ABSOLUTE = 1e-4, 1e-5  # sums in another order
 
 
 def check_representation(representation: AnyRepresentation, space: SearchSpace | str = "nasbench201") -> None:
@@ -34,6 +35,10 @@ def check_representation(representation: AnyRepresentation, space: SearchSpace |
 
 def _some(space: SearchSpace) -> GraphBatch:
     return space.sample(min(_SOME, space.size or _SOME), np.random.default_rng(0))
+
+
+def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    return np.allclose(one, other, _RELATIVE, _ABSOLUTE)
 
 
 def gives_named_numbers(kind: Representation, space: SearchSpace) -> None:
@@ -67,7 +72,10 @@ def does_not_depend_on_the_batch(kind: Representation, space: SearchSpace) -> No
     for rows in ([0], [len(graphs) - 1, 0], list(range(len(graphs)))[::-1]):
         part = kind.features(graphs[rows], space)
         require(part.groups == made.groups, f"a batch of {len(rows)} has the groups {part.groups}, not {made.groups}")
-        require(np.allclose(part.values, made.values[rows], **_TOLERANCE), f"numbers differ in a batch of {len(rows)}")
+        require(
+            np.allclose(part.values, made.values[rows], _RELATIVE, _ABSOLUTE),
+            f"numbers differ in a batch of {len(rows)}",
+        )
 
 
 def gives_functions_the_same(kind: Representation, space: SearchSpace) -> None:
@@ -77,7 +85,9 @@ def gives_functions_the_same(kind: Representation, space: SearchSpace) -> None:
     graphs = space.sample(min(2_000, space.size or 2_000), np.random.default_rng(0))
     classes, values = space.function_classes(graphs), kind.features(graphs, space).values
     _, first, where = np.unique(classes, return_index=True, return_inverse=True)
-    require(np.allclose(values, values[first[where]], **_TOLERANCE), "two that compute the same have other numbers")
+    require(
+        np.allclose(values, values[first[where]], _RELATIVE, _ABSOLUTE), "two that compute the same have other numbers"
+    )
 
 
 def leaves_graphs_alone(kind: Representation, space: SearchSpace) -> None:
