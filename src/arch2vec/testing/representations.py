@@ -73,7 +73,7 @@ def does_not_depend_on_the_batch(kind: Representation, space: SearchSpace) -> No
         part = kind.features(graphs[rows], space)
         require(part.groups == made.groups, f"a batch of {len(rows)} has the groups {part.groups}, not {made.groups}")
         require(
-            np.allclose(part.values, made.values[rows], _RELATIVE, _ABSOLUTE),
+            _alike(part.values, made.values[rows]),
             f"numbers differ in a batch of {len(rows)}",
         )
 
@@ -85,9 +85,7 @@ def gives_functions_the_same(kind: Representation, space: SearchSpace) -> None:
     graphs = space.sample(min(2_000, space.size or 2_000), np.random.default_rng(0))
     classes, values = space.function_classes(graphs), kind.features(graphs, space).values
     _, first, where = np.unique(classes, return_index=True, return_inverse=True)
-    require(
-        np.allclose(values, values[first[where]], _RELATIVE, _ABSOLUTE), "two that compute the same have other numbers"
-    )
+    require(_alike(values, values[first[where]]), "two that compute the same have other numbers")
 
 
 def leaves_graphs_alone(kind: Representation, space: SearchSpace) -> None:
