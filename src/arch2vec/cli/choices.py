@@ -7,7 +7,7 @@ OBJECTIVE = (
     "'nasbench301-surrogate'; 'digits' trains it on handwritten digits, 'train:DATA?space=SPACE' on images; "
     "'proxy:NAME' is a zero-cost proxy and trains nothing; "
     "'table:FILE?validation=COLUMN&test=COLUMN&cost=COLUMN' looks it up in a Parquet or CSV file; "
-    "'python:MODULE_OR_FILE:FUNCTION' calls your function"
+    "'python:MODULE_OR_FILE:FUNCTION' calls your function, 'cmd:COMMAND' runs any command line with {architecture}"
 )
 
 

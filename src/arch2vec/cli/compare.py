@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arch2vec.cli.choices import METHOD, OBJECTIVE
+from arch2vec.cli.devices import SEARCHES, add_device, note_processor
 from arch2vec.cli.inputs import (
     add_care,
     add_limits,
@@ -49,11 +50,13 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--runs", type=int, default=20, help="searches by each method, seeds 0, 1, ... (default 20)")
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for trajectories.parquet, tables and figures")
+    add_device(parser, SEARCHES)
 
 
 def run_compare(arguments: argparse.Namespace) -> None:
     """``arch2vec compare``."""
     from arch2vec.common.ownership import owning
+    from arch2vec.searching.pool import OnDevice
     from arch2vec.searching.spec import resolve_methods, split_methods
     from arch2vec.studies import Horizon, run_study
 
@@ -62,8 +65,10 @@ def run_compare(arguments: argparse.Namespace) -> None:
         raise InputError("compare needs at least one method and one run")
     cuts = _cuts(arguments)
     horizon = Horizon(_longest(arguments), arguments.max_cost)
+    note_processor(methods.values(), arguments.device)
+    pool = None if arguments.device is None else OnDevice(arguments.device)
     source, objectives = source_and_objectives(
-        arguments.source, arguments.space, arguments.objective, arguments.representation
+        arguments.source, arguments.space, arguments.objective, arguments.representation, arguments.device
     )
     embedding = source.embedding(objectives)
     note_fidelities(methods.values(), objectives)
@@ -83,6 +88,7 @@ def run_compare(arguments: argparse.Namespace) -> None:
                 arguments.runs,
                 horizon,
                 seed0=arguments.seed,
+                pool=pool,
                 out=arguments.out,
                 workers=arguments.workers,
                 progress=show,
@@ -194,7 +200,9 @@ def _interval(row: Row, name: str) -> str:
     mean = row[f"{name}_mean"]
     if mean != mean:
         return "-"
-    return f"{mean:.2f} ± {row[f'{name}_std']:.2f}\n[{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
+    from arch2vec.reports.numbers import spread
+
+    return f"{spread(mean, row[f'{name}_std'])}\n[{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
 
 
 def _draw(objective: Objective, runs: list[Runs], path: Path) -> None:

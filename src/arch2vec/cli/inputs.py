@@ -101,17 +101,20 @@ class Source:
                 f"{self.space.name} is too large to list: "
                 f"the {len(tables[0]):,} architectures of the table are embedded"
             )
-            return restricted(self.of(tables[0].graphs), tables[1:])
+            return restricted(self.of(tables[0].graphs), tables)
         return restricted(self.whole(), objectives)
 
 
-def open_source(source: Path, space: str | None, representation: str | None = None) -> Source:
+def open_source(
+    source: Path, space: str | None, representation: str | None = None, device: str | None = None
+) -> Source:
     """A file of ``arch2vec embed``, a run's folder, or a search space, whose architectures' structure is taken.
 
     Args:
         source: which of these.
-        space: its search space, where that has to be named.
+        space: its search space, where that is Python code of the user's own.
         representation: what is taken instead of its own vectors, or ``learned`` besides; None for these alone.
+        device: where a run's encoder computes, None for a GPU if there is one.
 
     Raises:
         InputError: there is none, it is of another space than ``space``, or no such representation.
@@ -123,13 +126,13 @@ def open_source(source: Path, space: str | None, representation: str | None = No
             raise InputError(f"{source} is a search space already; leave --space {space} out")
         return _represented(get_space(str(source)), "structure" if representation is None else representation)
     if representation is not None:
-        return _with_others(representation, lambda: open_source(source, space))
+        return _with_others(representation, lambda: open_source(source, space, device=device))
     if source.is_file():
         from arch2vec.embedding import Embedding
 
         vectors = Embedding.load(source, get_space(space) if space else None)
         return Source(vectors.space, lambda: vectors, None)
-    encoder = load_encoder(source, space)
+    encoder = load_encoder(source, space, device)
     return Source(encoder.space, lambda: embed_some(encoder), encoder.embed)
 
 
@@ -153,24 +156,26 @@ def _represented(space: SearchSpace, representation: str) -> Source:
 
 def _with_others(representation: str, open_own: Callable[[], Source]) -> Source:
     """A source whose vectors are by another representation, or by that and its own."""
-    from arch2vec.embedding import Embedding
-    from arch2vec.representations.spec import joined, resolve_representation
+    from arch2vec.representations.ready import joined_with
+    from arch2vec.representations.spec import resolve_representation
 
     parts = [part.strip() for part in representation.split("+")]
     others = [resolve_representation(part) for part in parts if part != LEARNED]  # before the source is read
     own = open_own()
 
     def again(embedding: Embedding) -> Embedding:
-        found = [each.features(embedding.graphs, embedding.space) for each in others]
-        known = joined([embedding.features, *found] if LEARNED in parts else found)
-        return Embedding(embedding.space, embedding.graphs, known.values, known.groups)
+        return joined_with(embedding, others, own_too=LEARNED in parts)
 
     of = own.of
     return Source(own.space, lambda: again(own.whole()), None if of is None else lambda graphs: again(of(graphs)))
 
 
 def source_and_objectives(
-    source: Path, space: str | None, specs: Sequence[str], representation: str | None = None
+    source: Path,
+    space: str | None,
+    specs: Sequence[str],
+    representation: str | None = None,
+    device: str | None = None,
 ) -> tuple[Source, list[Objective]]:
     """Where vectors come from, and the objectives that lines of text name.
 
@@ -182,7 +187,7 @@ def source_and_objectives(
     from arch2vec.objectives.spec import resolve_objective
 
     found = {spec: resolve_objective(spec) for spec in specs if not spec.strip().startswith("table:")}
-    opened = open_source(source, space, representation)
+    opened = open_source(source, space, representation, device)
     return opened, [found[spec] if spec in found else resolve_objective(spec, opened.space) for spec in specs]
 
 
@@ -200,9 +205,12 @@ def _names_space(source: Path) -> bool:
 def restricted(embedding: Embedding, objectives: Sequence[Objective]) -> Embedding:
     """The embedding of those architectures that all tables among the objectives hold.
 
+    Where a table contradicts what a declared space calls the same function, a line says so.
+
     Raises:
         InputError: an objective is for another space, or nothing is left.
     """
+    from arch2vec.objectives.equivalences import doubt
     from arch2vec.objectives.lookup import LookupObjective
 
     whole = len(embedding)
@@ -211,6 +219,11 @@ def restricted(embedding: Embedding, objectives: Sequence[Objective]) -> Embeddi
             embedding = objective.restrict(embedding)
     if len(embedding) < whole:
         say(f"{whole - len(embedding):,} of {whole:,} architectures are left out: they are not in the tables")
+    for objective in objectives:
+        if isinstance(objective, LookupObjective):
+            doubtful = doubt(objective, embedding)
+            if doubtful is not None:
+                say(doubtful)
     return embedding
 
 

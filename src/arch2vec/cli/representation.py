@@ -15,7 +15,9 @@ from arch2vec.cli.architectures import (
     say_notation,
 )
 from arch2vec.cli.choices import REPRESENTATION
+from arch2vec.cli.devices import add_device
 from arch2vec.cli.output import command, percent, pretraining_bar, print_json, print_table, say
+from arch2vec.common.request import note_start
 from arch2vec.errors import InputError
 
 if TYPE_CHECKING:
@@ -60,8 +62,12 @@ def add_commands(commands: Any) -> None:
         help="of the encoder's matrix products: float32 (default), or bfloat16, faster from batches of 256",
     )
     parser.add_argument("--compile", action="store_true", help="compile the encoder first, which takes a minute")
+    parser.add_argument(
+        "--replay", action="store_true", help="record a training step once and replay it (CUDA graphs); on a GPU only"
+    )
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="of Adam (default 0.001)")
     parser.add_argument("--schedule", default="constant", help="of the learning rate: constant (default) or cosine")
+    add_device(parser)
     _add_departures(parser)
 
     parser = command(
@@ -75,6 +81,7 @@ def add_commands(commands: Any) -> None:
     add_run(parser)
     parser.add_argument("--draws", type=int, default=10_000, help="draws from the prior (default 10000)")
     add_sampling(parser)
+    add_device(parser)
 
     parser = command(
         commands, "embed", run_embed, "vectors of all, N sampled or given architectures, as Parquet or safetensors"
@@ -89,12 +96,21 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--representation", metavar="R", help=REPRESENTATION)
     parser.add_argument("--sample", type=int, metavar="N", help="N architectures of the space instead of all")
     add_architectures(parser)
+    parser.add_argument(
+        "--transfer",
+        type=Path,
+        metavar="DIR",
+        help="add what a search on another data set or in another space, in this folder, lets expect of each",
+    )
+    parser.add_argument("--transfer-space", metavar="SPACE", help="of that search, where it is one of your own")
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: embedding.parquet in RUN, or SPACE.parquet")
+    add_device(parser)
 
     parser = command(commands, "nearest", run_nearest, "the most similar architectures")
     add_run(parser)
     parser.add_argument("architecture", metavar="ARCH", help=NOTATION)
     parser.add_argument("-k", type=int, default=10, help="how many (default 10)")
+    add_device(parser)
 
 
 def _add_departures(parser: argparse.ArgumentParser) -> None:
@@ -115,8 +131,9 @@ def _add_departures(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--targets",
-        metavar="T",
-        help="structure: learn to predict numbers about paths, walks and costs too",
+        metavar="T,T,...",
+        help="learn to predict more, without labels: structure (paths, walks, costs), costs, flow (of random "
+        "weights), rank:PROXY (order architectures as a zero-cost proxy does)",
     )
     group.add_argument("--target-weight", type=float, default=1.0, help="of their error in the loss (default 1)")
     group.add_argument(
@@ -213,6 +230,7 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
         processes=arguments.processes,
         precision=arguments.precision,
         compile=arguments.compile,
+        replay=arguments.replay,
         seed=arguments.seed,
         pools=arguments.pools,
         targets=arguments.targets,
@@ -220,9 +238,11 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
     )
     started = time.perf_counter()
     with pretraining_bar(f"pre-training on {space.name}") as show:
-        encoder = pretrain(space, config, out=arguments.out, progress=show)
+        encoder = pretrain(space, config, out=arguments.out, progress=show, device=arguments.device)
     if not is_first():
         return
+    if arguments.out is not None:
+        note_start(arguments.out)
     _report_quality(encoder.training["last_epoch"], time.perf_counter() - started, arguments.json, space.name)
 
 
@@ -238,7 +258,7 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
         raise InputError(f"--draws must be at least 1, got {arguments.draws}")
     check_prior(arguments.prior)
     check_temperature(arguments.temperature)
-    encoder = load_encoder(arguments.run_folder, arguments.space)
+    encoder = load_encoder(arguments.run_folder, arguments.space, arguments.device)
     started = time.perf_counter()
     config = config_of(encoder)
     data = training_data(encoder.space, config, None, encoder.device)
@@ -293,13 +313,15 @@ def _report_quality(quality: dict[str, Any], seconds: float, as_json: bool, spac
 
 def run_embed(arguments: argparse.Namespace) -> None:
     """``arch2vec embed``."""
+    if arguments.transfer_space is not None and arguments.transfer is None:
+        raise InputError("--transfer-space says of what space a search elsewhere is; name its folder: --transfer DIR")
     if arguments.architectures is not None and arguments.sample is not None:
         raise InputError("--sample draws architectures and --architectures names them; give one of the two")
     import numpy as np
 
     from arch2vec.cli.inputs import open_source  # which needs this module first
 
-    source = open_source(arguments.source, arguments.space, arguments.representation)
+    source = open_source(arguments.source, arguments.space, arguments.representation, arguments.device)
     if source.of is None:
         raise InputError(f"{arguments.source} holds vectors already; a search space or a run's folder can be embedded")
     own = arguments.source / "embedding.parquet" if arguments.source.is_dir() else Path(f"{source.space.name}.parquet")
@@ -314,6 +336,8 @@ def run_embed(arguments: argparse.Namespace) -> None:
         embedding = source.of(source.space.sample(arguments.sample, np.random.default_rng(arguments.seed)))
     else:
         embedding = source.whole()
+    if arguments.transfer is not None:
+        embedding = _with_evaluations(embedding, arguments.transfer, arguments.transfer_space)
     seconds = time.perf_counter() - started
     embedding.save(path)
     if reading is not None:
@@ -331,9 +355,29 @@ def run_embed(arguments: argparse.Namespace) -> None:
         print(f"{len(embedding):,} architectures, {embedding.dimensions} dimensions, {seconds:.2f} s: {path}")
 
 
+def _with_evaluations(embedding: Embedding, folder: Path, named: str | None) -> Embedding:
+    """The embedding with what the evaluations of a search elsewhere let expect of its architectures."""
+    from arch2vec.representations.transfer import evaluated_elsewhere, with_transfer
+    from arch2vec.spaces import get_space
+    from arch2vec.studies.inspection.top import evaluations
+
+    found, architectures, values = evaluations(folder)
+    try:
+        own = named is None and found == embedding.space.name
+        space = embedding.space if own else get_space(named or found)
+    except InputError as error:
+        if named is not None:
+            raise
+        raise InputError(
+            f"the search in {folder} is of the search space {found!r}: say where it is, --transfer-space FILE.yaml"
+        ) from error
+    source = evaluated_elsewhere(space, space.parse(architectures))
+    return with_transfer(embedding, source, range(len(architectures)), values)
+
+
 def run_nearest(arguments: argparse.Namespace) -> None:
     """``arch2vec nearest``."""
-    encoder = load_encoder(arguments.run_folder, arguments.space)
+    encoder = load_encoder(arguments.run_folder, arguments.space, arguments.device)
     reading = read_architectures(encoder.space, [arguments.architecture])
     graph, embedding = reading.graphs, embed_some(encoder)
     rows, distances = embedding.nearest(encoder.vectors(graph)[0], arguments.k)
@@ -362,8 +406,8 @@ def embed_some(encoder: Encoder) -> Embedding:
     return encoder.embed(architectures(encoder.space, config_of(encoder)))
 
 
-def load_encoder(run: Path, space: str | None = None) -> Encoder:
-    """The encoder of a run's folder.
+def load_encoder(run: Path, space: str | None = None, device: str | None = "cpu") -> Encoder:
+    """The encoder of a run's folder, on a device; None for a GPU if there is one.
 
     Raises:
         InputError: there is none, or its training has not finished.
@@ -373,4 +417,4 @@ def load_encoder(run: Path, space: str | None = None) -> Encoder:
     from arch2vec.encoder import Encoder
     from arch2vec.spaces import get_space
 
-    return Encoder.load(run, space=get_space(space) if space else None)
+    return Encoder.load(run, device, space=get_space(space) if space else None)

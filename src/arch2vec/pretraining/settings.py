@@ -10,7 +10,7 @@ from arch2vec.common.documents import anything, checked, flag, mapping, number, 
 from arch2vec.encoder import Encoder
 from arch2vec.errors import InputError, unknown
 from arch2vec.models.autoencoder import PRECISIONS, ModelConfig, Precision
-from arch2vec.models.graph_inputs import TARGETS
+from arch2vec.models.graph_inputs import targets_of
 from arch2vec.models.losses import ACTIVATIONS, OperationActivation
 from arch2vec.models.pooling import pools_of
 
@@ -84,12 +84,14 @@ class PretrainConfig:
             :meth:`arch2vec.models.autoencoder.GraphAutoencoder.loss`.
         compile: whether the encoder is compiled for training, which takes a C++ compiler
             and about a minute, and is then up to 15 % faster; only for a single process.
+        replay: whether a training step is recorded once and replayed
+            (:mod:`arch2vec.pretraining.replay`); on a GPU, for a single process.
         seed: of the split, the initial weights, the order and all noise.
         pools: how vertices' means become an architecture's vector: names of
             :data:`arch2vec.models.pooling.POOLS`, separated by commas, None for the protocol's.
         targets: what a linear head learns to predict from the vector beside
-            reconstruction, of :data:`arch2vec.models.graph_inputs.TARGETS`; None (paper) for nothing.
-        target_weight: factor of the mean squared error of the standardised targets.
+            reconstruction: names for :func:`arch2vec.models.graph_inputs.targets_of`; None (paper) for nothing.
+        target_weight: factor of the mean squared error of the standardised targets, and of the loss of ranking.
     """
 
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -108,6 +110,7 @@ class PretrainConfig:
     processes: int = 1
     precision: Precision = "float32"
     compile: bool = False
+    replay: bool = False
     seed: int = 0
     pools: str | None = None
     targets: str | None = None
@@ -131,12 +134,18 @@ class PretrainConfig:
             raise InputError("a stream needs a sample, the number of architectures that an epoch draws")
         if self.compile and self.processes > 1:
             raise InputError("compile is only for a single process")
+        if self.replay and self.processes > 1:
+            raise InputError("replay is only for a single process")
         if self.threads is not None and self.threads < 1:
             raise InputError(f"threads must be at least 1, got {self.threads}")
         if self.pools is not None:
             pools_of(self.pools)
-        if self.targets is not None and self.targets not in TARGETS:
-            raise unknown("target", self.targets, TARGETS)
+        if self.targets is not None and targets_of(self.targets).proxy is not None:
+            # Pairs of a whole batch are compared, and each architecture is a network that is built.
+            if self.stream:
+                raise InputError("a ranking by a proxy needs architectures that stay: leave stream out")
+            if self.processes > 1:
+                raise InputError("a ranking by a proxy is only for a single process")
         if self.model.predicted and self.targets is None:
             raise InputError("a model that predicts needs targets")
         for name in ("learning_rate", "gradient_clip", "target_weight"):
@@ -165,6 +174,7 @@ _RECORDED = record(
         "threads": optional(whole(1)),
         "processes": whole(1),
         "compile": flag,
+        "replay": flag,
         "pools": optional(text()),
         "targets": optional(text()),
         "target_weight": number(),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
 from arch2vec.graphs import GraphBatch
-from arch2vec.representations.spec import AnyRepresentation, resolve_representation
+from arch2vec.representations.base import Representation
+from arch2vec.representations.spec import AnyRepresentation, Joined, joined, resolve_representation
 from arch2vec.representations.structure import structure
 from arch2vec.spaces import SearchSpace, get_space
 
@@ -87,4 +89,41 @@ def represent(
         wanted = SAMPLE if sample is None else sample
         graphs = space.sample(wanted, np.random.default_rng(seed))
     known = kind.features(graphs, space)
-    return Embedding(space, graphs, known.values, known.groups)
+    return Embedding(space, graphs, known.values, known.groups, extend=FeaturesOf(kind, space))
+
+
+def joined_with(embedding: Embedding, others: Sequence[Representation], own_too: bool) -> Embedding:
+    """An embedding's architectures with their vectors by other representations, beside its own or instead.
+
+    Raises:
+        InputError: two of them have a group of the same name.
+    """
+    found = [each.features(embedding.graphs, embedding.space) for each in others]
+    known = joined([embedding.features, *found] if own_too else found)
+    extend: Callable[[GraphBatch], NDArray[np.float32]] | None = FeaturesOf(Joined(others), embedding.space)
+    if own_too:
+        extend = None if embedding.extend is None else _SideBySide(embedding.extend, Joined(others), embedding.space)
+    return Embedding(embedding.space, embedding.graphs, known.values, known.groups, extend=extend)
+
+
+@dataclass(frozen=True)
+class FeaturesOf:
+    """Gives the vectors of architectures of a space by a representation; can be sent to another process."""
+
+    representation: Representation
+    space: SearchSpace
+
+    def __call__(self, graphs: GraphBatch) -> NDArray[np.float32]:
+        """(N, D) the numbers of :meth:`Representation.features`."""
+        return self.representation.features(graphs, self.space).values
+
+
+@dataclass(frozen=True)
+class _SideBySide:
+    own: Callable[[GraphBatch], NDArray[np.float32]]
+    others: Joined
+    space: SearchSpace
+
+    def __call__(self, graphs: GraphBatch) -> NDArray[np.float32]:
+        parts = [part.features(graphs, self.space).values for part in self.others.parts]
+        return np.concatenate([self.own(graphs), *parts], axis=1)

@@ -29,6 +29,7 @@ from arch2vec.common.user_code import load_object
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError, unknown
 from arch2vec.searching.base import SearchMethod
+from arch2vec.searching.pool import OnDevice
 
 PREFIX = "python:"
 """What the text of a method of the user's own starts with."""
@@ -71,11 +72,7 @@ class MethodSpec:
         """
         if self.instance is not None:
             return self._instance(embedding)
-        options = {
-            name: value
-            for name, value in offered.items()
-            if not (value is None or (isinstance(value, tuple) and not value)) and takes(self.factory, name)
-        }
+        options = {name: value for name, value in offered.items() if self._wants(name, value)}
         arguments = {**options, **self.arguments}
         try:
             with nullcontext() if self.code is None else guarded():
@@ -97,11 +94,21 @@ class MethodSpec:
             raise InputError(f"search method {self.name} was made for another embedding or seed than it was given")
         return made
 
+    def _wants(self, name: str, value: object) -> bool:
+        if value is None or (isinstance(value, tuple) and not value) or not takes(self.factory, name):
+            return False
+        return self.computes_on_device or not isinstance(value, OnDevice)
+
     def _instance(self, embedding: Embedding) -> SearchMethod:
         assert self.instance is not None
         if self.instance.embedding is not embedding:
             raise InputError(f"search method {self.name} was made for another embedding than the one to be searched")
         return self.instance
+
+    @property
+    def computes_on_device(self) -> bool:
+        """Whether it can have its pool on a device."""
+        return bool(getattr(self.factory, "computes_on_device", False))
 
     @property
     def chooses_fidelities(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _DEEP = 4
+_ALL = 10**9
 
 
 @dataclass(frozen=True)
@@ -100,14 +101,36 @@ def ranked(folder: AnyPath, rank: int = 1, by: str | None = None) -> tuple[str, 
     if rank < 1:
         raise InputError(f"a rank is at least 1, got {rank}")
     found = top(folder, rank, by)
+    _require_one_objective(folder, found)
+    if len(found) < rank:
+        raise InputError(f"{folder} has {len(found)} architectures to choose from, there is no number {rank}")
+    return found[rank - 1].architecture, _space(Path(folder), _DEEP)
+
+
+def evaluations(folder: AnyPath) -> tuple[str, list[str], list[float]]:
+    """What was evaluated in the folder of a search, a comparison or several: their space, architectures, validation.
+
+    The best first. An architecture that several searches evaluated is there once; of several fidelities, the highest.
+
+    Raises:
+        InputError: there is no search, or as good as nothing was evaluated, or for several objectives.
+    """
+    found = top(folder, _ALL)
+    _require_one_objective(folder, found)
+    if len(found) < 2:
+        raise InputError(f"{folder} has {len(found)} evaluated architectures, at least 2 are needed to learn from")
+    space = _space(Path(folder), _DEEP)
+    if space is None:
+        raise InputError(f"{folder} does not say which search space its architectures are of")
+    return space, [entry.architecture for entry in found], [entry.validation for entry in found]
+
+
+def _require_one_objective(folder: AnyPath, found: Sequence[Evaluated]) -> None:
     objectives = list(dict.fromkeys(entry.objective for entry in found))
     if len(objectives) > 1:
         raise InputError(
             f"{folder} holds searches for {', '.join(objectives)}; name the folder of one, or its architecture"
         )
-    if len(found) < rank:
-        raise InputError(f"{folder} has {len(found)} architectures to choose from, there is no number {rank}")
-    return found[rank - 1].architecture, _space(Path(folder), _DEEP)
 
 
 def _space(folder: Path, deep: int) -> str | None:
