@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arch2vec.cli.choices import METHOD
 from arch2vec.cli.devices import SEARCHES, add_device, note_processor
 from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
 from arch2vec.errors import InputError
@@ -34,7 +35,7 @@ def add_command(experiments: Any) -> None:
         )
         parser.add_argument("source", type=Path, metavar="RUN", help="a run's folder, or a file of 'arch2vec embed'")
         parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the experiment's folder")
-        parser.add_argument("--methods", metavar="A,B", help="default: all")
+        parser.add_argument("--methods", metavar="M,M", help=f"some of: {METHOD} (default: all of the package)")
         parser.add_argument("--objectives", metavar="A,B", help="default: all of the experiment's")
         parser.add_argument("--runs", type=int, default=500, help="of each method (default 500)")
         parser.add_argument("--runs-of", default="", metavar="METHOD=N,...", help="fewer of some: supervised-bo=50")
@@ -51,13 +52,12 @@ def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
     from arch2vec.experiments.search_report import write_report
     from arch2vec.experiments.search_settings import EXPERIMENTS, order
     from arch2vec.experiments.search_tables import run_setting
-    from arch2vec.searching import METHODS, get_method
+    from arch2vec.searching import METHODS
+    from arch2vec.searching.spec import resolve_methods, split_methods
 
-    methods = names(arguments.methods) if arguments.methods else order(METHODS)
-    for method in methods:
-        get_method(method)
-    note_processor(methods, arguments.device)
-    runs = numbers_of(methods, arguments.runs, arguments.runs_of, "methods")
+    methods = resolve_methods(split_methods(arguments.methods) if arguments.methods else order(METHODS))
+    note_processor(methods.values(), arguments.device)
+    runs = numbers_of(list(methods), arguments.runs, arguments.runs_of, "methods")
     settings = [setting.capped(arguments.budget) for setting in EXPERIMENTS[name]]
     if arguments.objectives:
         known = {setting.spec.partition("=")[2]: setting for setting in settings}
@@ -81,7 +81,7 @@ def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
                 run_setting(
                     setting,
                     embedding,
-                    methods,
+                    list(methods.values()),
                     runs,
                     arguments.out,
                     data=arguments.data,

@@ -31,6 +31,7 @@ from arch2vec.graphs.fingerprints import fingerprint
 from arch2vec.searching.base import Candidate, Proposal, SearchMethod
 from arch2vec.searching.moves import NONE, Moves, use_moves
 from arch2vec.searching.pool import OnDevice, Sampled
+from arch2vec.searching.spec import AnyMethod, resolve_method
 
 AROUND = 100
 """How many neighbours of one architecture are embedded at most."""
@@ -285,7 +286,7 @@ class GrowingSearch(SearchMethod):
 
 
 def for_study(
-    kind: type[SearchMethod],
+    method: AnyMethod,
     embedding: Embedding,
     *,
     seed: int,
@@ -293,19 +294,20 @@ def for_study(
     pool: Sampled | OnDevice | None = None,
     anywhere: bool,
 ) -> SearchMethod:
-    """A method as :meth:`SearchMethod.for_study` makes it, with an embedding that grows where it can.
+    """A search by a method, with an embedding that grows where it can.
 
     Models then look at a sample and at the surroundings of the best, unless ``pool`` says otherwise.
 
     Args:
-        kind: the method.
+        method: as searches take it.
         embedding: to choose from.
         seed: of all its random choices.
         fidelities: that the objective offers.
         pool: which architectures models look at.
         anywhere: whether the objective evaluates architectures that are not in the embedding.
     """
-    if not anywhere or embedding.extend is None or embedding.space.enumerable:
-        return kind.for_study(embedding, seed=seed, fidelities=fidelities, pool=pool)
+    spec, levels = resolve_method(method), tuple(fidelities)
+    if not anywhere or embedding.extend is None or embedding.space.enumerable or spec.instance is not None:
+        return spec.make(embedding, seed=seed, fidelities=levels, pool=pool)
     around = Sampled() if pool is None else pool
-    return GrowingSearch(lambda grown: kind.for_study(grown, seed=seed, fidelities=fidelities, pool=around), embedding)
+    return GrowingSearch(lambda grown: spec.make(grown, seed=seed, fidelities=levels, pool=around), embedding)
