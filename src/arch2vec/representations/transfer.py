@@ -22,7 +22,7 @@ from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.representations.features import Features
 from arch2vec.representations.ready import structure_embedding
-from arch2vec.representations.structure import shared_structure, structure
+from arch2vec.representations.structure import GROUPS, VERSION, shared_structure, structure
 from arch2vec.spaces import SearchSpace
 
 TRANSFER = "transfer"
@@ -81,13 +81,24 @@ def transferred(
         raise InputError(f"at least two evaluated rows and as many values are needed, got {len(index)}, {len(worth)}")
     if not np.isfinite(worth).all():
         raise InputError("a value to learn from is not finite: leave failures out")
-    see = structure if source.space.reference == target.space.reference else shared_structure
-    there, here = see(source.graphs, source.space), see(target.graphs, target.space)
+    same = source.space.reference == target.space.reference
+    there, here = (_seen(embedding, same) for embedding in (source, target))
     known, others, groups = _standardised(there, here)
     scores = normal_scores(worth)
     learned = grouped_process(groups).fit(known[index][None], scores[None])[0]
     expected = learned.posterior_mean(others, known[index], scores)
     return expected.astype(np.float32)
+
+
+def _seen(embedding: Embedding, same: bool) -> Features:
+    """The structure of an embedding's architectures, as it holds it or counted, or what other spaces share of it."""
+    if not same:
+        return shared_structure(embedding.graphs, embedding.space)
+    if embedding.structure_version != VERSION:
+        return structure(embedding.graphs, embedding.space)
+    kept = np.concatenate([np.full(size, name in GROUPS) for name, size in embedding.groups])
+    groups = tuple(group for group in embedding.groups if group[0] in GROUPS)
+    return Features(embedding.vectors[:, kept], tuple(map(str, np.flatnonzero(kept))), groups)
 
 
 def _standardised(
@@ -107,6 +118,8 @@ def _standardised(
         count = int(kept[start : start + size].sum())
         groups += [(name, count)] if count else []
         start += size
+    if there.groups != here.groups:
+        raise InputError(f"groups {dict(there.groups)} and {dict(here.groups)} of one space are not the same numbers")
     if not groups:
         raise InputError("the two have no number in common that varies in both: nothing can be transferred")
     known, others = (table[:, kept].astype(np.float32) for table in tables)
