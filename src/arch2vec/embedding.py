@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -42,6 +42,8 @@ class Embedding:
         structure_version: of the structure among its vectors
             (:data:`arch2vec.representations.structure.VERSION`), 0 where there is none of it;
             by default what this package makes.
+        extend: gives the vectors of further architectures of the space, None where nobody knows how. Files do not
+            hold it.
     """
 
     space: SearchSpace
@@ -49,6 +51,7 @@ class Embedding:
     vectors: NDArray[np.float32]
     groups: Groups = ()
     structure_version: int = VERSION
+    extend: Callable[[GraphBatch], NDArray[np.float32]] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.vectors.ndim != 2 or len(self.vectors) != len(self.graphs):
@@ -67,6 +70,11 @@ class Embedding:
 
     def __len__(self) -> int:
         return len(self.graphs)
+
+    @cached_property
+    def drawn_from(self) -> int:
+        """How many rows random architectures are drawn from: all but those that came later, as neighbours."""
+        return len(self)
 
     @property
     def dimensions(self) -> int:
@@ -221,7 +229,7 @@ class Embedding:
     def subset(self, rows: Sequence[int] | NDArray[np.integer]) -> Embedding:
         """The embedding of some of the architectures."""
         index = np.asarray(rows, dtype=np.int64)
-        return Embedding(self.space, self.graphs[index], self.vectors[index], self.groups, self.structure_version)
+        return replace(self, graphs=self.graphs[index], vectors=self.vectors[index])
 
 
 def _contents(metadata: Mapping[str, str]) -> tuple[Groups, int]:

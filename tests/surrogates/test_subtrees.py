@@ -133,7 +133,7 @@ def test_the_process_weighs_tokens_beside_numbers() -> None:
     known = structure(graphs, SPACE, ["paths"])
     x = np.concatenate([known.values, tokens], axis=1).astype(np.float64)
     sizes = (known.values.shape[1], tokens.shape[1])
-    process = GroupedProcess(sizes, ((0,), (1,)), frozenset({1}))
+    process = GroupedProcess(sizes, ((0,), (1,)), tokens=frozenset({1}))
     y = tokens[:, :8].sum(1)[None] % 7
     (learned,) = process.fit(x[None, :40], y[:, :40])
     point = torch.from_numpy(x)
@@ -152,7 +152,7 @@ def test_the_process_weighs_tokens_beside_numbers() -> None:
     belief.observe(x[39:40])
     again = learned.belief(x.astype(np.float32), x[:40]).forecast(y[0, :40])
     np.testing.assert_allclose(belief.forecast(y[0, :40]).mean, again.mean, atol=1e-4)
-    assert "tokens are in" in error_of(lambda: GroupedProcess(sizes, ((0,),), frozenset({2})))
+    assert "tokens are in" in error_of(lambda: GroupedProcess(sizes, ((0,),), tokens=frozenset({2})))
     del groups
 
 

@@ -13,6 +13,7 @@ from arch2vec.cli import (
     proxies_study,
     representations_study,
     search_tables,
+    smoothness_study,
 )
 
 _EXPERIMENTS: tuple[Callable[[Any], None], ...] = (
@@ -23,6 +24,7 @@ _EXPERIMENTS: tuple[Callable[[Any], None], ...] = (
     darts_experiment.add_command,
     proxies_study.add_command,
     digits201.add_command,
+    smoothness_study.add_command,
 )
 """What adds one experiment's command each."""
 

@@ -14,6 +14,7 @@ from arch2vec.cli.architectures import (
     read_architectures,
     say_notation,
 )
+from arch2vec.cli.devices import add_device
 from arch2vec.cli.output import command, percent, pretraining_bar, print_json, print_table, say
 from arch2vec.cli.transfer import add_transfer, check_transfer, with_evaluations
 from arch2vec.errors import InputError
@@ -60,8 +61,12 @@ def add_commands(commands: Any) -> None:
         help="of the encoder's matrix products: float32 (default), or bfloat16, faster from batches of 256",
     )
     parser.add_argument("--compile", action="store_true", help="compile the encoder first, which takes a minute")
+    parser.add_argument(
+        "--replay", action="store_true", help="record a training step once and replay it (CUDA graphs); on a GPU only"
+    )
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="of Adam (default 0.001)")
     parser.add_argument("--schedule", default="constant", help="of the learning rate: constant (default) or cosine")
+    add_device(parser)
     _add_departures(parser)
 
     parser = command(
@@ -75,6 +80,7 @@ def add_commands(commands: Any) -> None:
     add_run(parser)
     parser.add_argument("--draws", type=int, default=10_000, help="draws from the prior (default 10000)")
     add_sampling(parser)
+    add_device(parser)
 
     parser = command(
         commands, "embed", run_embed, "vectors of all, N sampled or given architectures, as Parquet or safetensors"
@@ -90,11 +96,13 @@ def add_commands(commands: Any) -> None:
     add_architectures(parser)
     add_transfer(parser)
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: embedding.parquet in RUN, or SPACE.parquet")
+    add_device(parser)
 
     parser = command(commands, "nearest", run_nearest, "the most similar architectures")
     add_run(parser)
     parser.add_argument("architecture", metavar="ARCH", help=NOTATION)
     parser.add_argument("-k", type=int, default=10, help="how many (default 10)")
+    add_device(parser)
 
 
 def _add_departures(parser: argparse.ArgumentParser) -> None:
@@ -186,6 +194,7 @@ def run_spaces(arguments: argparse.Namespace) -> None:
 
 def run_pretrain(arguments: argparse.Namespace) -> None:
     """``arch2vec pretrain``."""
+    from arch2vec.common.request import note_start
     from arch2vec.spaces import get_space
 
     space = get_space(arguments.space)
@@ -214,6 +223,7 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
         processes=arguments.processes,
         precision=arguments.precision,
         compile=arguments.compile,
+        replay=arguments.replay,
         seed=arguments.seed,
         pools=arguments.pools,
         targets=arguments.targets,
@@ -221,9 +231,11 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
     )
     started = time.perf_counter()
     with pretraining_bar(f"pre-training on {space.name}") as show:
-        encoder = pretrain(space, config, out=arguments.out, progress=show)
+        encoder = pretrain(space, config, out=arguments.out, progress=show, device=arguments.device)
     if not is_first():
         return
+    if arguments.out is not None:
+        note_start(arguments.out)
     _report_quality(encoder.training["last_epoch"], time.perf_counter() - started, arguments.json, space.name)
 
 
@@ -239,7 +251,7 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
         raise InputError(f"--draws must be at least 1, got {arguments.draws}")
     check_prior(arguments.prior)
     check_temperature(arguments.temperature)
-    encoder = load_encoder(arguments.run_folder, arguments.space)
+    encoder = load_encoder(arguments.run_folder, arguments.space, arguments.device)
     started = time.perf_counter()
     config = config_of(encoder)
     data = training_data(encoder.space, config, None, encoder.device)
@@ -301,7 +313,7 @@ def run_embed(arguments: argparse.Namespace) -> None:
 
     from arch2vec.cli.inputs import open_source  # which needs this module first
 
-    source = open_source(arguments.source, arguments.space)
+    source = open_source(arguments.source, arguments.space, arguments.device)
     if source.of is None:
         raise InputError(f"{arguments.source} holds vectors already; a search space or a run's folder can be embedded")
     own = arguments.source / "embedding.parquet" if arguments.source.is_dir() else Path(f"{source.space.name}.parquet")
@@ -337,7 +349,7 @@ def run_embed(arguments: argparse.Namespace) -> None:
 
 def run_nearest(arguments: argparse.Namespace) -> None:
     """``arch2vec nearest``."""
-    encoder = load_encoder(arguments.run_folder, arguments.space)
+    encoder = load_encoder(arguments.run_folder, arguments.space, arguments.device)
     reading = read_architectures(encoder.space, [arguments.architecture])
     graph, embedding = reading.graphs, embed_some(encoder)
     rows, distances = embedding.nearest(encoder.vectors(graph)[0], arguments.k)
@@ -366,8 +378,8 @@ def embed_some(encoder: Encoder) -> Embedding:
     return encoder.embed(architectures(encoder.space, config_of(encoder)))
 
 
-def load_encoder(run: Path, space: str | None = None) -> Encoder:
-    """The encoder of a run's folder.
+def load_encoder(run: Path, space: str | None = None, device: str | None = "cpu") -> Encoder:
+    """The encoder of a run's folder, on a device; None for a GPU if there is one.
 
     Raises:
         InputError: there is none, or its training has not finished.
@@ -377,4 +389,4 @@ def load_encoder(run: Path, space: str | None = None) -> Encoder:
     from arch2vec.encoder import Encoder
     from arch2vec.spaces import get_space
 
-    return Encoder.load(run, space=get_space(space) if space else None)
+    return Encoder.load(run, device, space=get_space(space) if space else None)

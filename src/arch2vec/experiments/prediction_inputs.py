@@ -104,7 +104,7 @@ def sources_of(encoders: Sequence[tuple[str, Encoder]]) -> list[Source]:
     Raises:
         InputError: two are the same.
     """
-    digests = [_digest(encoder) for _, encoder in encoders]
+    digests = [encoder_digest(encoder) for _, encoder in encoders]
     if len(set(digests)) < len(digests):
         raise InputError("two of the runs have the same encoder; name each once")
     kinds = [(encoder.config.name, encoder.space.name) for _, encoder in encoders]
@@ -115,7 +115,8 @@ def sources_of(encoders: Sequence[tuple[str, Encoder]]) -> list[Source]:
     return sources
 
 
-def _digest(encoder: Encoder) -> str:
+def encoder_digest(encoder: Encoder) -> str:
+    """A mark of an encoder's weights: results of another one are not taken for its own."""
     # What the encoder reads makes other vectors of the same weights.
     read = " function" if encoder.config.function_graph else ""
     digest = hashlib.sha256(f"{encoder.space.reference} {encoder.pooling}{read}".encode())

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from arch2vec.common.devices import Device, device_of_process, get_device
 from arch2vec.common.ownership import owning
 from arch2vec.common.storage import AnyPath, claim, read_json
 from arch2vec.common.threads import thread_count
@@ -23,7 +24,7 @@ from arch2vec.graphs import GraphBatch
 from arch2vec.pretraining.checkpoint import load_checkpoint
 from arch2vec.pretraining.data import architectures, split, training_data
 from arch2vec.pretraining.log import MetricsStream
-from arch2vec.pretraining.processes import Processes, helped, joined_by_launcher, launched
+from arch2vec.pretraining.processes import Processes, helped, joined_by_launcher, launched, place_of_launched
 from arch2vec.pretraining.run import Progress, Run, prior_of
 from arch2vec.pretraining.settings import (
     PROTOCOLS,
@@ -61,7 +62,7 @@ def pretrain(
     seed: int | None = None,
     out: AnyPath | None = None,
     progress: Callable[[Progress], None] | None = None,
-    device: torch.device | str | None = None,
+    device: Device = None,
 ) -> Encoder:
     """Learn a representation of a search space without training one of its architectures.
 
@@ -77,34 +78,37 @@ def pretrain(
         out: the run's folder. A run that is there is resumed, or loaded when it is
             complete. Without one, nothing is written.
         progress: called every few steps.
-        device: where to train, by default a GPU if there is one.
+        device: where to train, such as ``cuda:1``; None for a GPU if there is one. Several processes of
+            a machine take a GPU each, the first ones of those that ``CUDA_VISIBLE_DEVICES`` names.
 
     Returns:
         The encoder, with its last epoch's metrics in ``encoder.training``.
 
     Raises:
-        InputError: ``out`` cannot be written to, or holds another run.
+        InputError: ``out`` cannot be written to, or holds another run; there is no such device, or there
+            are fewer GPUs than processes.
     """
+    place = get_device(device)
     space = get_space(space) if isinstance(space, str) else space
     config = config or PretrainConfig()
     if seed is not None:
         config = replace(config, seed=seed)
     if config.activation is None:
         config = replace(config, activation=default_activation(config.protocol, space.num_operations))
-    if device is None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     folder = None if out is None else Path(out)
     if launched():
-        with joined_by_launcher() as processes:
+        place = device_of_process(place, *place_of_launched())
+        with joined_by_launcher(place) as processes:
             config = replace(config, processes=processes.count)
-            return _pretrain(processes, space, config, graphs, folder, torch.device(device), progress)
+            return _pretrain(processes, space, config, graphs, folder, place, progress)
     alone = config.processes == 1 or (folder is not None and (folder / FINISHED).exists())
     if alone:
-        return _pretrain(Processes(), space, config, graphs, folder, torch.device(device), progress)
+        return _pretrain(Processes(), space, config, graphs, folder, place, progress)
+    own = device_of_process(place, 0, config.processes)
     # A space in code that was loaded from a file can only be loaded again.
     named: SearchSpace | str = space.reference if space.loaded_from else space
-    with helped(config.processes, _help, named, config, graphs, device) as processes:
-        return _pretrain(processes, space, config, graphs, folder, torch.device(device), progress)
+    with helped(config.processes, own, _help, named, config, graphs, place) as processes:
+        return _pretrain(processes, space, config, graphs, folder, own, progress)
 
 
 def _help(
@@ -112,11 +116,12 @@ def _help(
     space: SearchSpace | str,
     config: PretrainConfig,
     graphs: GraphBatch | None,
-    device: torch.device | str,
+    device: torch.device,
 ) -> None:
     """What a process does that was started by another."""
     space = get_space(space) if isinstance(space, str) else space
-    _pretrain(processes, space, config, graphs, None, torch.device(device), None)
+    own = device_of_process(device, processes.rank, processes.count)
+    _pretrain(processes, space, config, graphs, None, own, None)
 
 
 def _pretrain(

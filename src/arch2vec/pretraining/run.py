@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -12,8 +11,11 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
+from arch2vec.common.schedules import cosine
 from arch2vec.encoder import Encoder
+from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.models.adam import FlatAdam
 from arch2vec.models.autoencoder import GraphAutoencoder, Losses
@@ -25,6 +27,7 @@ from arch2vec.pretraining.data import TrainingData
 from arch2vec.pretraining.log import MetricsStream
 from arch2vec.pretraining.processes import Processes
 from arch2vec.pretraining.quality import quality
+from arch2vec.pretraining.replay import Replayed
 from arch2vec.pretraining.settings import PAPER_BATCH_SIZE, PROTOCOLS, PretrainConfig, pooling_of
 from arch2vec.spaces import SearchSpace
 
@@ -66,6 +69,9 @@ class Run:
         self.optimizer = FlatAdam(self.parameters)
         self.noise = torch.Generator(device).manual_seed(config.seed)
         self.history: list[dict[str, Any]] = []
+        if config.replay and device.type != "cuda":
+            raise InputError(f"steps are replayed on a GPU only, not on {str(device)!r}; leave replay out")
+        self._replayed: dict[bool, Replayed] = {}  # by whether the model is in training mode
 
     @property
     def kl_weight(self) -> float:
@@ -104,16 +110,15 @@ class Run:
         steps = -(-len(self.data) // config.batch_size)
         totals = torch.zeros(len(Losses._fields), device=self.device)
         for step, batch in enumerate(self.data.batches(epoch), start=1):
-            losses = self._losses(batch)
-            parameters.grad.zero_()
-            losses.total.backward()  # type: ignore[no-untyped-call]
-            self.processes.sum(parameters.grad)
-            clip_gradient(parameters, config.gradient_clip)
-            self.optimizer.step(parameters.grad, self._learning_rate(epoch + (step - 1) / steps))
-            totals += torch.stack([term.detach() for term in losses])
+            rate = self._learning_rate(epoch + (step - 1) / steps)
+            if config.replay and len(batch.X) == config.batch_size:
+                terms = self._replay(batch, rate)
+            else:
+                terms = self._step(batch, rate)
+            totals += terms
             if progress is not None and (step % 20 == 0 or step == steps):
                 # A process has its part of the loss, which is about as large as those of the others.
-                loss = losses.total.item() * self.processes.count
+                loss = terms[0].item() * self.processes.count
                 progress(Progress(epoch + 1, config.epochs, step, steps, loss))
         model.eval()
         self.processes.sum(totals)
@@ -126,6 +131,25 @@ class Run:
         if model.head is None:
             del found["loss_targets"]
         return found
+
+    def _step(self, batch: GraphTensors, rate: float | Tensor) -> Tensor:
+        """Learn from a batch; the terms of its loss, as in :class:`Losses`."""
+        gradient = self.parameters.grad
+        assert gradient is not None
+        losses = self._losses(batch)
+        gradient.zero_()
+        losses.total.backward()  # type: ignore[no-untyped-call]
+        self.processes.sum(gradient)
+        clip_gradient(self.parameters, self.config.gradient_clip)
+        self.optimizer.step(gradient, rate)
+        return torch.stack([term.detach() for term in losses])
+
+    def _replay(self, batch: GraphTensors, rate: float) -> Tensor:
+        mode = self.model.training
+        if mode not in self._replayed:
+            state = [self.parameters, *self.optimizer.state_dict().values(), *self.model.buffers()]
+            self._replayed[mode] = Replayed(self._step, batch, self.noise, state)
+        return self._replayed[mode](batch, rate)
 
     def _losses(self, batch: GraphTensors) -> Losses:
         """The batch's losses, or this process's summands of them."""
@@ -150,7 +174,7 @@ class Run:
     def _learning_rate(self, epochs_done: float) -> float:
         if self.config.schedule == "constant":
             return self.config.learning_rate
-        return self.config.learning_rate * (1 + math.cos(math.pi * epochs_done / self.config.epochs)) / 2
+        return cosine(self.config.learning_rate, epochs_done, self.config.epochs)
 
     def encoder(self) -> Encoder:
         """The model as it is now, with the prior that its training embedding gives."""

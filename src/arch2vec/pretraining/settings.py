@@ -84,6 +84,8 @@ class PretrainConfig:
             :meth:`arch2vec.models.autoencoder.GraphAutoencoder.loss`.
         compile: whether the encoder is compiled for training, which takes a C++ compiler
             and about a minute, and is then up to 15 % faster; only for a single process.
+        replay: whether a training step is recorded once and replayed
+            (:mod:`arch2vec.pretraining.replay`); on a GPU, for a single process.
         seed: of the split, the initial weights, the order and all noise.
         pools: how vertices' means become an architecture's vector: names of
             :data:`arch2vec.models.pooling.POOLS`, separated by commas, None for the protocol's.
@@ -108,6 +110,7 @@ class PretrainConfig:
     processes: int = 1
     precision: Precision = "float32"
     compile: bool = False
+    replay: bool = False
     seed: int = 0
     pools: str | None = None
     targets: str | None = None
@@ -131,6 +134,8 @@ class PretrainConfig:
             raise InputError("a stream needs a sample, the number of architectures that an epoch draws")
         if self.compile and self.processes > 1:
             raise InputError("compile is only for a single process")
+        if self.replay and self.processes > 1:
+            raise InputError("replay is only for a single process")
         if self.threads is not None and self.threads < 1:
             raise InputError(f"threads must be at least 1, got {self.threads}")
         if self.pools is not None:
@@ -169,6 +174,7 @@ _RECORDED = record(
         "threads": optional(whole(1)),
         "processes": whole(1),
         "compile": flag,
+        "replay": flag,
         "pools": optional(text()),
         "targets": optional(text()),
         "target_weight": number(),

@@ -17,9 +17,10 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from arch2vec.common.schedules import cosine
 from arch2vec.common.threads import thread_count
 from arch2vec.graphs import GraphBatch
-from arch2vec.models.adam import FlatAdam, cosine
+from arch2vec.models.adam import FlatAdam
 from arch2vec.models.flat import flatten_parameters
 from arch2vec.models.inputs import GraphStore, GraphTensors
 from arch2vec.models.losses import ranking_loss

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -64,4 +65,16 @@ def structure_embedding(
         wanted = SAMPLE if sample is None else sample
         graphs = space.sample(wanted, np.random.default_rng(seed))
     known = structure(graphs, space)
-    return Embedding(space, graphs, known.values, known.groups)
+    return Embedding(space, graphs, known.values, known.groups, extend=StructureOf(space, tuple(dict(known.groups))))
+
+
+@dataclass(frozen=True)
+class StructureOf:
+    """Gives the structure vectors of architectures of a space; can be sent to another process."""
+
+    space: SearchSpace
+    groups: tuple[str, ...]
+
+    def __call__(self, graphs: GraphBatch) -> NDArray[np.float32]:
+        """(N, D) the numbers of :func:`structure`."""
+        return structure(graphs, self.space, self.groups).values

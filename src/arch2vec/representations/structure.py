@@ -20,6 +20,9 @@ what matters differs from space to space and a model can weigh groups
 ``costs``
     parameters, multiply-adds, widths: what the space knows
     (:meth:`arch2vec.spaces.SearchSpace.costs`).
+``numbers``
+    ordered numbers that operations are or have, such as widths
+    (:meth:`arch2vec.spaces.SearchSpace.numbers`).
 ``positions``
     what stands where: for spaces that have one order of vertices for all their
     architectures (:func:`arch2vec.representations.discrete.has_fixed_topology`).
@@ -44,7 +47,7 @@ from arch2vec.representations.discrete import adjacency_one_hot, has_fixed_topol
 from arch2vec.representations.features import Features
 from arch2vec.spaces.base import SearchSpace
 
-GROUPS = ("paths", "walks", "neighbours", "costs", "positions")
+GROUPS = ("paths", "walks", "neighbours", "costs", "numbers", "positions")
 """The groups of numbers, those that a space has."""
 
 VERSION = 1
@@ -84,6 +87,8 @@ def structure(graphs: GraphBatch, space: SearchSpace, groups: Iterable[str] | No
             parts[name] = np.concatenate([chunk[place][0] for chunk in chunks]), chunks[0][place][1]
     if "costs" in wanted:
         parts["costs"] = space.costs(graphs)
+    if "numbers" in wanted:
+        parts["numbers"] = space.numbers(graphs)
     if "positions" in wanted and has_fixed_topology(space):
         values = adjacency_one_hot(graphs, space)
         parts["positions"] = values, [str(column) for column in range(values.shape[1])]

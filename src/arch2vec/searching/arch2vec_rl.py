@@ -100,6 +100,11 @@ class Arch2vecRL(SearchMethod):
         self._count += 1
 
     @override
+    def _expected(self, row: int, fidelity: int | None) -> None:
+        del self._told_when_asked[len(self._asked) - 1 :]
+        self._told_when_asked.append(len(self._told))
+
+    @override
     def _own_state(self) -> dict[str, Any]:
         return {"told_when_asked": self._told_when_asked[: len(self._asked)]}
 

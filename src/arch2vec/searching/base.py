@@ -32,7 +32,7 @@ from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 
 if TYPE_CHECKING:
-    from arch2vec.searching.pool import Sampled
+    from arch2vec.searching.pool import OnDevice, Sampled
 
 LARGEST = 1e15
 """The largest size of a value that methods calculate with; squares of it still fit single precision."""
@@ -72,6 +72,8 @@ class SearchMethod(ABC):
     """
 
     name: ClassVar[str]
+    computes_on_device: ClassVar[bool] = False
+    """Whether it takes :class:`arch2vec.searching.pool.OnDevice` for a pool."""
 
     def __init__(self, embedding: Embedding, *, seed: int) -> None:
         if seed < 0:
@@ -90,7 +92,7 @@ class SearchMethod(ABC):
 
     @classmethod
     def for_study(
-        cls, embedding: Embedding, *, seed: int, fidelities: Sequence[int] = (), pool: Sampled | None = None
+        cls, embedding: Embedding, *, seed: int, fidelities: Sequence[int] = (), pool: Sampled | OnDevice | None = None
     ) -> Self:
         """The method with its default settings but for what concerns it of the following.
 
@@ -209,6 +211,45 @@ class SearchMethod(ABC):
             self._cover(candidate.index)
             self._learn(candidate.index, value, candidate.fidelity)
 
+    def expect(self, candidates: Sequence[Candidate]) -> None:
+        """Take note that somebody else, or an earlier process, is evaluating these: they are pending here too.
+
+        Raises:
+            InputError: one is not of this embedding.
+        """
+        for candidate in candidates:
+            self._check(candidate)
+        for candidate in candidates:
+            row, fidelity = pair = candidate.index, candidate.fidelity
+            if pair in self._waiting:
+                continue
+            if pair not in zip(self._asked, self._asked_at, strict=True):
+                self._asked.append(row)
+                self._asked_at.append(fidelity)
+                self._expected(row, fidelity)
+            if pair not in zip((row for row, _ in self._told), self._told_at, strict=True):
+                self._waiting[pair] = None
+            self._cover(row)
+
+    def withdraw(self, candidates: Sequence[Candidate]) -> None:
+        """Take note that nobody is evaluating these any more: they may be proposed again."""
+        told = {int(self._function[row]) for row, _ in self._told}
+        for candidate in candidates:
+            self._check(candidate)
+            self._waiting.pop((candidate.index, candidate.fidelity), None)
+            function = int(self._function[candidate.index])
+            others = {int(self._function[row]) for row, _ in self._waiting}
+            if self._covered[function] and function not in told | others:
+                self._covered[function] = False
+                self._num_covered -= 1
+
+    def reseed(self, *numbers: int) -> None:
+        """Let random choices from here on follow from some numbers instead of the choices before."""
+        self._rng = np.random.default_rng(numbers)
+
+    def _expected(self, row: int, fidelity: int | None) -> None:  # noqa: B027
+        """Take in a proposal that was made elsewhere, after it has been noted."""
+
     def candidate(self, architecture: str) -> Candidate:
         """The candidate of an architecture, to tell what was evaluated elsewhere.
 
@@ -277,6 +318,15 @@ class SearchMethod(ABC):
         for (row, value), fidelity in zip(self._told, self._told_at, strict=True):
             self._learn(row, value, fidelity)
 
+    def architectures_of(self, state: Mapping[str, Any]) -> Sequence[str]:
+        """The architectures whose rows a state names.
+
+        Raises:
+            InputError: the state is damaged.
+        """
+        del state
+        return self.embedding.architectures
+
     def _candidate(self, row: int, fidelity: int | None = None) -> Candidate:
         return Candidate(row, self.embedding.architectures[row], fidelity)
 
@@ -303,7 +353,7 @@ class SearchMethod(ABC):
         """A row, uniform over those whose function is not covered, nor that of any of ``rows``."""
         taken = {int(self._function[row]) for row in rows}
         for _ in range(_TRIES):  # listing what is left takes as long as thousands of tries in a large space
-            row = int(self._rng.integers(len(self.embedding)))
+            row = int(self._rng.integers(self.embedding.drawn_from))
             if not self._covered[self._function[row]] and int(self._function[row]) not in taken:
                 return row
         return int(self._rng.choice(self._uncovered(besides=rows)))

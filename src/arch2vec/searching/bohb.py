@@ -44,7 +44,7 @@ from arch2vec.searching.kernel_densities import KernelDensity, Rule, check_rule
 from arch2vec.searching.moves import NONE
 
 if TYPE_CHECKING:
-    from arch2vec.searching.pool import Sampled
+    from arch2vec.searching.pool import OnDevice, Sampled
 
 _GOOD, _ROUNDS = 0.15, 4
 
@@ -103,7 +103,7 @@ class BOHB(SearchMethod):
     @classmethod
     @override
     def for_study(
-        cls, embedding: Embedding, *, seed: int, fidelities: Sequence[int] = (), pool: Sampled | None = None
+        cls, embedding: Embedding, *, seed: int, fidelities: Sequence[int] = (), pool: Sampled | OnDevice | None = None
     ) -> Self:
         del pool
         return cls(embedding, seed=seed, fidelities=fidelities)
@@ -153,10 +153,14 @@ class BOHB(SearchMethod):
                 bracket.rungs[-1].append(row)
                 break
             else:
-                number = len(self.levels) - 1 - self._begun % len(self.levels)
-                self._brackets.append(Bracket(number, self.levels, self.eta))
-                self._begun += 1
+                self._begin()
         return [row if fidelity is None else (row, fidelity) for row, fidelity in proposals]
+
+    def _begin(self) -> None:
+        """Start another bracket."""
+        number = len(self.levels) - 1 - self._begun % len(self.levels)
+        self._brackets.append(Bracket(number, self.levels, self.eta))
+        self._begun += 1
 
     def _densities(self) -> tuple[KernelDensity, KernelDensity] | None:
         """The densities l and g, None where no fidelity has enough evaluations."""
@@ -194,6 +198,17 @@ class BOHB(SearchMethod):
                 points = self._points(rows)
                 return int(rows[np.argmax(good.log_density(points) - bad.log_density(points))])
         return self._draw_besides(besides)
+
+    @override
+    def _expected(self, row: int, fidelity: int | None) -> None:
+        level = fidelity if fidelity is not None or self.levels[-1] is None else self.levels[-1]
+        for _ in range(len(self.levels) + 1):
+            for bracket in self._brackets:
+                promoted = bracket.promotions(self._values, False) or []
+                if bracket.fidelity == level and (row in promoted or (bracket.wants_new and not promoted)):
+                    bracket.rungs[-1].append(row)
+                    return
+            self._begin()
 
     @override
     def _own_state(self) -> dict[str, Any]:

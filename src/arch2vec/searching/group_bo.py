@@ -22,12 +22,17 @@ from arch2vec.representations.transfer import TRANSFER
 from arch2vec.searching.bo import BayesianOptimization
 from arch2vec.searching.vectors import GroupedVectors, grouped_vectors, subtree_vectors, with_subtrees
 from arch2vec.surrogates.base import Surrogate
-from arch2vec.surrogates.grouped_process import GroupedProcess
+from arch2vec.surrogates.grouped_process import GroupedProcess, Prior
 
 TOGETHER = ("paths", "walks", "neighbours", "costs")
 """The groups that have a term together, besides one each."""
 
 _FIRST = 3  # evaluations of what is most expected, before the first model says what that is worth
+
+
+PATHS_SHARE = 0.5
+"""Of the prior variance that paths are expected to have among all terms. With ten labels the prior decides, and on
+every space that we know the paths' numbers say most; with a hundred it makes no difference."""
 
 
 class GroupedBayesianOptimization(BayesianOptimization):
@@ -41,21 +46,21 @@ class GroupedBayesianOptimization(BayesianOptimization):
     name: ClassVar[str] = "group-bo"
 
     def __init__(
-        self, embedding: Embedding, *, seed: int, initial: int = 5, surrogate: Surrogate | None = None, **settings: Any
+        self, embedding: Embedding, *, seed: int, initial: int = 4, surrogate: Surrogate | None = None, **settings: Any
     ) -> None:
         own = surrogate if surrogate is not None else grouped_process(self._grouped(embedding).groups)
-        self._expected = slices(embedding.groups).get(TRANSFER)
-        if self._expected is not None:
+        self._transferred = slices(embedding.groups).get(TRANSFER)
+        if self._transferred is not None:
             initial = min(initial, _FIRST)
         super().__init__(embedding, seed=seed, initial=initial, surrogate=own, **settings)
 
     @override
     def _draw(self, n: int) -> list[int]:
-        if self._expected is None or not n:
+        if self._transferred is None or not n:
             return super()._draw(n)
         rows: list[int] = []
         free = self._uncovered()
-        expected = self.embedding.vectors[free, self._expected].sum(axis=1)
+        expected = self.embedding.vectors[free, self._transferred].sum(axis=1)
         functions: set[int] = set()
         for row in free[np.argsort(-expected, kind="stable")].tolist():
             if len(rows) < n and int(self._function[row]) not in functions:
@@ -109,9 +114,10 @@ def grouped_process(groups: Groups) -> GroupedProcess:
     """
     names = [name for name, _ in groups]
     together = tuple(place for place, name in enumerate(names) if name in TOGETHER)
-    terms = [(place,) for place in range(len(names))]
-    return GroupedProcess(
-        tuple(size for _, size in groups),
-        (*terms, together) if len(together) > 1 else tuple(terms),
-        frozenset(place for place, name in enumerate(names) if holds_tokens(name)),
-    )
+    terms = [(place,) for place in range(len(names))] + ([together] if len(together) > 1 else [])
+    shares = None
+    if "paths" in names and len(terms) > 1:
+        others = (1 - PATHS_SHARE) / (len(terms) - 1)
+        shares = tuple(PATHS_SHARE if term == (names.index("paths"),) else others for term in terms)
+    tokens = frozenset(place for place, name in enumerate(names) if holds_tokens(name))
+    return GroupedProcess(tuple(size for _, size in groups), tuple(terms), tokens, Prior.wide(len(terms), shares))

@@ -30,7 +30,7 @@ from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.searching.acquisition import Acquisition, log_expected_improvement
 from arch2vec.searching.bo import BayesianOptimization
-from arch2vec.searching.pool import Sampled
+from arch2vec.searching.pool import Pool
 
 if TYPE_CHECKING:
     from arch2vec.encoder import Encoder
@@ -54,6 +54,7 @@ class SupervisedBayesianOptimization(BayesianOptimization):
     """
 
     name: ClassVar[str] = "supervised-bo"
+    computes_on_device: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -65,7 +66,7 @@ class SupervisedBayesianOptimization(BayesianOptimization):
         targets: Literal["ranks", "values"] = "ranks",
         growth: float = 1.5,
         acquisition: Acquisition | None = None,
-        pool: int | Sampled | None = None,
+        pool: Pool = None,
         start: Encoder | None = None,
     ) -> None:
         from arch2vec.models.regressor import RegressorConfig
@@ -132,7 +133,7 @@ class ReleasedSupervisedBayesianOptimization(SupervisedBayesianOptimization):
 
     name: ClassVar[str] = "supervised-bo-release"
 
-    def __init__(self, embedding: Embedding, *, seed: int, pool: int | Sampled | None = None) -> None:
+    def __init__(self, embedding: Embedding, *, seed: int, pool: Pool = None) -> None:
         incumbent = 100.0 if embedding.space.name == "nasbench201" else 95.0
         acquisition = MisplacedExpectedImprovement(incumbent)
         super().__init__(embedding, seed=seed, targets="values", acquisition=acquisition, pool=pool)

@@ -58,6 +58,12 @@ class SearchSpace(ABC):
         return self.loaded_from or self.name
 
     @property
+    def own_code(self) -> object | None:
+        """The user's code that says what the space is: its class or a function; None for a space that has none."""
+        loaded = self.loaded_from
+        return self if loaded is not None and loaded.startswith("python:") else None
+
+    @property
     def num_operations(self) -> int:
         """K, the size of the vocabulary."""
         return len(self.operations)
@@ -157,6 +163,14 @@ class SearchSpace(ABC):
         """What N architectures cost where the space knows: (N, C) numbers on a logarithmic scale, and their C names.
 
         A space that knows nothing gives (N, 0), as does this default.
+        """
+        return np.empty((len(graphs), 0), dtype=np.float32), ()
+
+    def numbers(self, graphs: GraphBatch) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+        """Ordered numbers that N architectures' operations are or have, widths for example: (N, C), and C names.
+
+        They are on a scale on which distances mean something. A space whose operations are only names gives
+        (N, 0), as does this default.
         """
         return np.empty((len(graphs), 0), dtype=np.float32), ()
 

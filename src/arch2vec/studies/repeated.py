@@ -109,7 +109,7 @@ def best_so_far(runs: Runs, architectures: Sequence[str]) -> pd.DataFrame:
             "method": runs.method,
             "seed": np.repeat(runs.seeds, runs.lengths),
             "evaluation": evaluation[made],
-            "architecture": [architectures[row] for row in runs.rows[made].tolist()],
+            "architecture": runs.texts(runs.rows[made].tolist(), architectures),
             "validation": runs.validation[made],
             "test": runs.test[made],
             "cost_s": runs.cost_s[made],

@@ -23,7 +23,7 @@ def token_squares(a: Tensor, b: Tensor) -> Tensor:
     if len(a) > len(b):
         return token_squares(b, a).T
     sizes = (a >= 0).sum(1, keepdim=True) + (b >= 0).sum(1)
-    known, place = a.unique(return_inverse=True)
+    known, place = torch.unique(a, return_inverse=True)
     # Which of the few have each of their tokens; one row more for what none of them has.
     has = torch.zeros(len(known) + 1, len(a), dtype=a.dtype)
     has[place, torch.arange(len(a)).unsqueeze(1)] = 1

@@ -37,16 +37,19 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
+from arch2vec.common.devices import CPU
 from arch2vec.common.threads import thread_count
 from arch2vec.errors import InputError
 from arch2vec.surrogates.assignment import token_squares
-from arch2vec.surrogates.base import Array, Learned, Scale, Seed, Surrogate, checked
-from arch2vec.surrogates.gaussian_process import correlation
+from arch2vec.surrogates.base import Array, Learned, Scale, Seed, checked
 from arch2vec.surrogates.gp_belief import FEW, GPBelief, posterior_mean
+from arch2vec.surrogates.kernels import correlation
+from arch2vec.surrogates.pooled import PooledSurrogate
+from arch2vec.surrogates.pooled_process import PooledProcess, Term
 from arch2vec.surrogates.quasi_newton import minimise
 
 _NOISE_MEAN, _NOISE_STD = math.log(0.1), 1.5  # of the prior of log v
-_WEIGHT_STD, _LENGTH_STD = 1.5, 1.0  # of the priors of log w (mean 1 / terms) and log l (mean 1)
+_WEIGHT_STD, _LENGTH_STD = 1.5, 1.0  # of the priors of log w (median: its share) and log l (median 1)
 _JITTER = 1e-6  # added to the diagonal: equal vectors with equal labels have a singular covariance
 
 
@@ -66,10 +69,16 @@ class Prior:
     deviations: tuple[float, ...]
 
     @classmethod
-    def wide(cls, terms: int) -> Prior:
-        """What is taken for granted where nothing is known."""
+    def wide(cls, terms: int, shares: Sequence[float] | None = None) -> Prior:
+        """What is taken for granted where nothing is known.
+
+        Args:
+            terms: T.
+            shares: of the prior variance that each is expected to have, the medians of the weights; None for
+                equal ones. They decide with few observations.
+        """
         return cls(
-            (*[math.log(1 / terms)] * terms, *[0.0] * terms, _NOISE_MEAN),
+            (*map(math.log, shares or [1 / terms] * terms), *[0.0] * terms, _NOISE_MEAN),
             (*[_WEIGHT_STD] * terms, *[_LENGTH_STD] * terms, _NOISE_STD),
         )
 
@@ -79,7 +88,7 @@ class Prior:
 
 
 @dataclass(frozen=True)
-class GroupedProcess(Surrogate):
+class GroupedProcess(PooledSurrogate):
     """The surrogate's settings.
 
     Attributes:
@@ -110,18 +119,40 @@ class GroupedProcess(Surrogate):
             raise InputError(f"a prior of {len(self.terms)} terms has {numbers} means and deviations, got {self.prior}")
 
     @override
-    def learn(self, features: Array, targets: Array, seeds: Sequence[Seed]) -> list[Learned]:
-        return list(self.fit(features, targets, seeds))
+    def learn_on(
+        self, device: torch.device, features: Array, targets: Array, seeds: Sequence[Seed]
+    ) -> Sequence[LearnedGroups]:
+        return self.fit(features, targets, seeds, device)
 
-    def fit(self, features: Array, targets: Array, seeds: Sequence[Seed] | None = None) -> list[LearnedGroups]:
-        """As :meth:`learn`; nothing is random, so that seeds do not matter."""
+    @override
+    def pooled(
+        self, learned: Sequence[Learned], observed: Array, targets: NDArray[np.float64], device: torch.device
+    ) -> PooledProcess:
+        if self.tokens:
+            raise InputError("groups of tokens are compared on the processor only: choose the device cpu")
+        own = [one for one in learned if isinstance(one, LearnedGroups)]
+        terms = [
+            Term(self._columns(term), [one.weights[place] for one in own], [one.lengths[place] for one in own])
+            for place, term in enumerate(self.terms)
+        ]
+        ratios = [one.ratio + _JITTER for one in own]
+        return PooledProcess(terms, "matern52", ratios, observed, targets, device)
+
+    def _columns(self, term: tuple[int, ...]) -> list[int]:
+        starts = np.cumsum((0, *self.sizes))
+        return [int(starts[group]) + column for group in term for column in range(self.sizes[group])]
+
+    def fit(
+        self, features: Array, targets: Array, seeds: Sequence[Seed] | None = None, device: torch.device = CPU
+    ) -> list[LearnedGroups]:
+        """As :meth:`learn_on`; nothing is random, so that seeds do not matter."""
         features, targets = checked(features, targets, seeds if seeds is not None else range(len(targets)))
         if features.shape[2] != sum(self.sizes):
             raise InputError(
                 f"groups of {self.sizes} columns need features (R, n, {sum(self.sizes)}), got {features.shape}"
             )
         with thread_count(1):
-            found, units = self._found(features, targets)
+            found, units = self._found(features, targets, device)
             weights, lengths, noise = _split(found, len(self.terms))
             total = weights.sum(1, keepdim=True)
             scales = lengths * units
@@ -149,10 +180,12 @@ class GroupedProcess(Surrogate):
     def _prior(self) -> Prior:
         return self.prior if self.prior is not None else Prior.wide(len(self.terms))
 
-    def _found(self, features: NDArray[np.float64], targets: NDArray[np.float64]) -> tuple[Tensor, Tensor]:
+    def _found(
+        self, features: NDArray[np.float64], targets: NDArray[np.float64], device: torch.device = CPU
+    ) -> tuple[Tensor, Tensor]:
         """The most probable parameters (R, 2 T + 1), and the units of lengths (R, T)."""
-        y = torch.from_numpy(Scale.of(targets[:, :FEW]).standardise(targets[:, :FEW]))
-        squares, units = self._squares(torch.from_numpy(features[:, :FEW]))
+        y = torch.from_numpy(Scale.of(targets[:, :FEW]).standardise(targets[:, :FEW])).to(device)
+        squares, units = self._squares(torch.from_numpy(features[:, :FEW]).to(device))
         posterior = _Posterior(squares, y, self._prior)
         return minimise(posterior, posterior.start()), units
 
@@ -181,7 +214,8 @@ class _Posterior:
     def __init__(self, squares: list[Tensor], targets: Tensor, prior: Prior | None = None) -> None:
         self._squares, self._targets = squares, targets
         prior = prior if prior is not None else Prior.wide(len(squares))
-        self._mean, self._std = (torch.tensor(each, dtype=torch.float64) for each in (prior.means, prior.deviations))
+        numbers = (prior.means, prior.deviations)
+        self._mean, self._std = (torch.tensor(each, dtype=torch.float64, device=targets.device) for each in numbers)
 
     def start(self) -> Tensor:
         """(R, P) the prior's means."""
