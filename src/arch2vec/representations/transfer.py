@@ -81,8 +81,7 @@ def transferred(
         raise InputError(f"at least two evaluated rows and as many values are needed, got {len(index)}, {len(worth)}")
     if not np.isfinite(worth).all():
         raise InputError("a value to learn from is not finite: leave failures out")
-    same = source.space.reference == target.space.reference
-    there, here = (_seen(embedding, same) for embedding in (source, target))
+    there, here = _seen(source, target)
     known, others, groups = _standardised(there, here)
     scores = normal_scores(worth)
     learned = grouped_process(groups).fit(known[index][None], scores[None])[0]
@@ -90,12 +89,18 @@ def transferred(
     return expected.astype(np.float32)
 
 
-def _seen(embedding: Embedding, same: bool) -> Features:
-    """The structure of an embedding's architectures, as it holds it or counted, or what other spaces share of it."""
-    if not same:
-        return shared_structure(embedding.graphs, embedding.space)
-    if embedding.structure_version != VERSION:
-        return structure(embedding.graphs, embedding.space)
+def _seen(source: Embedding, target: Embedding) -> list[Features]:
+    """The structure of both, as they hold it or counted; of two spaces, what they share of it."""
+    both = (source, target)
+    if source.space.reference != target.space.reference:
+        return [shared_structure(embedding.graphs, embedding.space) for embedding in both]
+    held = [tuple(group for group in embedding.groups if group[0] in GROUPS) for embedding in both]
+    if held[0] != held[1] or any(embedding.structure_version != VERSION for embedding in both):
+        return [structure(embedding.graphs, embedding.space) for embedding in both]
+    return [_held(embedding) for embedding in both]
+
+
+def _held(embedding: Embedding) -> Features:
     kept = np.concatenate([np.full(size, name in GROUPS) for name, size in embedding.groups])
     groups = tuple(group for group in embedding.groups if group[0] in GROUPS)
     return Features(embedding.vectors[:, kept], tuple(map(str, np.flatnonzero(kept))), groups)
@@ -118,8 +123,6 @@ def _standardised(
         count = int(kept[start : start + size].sum())
         groups += [(name, count)] if count else []
         start += size
-    if there.groups != here.groups:
-        raise InputError(f"groups {dict(there.groups)} and {dict(here.groups)} of one space are not the same numbers")
     if not groups:
         raise InputError("the two have no number in common that varies in both: nothing can be transferred")
     known, others = (table[:, kept].astype(np.float32) for table in tables)
