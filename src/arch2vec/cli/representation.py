@@ -17,6 +17,7 @@ from arch2vec.cli.architectures import (
 from arch2vec.cli.choices import REPRESENTATION
 from arch2vec.cli.devices import add_device
 from arch2vec.cli.output import command, percent, pretraining_bar, print_json, print_table, say
+from arch2vec.cli.transfer import add_transfer, check_transfer, with_evaluations
 from arch2vec.errors import InputError
 
 if TYPE_CHECKING:
@@ -95,13 +96,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--representation", metavar="R", help=REPRESENTATION)
     parser.add_argument("--sample", type=int, metavar="N", help="N architectures of the space instead of all")
     add_architectures(parser)
-    parser.add_argument(
-        "--transfer",
-        type=Path,
-        metavar="DIR",
-        help="add what a search on another data set or in another space, in this folder, lets expect of each",
-    )
-    parser.add_argument("--transfer-space", metavar="SPACE", help="of that search, where it is one of your own")
+    add_transfer(parser)
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: embedding.parquet in RUN, or SPACE.parquet")
     add_device(parser)
 
@@ -313,8 +308,7 @@ def _report_quality(quality: dict[str, Any], seconds: float, as_json: bool, spac
 
 def run_embed(arguments: argparse.Namespace) -> None:
     """``arch2vec embed``."""
-    if arguments.transfer_space is not None and arguments.transfer is None:
-        raise InputError("--transfer-space says of what space a search elsewhere is; name its folder: --transfer DIR")
+    check_transfer(arguments)
     if arguments.architectures is not None and arguments.sample is not None:
         raise InputError("--sample draws architectures and --architectures names them; give one of the two")
     import numpy as np
@@ -337,7 +331,7 @@ def run_embed(arguments: argparse.Namespace) -> None:
     else:
         embedding = source.whole()
     if arguments.transfer is not None:
-        embedding = _with_evaluations(embedding, arguments.transfer, arguments.transfer_space)
+        embedding = with_evaluations(embedding, arguments.transfer, arguments.transfer_space)
     seconds = time.perf_counter() - started
     embedding.save(path)
     if reading is not None:
@@ -353,26 +347,6 @@ def run_embed(arguments: argparse.Namespace) -> None:
         )
     else:
         print(f"{len(embedding):,} architectures, {embedding.dimensions} dimensions, {seconds:.2f} s: {path}")
-
-
-def _with_evaluations(embedding: Embedding, folder: Path, named: str | None) -> Embedding:
-    """The embedding with what the evaluations of a search elsewhere let expect of its architectures."""
-    from arch2vec.representations.transfer import evaluated_elsewhere, with_transfer
-    from arch2vec.spaces import get_space
-    from arch2vec.studies.inspection.top import evaluations
-
-    found, architectures, values = evaluations(folder)
-    try:
-        own = named is None and found == embedding.space.name
-        space = embedding.space if own else get_space(named or found)
-    except InputError as error:
-        if named is not None:
-            raise
-        raise InputError(
-            f"the search in {folder} is of the search space {found!r}: say where it is, --transfer-space FILE.yaml"
-        ) from error
-    source = evaluated_elsewhere(space, space.parse(architectures))
-    return with_transfer(embedding, source, range(len(architectures)), values)
 
 
 def run_nearest(arguments: argparse.Namespace) -> None:
