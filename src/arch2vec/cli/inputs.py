@@ -18,9 +18,21 @@ if TYPE_CHECKING:
     from arch2vec.objectives.base import Objective
     from arch2vec.spaces import SearchSpace
 
+METHODS = (
+    "group-bo, bo-local, gp-bo, bo, arch2vec-rl, bo-adjacency, local-search, evolution, bohb, reinforce, random, "
+    "forest, supervised-bo, supervised-rl, bo-release, arch2vec-rl-release, supervised-bo-release"
+)
+"""Every search method; a test compares them with :data:`arch2vec.searching.METHODS`, whose import takes a second."""
+
+METHOD = (
+    f"the search method: {METHODS} (default group-bo: Bayesian optimisation on what architectures compute, without "
+    "pre-training; bo and arch2vec-rl are the paper's)"
+)
+
 OBJECTIVE = (
-    "what an architecture is worth: a benchmark by its name, 'nasbench201?dataset=cifar10', 'nasbench101', "
-    "'nasbench301-surrogate'; 'digits' trains it on handwritten digits, 'train:DATA?space=SPACE' on images; "
+    "what an architecture is worth: a benchmark by its name, 'digits-201', which comes with the package, "
+    "'nasbench201?dataset=cifar10', 'nasbench101', 'nasbench301-surrogate'; "
+    "'digits' trains it on handwritten digits, 'train:DATA?space=SPACE' on images; "
     "'proxy:NAME' is a zero-cost proxy and trains nothing; "
     "'table:FILE?validation=COLUMN&test=COLUMN&cost=COLUMN' looks it up in a Parquet or CSV file; "
     "'python:MODULE_OR_FILE:FUNCTION' calls your function"
@@ -41,8 +53,15 @@ def add_source(parser: argparse.ArgumentParser) -> None:
 
 def add_limits(parser: argparse.ArgumentParser) -> None:
     """When a search ends."""
-    parser.add_argument("--budget", type=int, help="evaluations (default 100, or no limit with --max-cost)")
-    parser.add_argument("--max-cost", type=float, metavar="S", help="stop once evaluations have cost S seconds")
+    parser.add_argument(
+        "--budget", type=int, help="how many evaluations a search may make (default 100, or any number with --max-cost)"
+    )
+    parser.add_argument(
+        "--max-cost",
+        type=float,
+        metavar="S",
+        help="begin no evaluation once those before it have cost S seconds, real or simulated (default: no limit)",
+    )
 
 
 def add_care(parser: argparse.ArgumentParser) -> None:
