@@ -14,11 +14,12 @@ from arch2vec.searching import METHODS
 
 ROOT = Path(__file__).parents[1]
 PAGES = ROOT / "docs" / "methods"
+LACKING = "the documentation's packages are not installed: pip install 'arch2vec[docs]'"
 
 
 @pytest.fixture(scope="module")
 def site() -> ModuleType:
-    pytest.importorskip("sphinx", reason="the documentation's packages are not installed: pip install 'arch2vec[docs]'")
+    pytest.importorskip("sphinx", reason=LACKING)
     spec = importlib.util.spec_from_file_location("arch2vec_site", ROOT / "docs" / "_ext" / "arch2vec_site.py")
     assert spec is not None
     assert spec.loader is not None
@@ -54,9 +55,7 @@ def test_what_is_shown_of_a_method_is_what_was_measured(site: ModuleType) -> Non
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
     for package in ("sphinx", "myst_parser", "furo"):
-        pytest.importorskip(
-            package, reason="the documentation's packages are not installed: pip install 'arch2vec[docs]'"
-        )
+        pytest.importorskip(package, reason=LACKING)
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "docs", str(tmp_path / "html")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1200, check=False)
     assert done.returncode == 0, done.stderr[-3000:]

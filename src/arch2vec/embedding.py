@@ -30,6 +30,15 @@ _KIND = "arch2vec embedding"
 class Embedding:
     """N distinct architectures of one space and a vector for each.
 
+    >>> import arch2vec, numpy as np
+    >>> space = arch2vec.get_space("nasbench201")
+    >>> embedding = arch2vec.structure_embedding(space, space.sample(50, np.random.default_rng(0)))
+    >>> len(embedding), embedding.vectors.shape
+    (50, (50, 160))
+    >>> rows, distances = embedding.nearest(embedding.vectors[3], k=2)
+    >>> rows.shape, int(rows[0])
+    ((2,), 3)
+
     Attributes:
         space: the space they belong to.
         graphs: the N architectures.

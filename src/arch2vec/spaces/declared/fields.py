@@ -35,6 +35,13 @@ _OPERATION = re.compile(r"[^\s|~,;+]+")
 class SpaceDeclaration:
     """A search space of cells, declared.
 
+    >>> import arch2vec
+    >>> declared = arch2vec.SpaceDeclaration(
+    ...     "mine", ["relu", "tanh", "skip"], carries="vertices", vertices=5, max_edges=6, skip=["skip"]
+    ... )
+    >>> declared.operations
+    ('relu', 'tanh', 'skip')
+
     Vertex (or node) 0 is the cell's input, the last is its output, and edges go
     from lower to higher numbers. Sequences of any kind are accepted and kept as
     tuples; edges are kept sorted by target, then source.
