@@ -88,19 +88,29 @@ class Measured(SphinxDirective):
 
 
 def peers() -> tuple[list[str], list[list[str]]]:
-    """Optuna's samplers and the default method: a row a sampler and number of evaluations, a column a data set."""
+    """Optuna's sampler and the default method: a row a sampler and number of evaluations, a column a data set."""
     with (RESULTS / "peers" / "nasbench201.csv").open(encoding="utf-8", newline="") as opened:
         found = list(csv.DictReader(opened))
     datasets = list(dict.fromkeys(row["dataset"] for row in found))
     cells = {
-        (row["evaluations"], row["sampler"], row["dataset"]): f"{row['test']} ± {row['std']} "
-        f"({100 * float(row['at the optimum']):.0f} %)"
+        (row["evaluations"], row["sampler"], row["runs"], row["dataset"]): _test(
+            row["test"], row["std"], row["at the optimum"]
+        )
         for row in found
     }
-    pairs = list(dict.fromkeys((evaluations, sampler) for evaluations, sampler, _ in cells))
-    pairs.sort(key=lambda pair: int(pair[0]))
-    rows = [[*pair, *(cells.get((*pair, dataset), "") for dataset in datasets)] for pair in pairs]
-    return ["evaluations", "sampler", *datasets], rows
+    budgets = list(dict.fromkeys(row["evaluations"] for row in found))
+    for row in measured("group-bo"):
+        dataset, count = row["objective"].removeprefix("nasbench201-"), row["budget"].removesuffix(" evaluations")
+        if dataset in datasets and count in budgets:
+            shown = _test(row["test_mean"], row["test_std"], row["optimum_share"])
+            cells[count, "group-bo", row["runs"], dataset] = shown
+    lines = sorted({key[:3] for key in cells}, key=lambda key: (int(key[0]), key[1] == "group-bo"))
+    rows = [[*key, *(cells.get((*key, dataset), "") for dataset in datasets)] for key in lines]
+    return ["evaluations", "sampler", "runs", *datasets], rows
+
+
+def _test(mean: str, std: str, share: str) -> str:
+    return f"{float(mean):.2f} ± {float(std):.2f} ({100 * float(share):.0f} %)"
 
 
 def copy_results(_app: Sphinx) -> None:

@@ -161,7 +161,7 @@ class Embedding:
         """Read what :meth:`save` wrote, in either format. Runs no code from the file.
 
         Args:
-            path: the file.
+            path: the file to read, made by :meth:`save`.
             space: the space it is of; needed only where that is Python code of your own.
 
         Raises:

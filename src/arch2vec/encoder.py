@@ -159,7 +159,7 @@ class Encoder:
         """The most probable graph of each latent point (N, V, latent).
 
         Args:
-            Z: the points.
+            Z: the points of the latent space to decode.
             rules: whether only architectures of the space are looked at, see
                 :meth:`arch2vec.SearchSpace.most_likely`. Without, as in the paper, each operation and
                 each edge is the most probable on its own, and the graph need not be an architecture.
@@ -215,7 +215,7 @@ class Encoder:
         """``n`` graphs decoded from draws of the prior.
 
         Args:
-            n: how many.
+            n: how many graphs to decode.
             rng: of the draws.
             rules: whether only architectures are decoded, as in :meth:`decode`.
             temperature: as in :meth:`decode`.

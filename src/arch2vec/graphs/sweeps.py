@@ -40,9 +40,9 @@ def totals(graphs: FunctionGraphs, weights: Floats, paths: Floats) -> Floats:
     """(G, N) the weights on all paths to the outputs together, a vertex counted once for every path through it.
 
     Args:
-        graphs: N graphs.
+        graphs: the N graphs to sweep over.
         weights: (G, V, N).
-        paths: from :func:`count_paths`.
+        paths: the numbers of paths that :func:`count_paths` gives.
     """
     total = np.zeros(weights.shape, dtype=np.float32)
     for vertex in range(weights.shape[1]):
@@ -73,7 +73,7 @@ def walks(graphs: FunctionGraphs, forwards: bool) -> tuple[Floats, Floats]:
     """The shares of random walks that pass each vertex and each edge.
 
     Args:
-        graphs: N graphs.
+        graphs: the N graphs to sweep over.
         forwards: from the inputs to the outputs, all inputs equally likely, or backwards.
 
     Returns:

@@ -108,7 +108,7 @@ class Cell(nn.Module):
     Args:
         graph: a batch of one.
         names: of each vertex's layer; those of the first and the last vertex don't count.
-        channels: C.
+        channels: C, the channels that the cell works with.
     """
 
     def __init__(self, graph: GraphBatch, names: Sequence[str], channels: int) -> None:

@@ -80,7 +80,7 @@ def pretrain(
         space: the space or its name.
         config: how; the paper's setting by default.
         graphs: the architectures to learn from, by default those of ``config``.
-        seed: replaces ``config.seed``.
+        seed: of everything random, in place of ``config.seed``.
         out: the run's folder. A run that is there is resumed, or loaded when it is
             complete. Without one, nothing is written.
         progress: called every few steps.

@@ -59,8 +59,8 @@ def run_many(
             were just made, or found in ``out``.
         workers: processes that share the work.
         executor: as for :func:`arch2vec.studies.run_study`.
-        max_failures: likewise.
-        accept_changes: likewise.
+        max_failures: how many evaluations may fail in a row, as for :func:`arch2vec.studies.run_study`.
+        accept_changes: whether to go on though the objective has changed, as for :func:`arch2vec.studies.run_study`.
 
     Returns:
         A row an evaluation: the columns of :meth:`SearchResult.trajectory`
@@ -140,7 +140,7 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
     (['random', 'local-search'], [2, 2])
 
     Args:
-        frame: from :func:`run_many`.
+        frame: the evaluations that :func:`run_many` has returned.
 
     Returns:
         A row a method, in their order: ``method``, ``runs``, ``validation_mean``,

@@ -50,7 +50,7 @@ def simulate(
     """Runs of one method with the given seeds, to their end.
 
     Args:
-        kind: the method.
+        kind: the class of the search method.
         embedding: the architectures and their vectors.
         values: what they are worth.
         seeds: one a run.

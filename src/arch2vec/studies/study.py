@@ -103,7 +103,8 @@ def run_study(
             the interface of :class:`concurrent.futures.Executor`.
         progress: told how far the study is.
         max_failures: as for :func:`arch2vec.searching.study.search`, of the runs that advance together.
-        accept_changes: as there.
+        accept_changes: whether to go on though the objective has changed, as for
+            :func:`arch2vec.searching.study.search`.
 
     Returns:
         All evaluations, with ``out`` those of earlier calls included.

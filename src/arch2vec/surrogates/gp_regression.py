@@ -157,7 +157,7 @@ def log_marginal_likelihood(squared: Array, targets: Array, theta: Array) -> tup
 
     Args:
         squared: (n, n) squared distances.
-        targets: (n,) labels.
+        targets: (n,) the labels of the n points.
         theta: (3,) logarithms of signal, length and noise.
 
     Returns:

@@ -70,7 +70,7 @@ def pareto_search(
         problem: what they are worth.
         method: the name of a multi-objective method.
         seed: of everything random.
-        budget: evaluations.
+        budget: how many evaluations the search may make.
         batch: architectures proposed at a time.
         file: a JSON file.
         on_evaluation: called with every new trial.
