@@ -34,6 +34,15 @@ _LOG = logging.getLogger(__name__)
 class Embedding:
     """N distinct architectures of one space and a vector for each.
 
+    >>> import arch2vec, numpy as np
+    >>> space = arch2vec.get_space("nasbench201")
+    >>> embedding = arch2vec.structure_embedding(space, space.sample(50, np.random.default_rng(0)))
+    >>> len(embedding), embedding.vectors.shape
+    (50, (50, 160))
+    >>> rows, distances = embedding.nearest(embedding.vectors[3], k=2)
+    >>> rows.shape, int(rows[0])
+    ((2,), 3)
+
     Attributes:
         space: the space they belong to.
         graphs: the N architectures.
@@ -217,7 +226,7 @@ class Embedding:
         the log: they can be searched, but not be mixed with what this package makes.
 
         Args:
-            path: the file.
+            path: the file to read, made by :meth:`save`.
             space: the space it is of; needed only where that is Python code of your own.
 
         Raises:

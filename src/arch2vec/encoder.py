@@ -43,6 +43,16 @@ _CONFIG = record(
 class Encoder:
     """Architectures of one space to vectors, and points of the latent space to architectures.
 
+    >>> import arch2vec
+    >>> from arch2vec.models.autoencoder import ModelConfig
+    >>> small = arch2vec.PretrainConfig(model=ModelConfig(hidden=8, latent=4), epochs=1, sample=200)
+    >>> encoder = arch2vec.pretrain("nasbench201", small, device="cpu")
+    >>> cell = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|nor_conv_1x1~1|skip_connect~2|"
+    >>> encoder.embed([cell]).vectors.shape
+    (1, 4)
+    >>> encoder.encode(encoder.space.parse([cell])).shape                       # a vector a vertex
+    (1, 8, 4)
+
     Attributes:
         space: the search space it was trained on.
         model: the autoencoder, in evaluation mode.
@@ -149,7 +159,7 @@ class Encoder:
         """The most probable graph of each latent point (N, V, latent).
 
         Args:
-            Z: the points.
+            Z: the points of the latent space to decode.
             rules: whether only architectures of the space are looked at, see
                 :meth:`arch2vec.SearchSpace.most_likely`. Without, as in the paper, each operation and
                 each edge is the most probable on its own, and the graph need not be an architecture.
@@ -205,7 +215,7 @@ class Encoder:
         """``n`` graphs decoded from draws of the prior.
 
         Args:
-            n: how many.
+            n: how many graphs to decode.
             rng: of the draws.
             rules: whether only architectures are decoded, as in :meth:`decode`.
             temperature: as in :meth:`decode`.

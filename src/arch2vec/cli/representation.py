@@ -37,36 +37,81 @@ def add_commands(commands: Any) -> None:
         "Learn the representation of a search space, without training one of its architectures.\n"
         "Running the same command again resumes after the last whole epoch.",
     )
-    parser.add_argument("space", metavar="SPACE", help="a search space; 'arch2vec spaces' lists them")
-    parser.add_argument("--out", type=Path, required=True, metavar="RUN", help="the run's folder")
-    parser.add_argument("--model", default="arch2vec", help="which model (default arch2vec)")
+    parser.add_argument(
+        "space",
+        metavar="SPACE",
+        help="the search space to learn: one that 'arch2vec spaces' lists, a declaration FILE.yaml, or"
+        " python:FILE:NAME",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="RUN",
+        help="folder of the run; the same command resumes from it, and other commands read it",
+    )
+    parser.add_argument(
+        "--model", default="arch2vec", help="which model learns: arch2vec (default), arch2vec-no-kl, vgae or gae"
+    )
     parser.add_argument(
         "--protocol",
         default="paper",
-        help="paper: training mode throughout; release: as run for the published figures (default paper)",
+        help="how training goes: paper (default), in training mode throughout, or release, as run for "
+        "the published figures",
     )
     parser.add_argument(
         "--activation",
-        help="of the operation logits: sigmoid, or softmax as in the paper's text (default: sigmoid for up to 8 "
-        "operations and in the release protocol, else softmax)",
+        help="what makes probabilities of operations: sigmoid, or softmax as in the paper's text (default: "
+        "sigmoid for up to 8 operations and in the release protocol, else softmax)",
     )
-    parser.add_argument("--epochs", type=int, default=10, help="passes over the training split (default 10)")
-    parser.add_argument("--sample", type=int, metavar="N", help="learn from N architectures instead of all")
-    parser.add_argument("--stream", action="store_true", help="draw the N anew for every epoch, never holding all")
-    parser.add_argument("--batch-size", type=int, default=32, help="graphs a step (default 32)")
-    parser.add_argument("--threads", type=int, help="default: one for batches below 128, else all")
-    parser.add_argument("--processes", type=int, default=1, help="that share every batch (default 1)")
+    parser.add_argument(
+        "--epochs", type=int, default=10, help="how many passes over the training split are made (default 10)"
+    )
+    parser.add_argument(
+        "--sample", type=int, metavar="N", help="learn from N architectures drawn from the space (default: from all)"
+    )
+    parser.add_argument(
+        "--stream",
+        action="store_true",
+        help="draw the N architectures of --sample anew for every epoch, never holding all of them "
+        "(default: drawn once)",
+    )
+    parser.add_argument("--batch-size", type=int, default=32, help="how many graphs a training step takes (default 32)")
+    parser.add_argument(
+        "--threads",
+        type=int,
+        help="how many threads of the processor are used (default: one for batches below 128, else all)",
+    )
+    parser.add_argument(
+        "--processes", type=int, default=1, help="how many processes share every batch, on GPUs one each (default 1)"
+    )
     parser.add_argument(
         "--precision",
         default="float32",
-        help="of the encoder's matrix products: float32 (default), or bfloat16, faster from batches of 256",
+        help="precision of the encoder's matrix products: float32 (default), or bfloat16, which is "
+        "faster from batches of 256 on",
     )
-    parser.add_argument("--compile", action="store_true", help="compile the encoder first, which takes a minute")
     parser.add_argument(
-        "--replay", action="store_true", help="record a training step once and replay it (CUDA graphs); on a GPU only"
+        "--compile",
+        action="store_true",
+        help="compile the encoder before training, which takes a minute and is up to 15 % faster then (default: not)",
     )
-    parser.add_argument("--learning-rate", type=float, default=1e-3, help="of Adam (default 0.001)")
-    parser.add_argument("--schedule", default="constant", help="of the learning rate: constant (default) or cosine")
+    parser.add_argument(
+        "--replay",
+        action="store_true",
+        help="record a training step once and replay it, as a CUDA graph; on a GPU only (default: not)",
+    )
+    parser.add_argument(
+        "--learning-rate",
+        type=float,
+        default=1e-3,
+        help="learning rate of Adam, at the first step where it falls (default 0.001)",
+    )
+    parser.add_argument(
+        "--schedule",
+        default="constant",
+        help="how the learning rate goes on: constant (default), or cosine, falling to 0 at the last step",
+    )
     add_device(parser)
     _add_departures(parser)
 
@@ -79,7 +124,9 @@ def add_commands(commands: Any) -> None:
         "decode to: freely, as in the paper, and under the space's rules. --temperature and --prior are for these.",
     )
     add_run(parser)
-    parser.add_argument("--draws", type=int, default=10_000, help="draws from the prior (default 10000)")
+    parser.add_argument(
+        "--draws", type=int, default=10_000, help="how many draws from the prior are decoded (default 10,000)"
+    )
     add_sampling(parser)
     add_device(parser)
 
@@ -94,16 +141,23 @@ def add_commands(commands: Any) -> None:
     )
     add_space(parser)
     parser.add_argument("--representation", metavar="R", help=REPRESENTATION)
-    parser.add_argument("--sample", type=int, metavar="N", help="N architectures of the space instead of all")
+    parser.add_argument(
+        "--sample", type=int, metavar="N", help="embed N architectures drawn from the space (default: all)"
+    )
     add_architectures(parser)
     add_transfer(parser)
-    parser.add_argument("--out", type=Path, metavar="FILE", help="default: embedding.parquet in RUN, or SPACE.parquet")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="file to write, .parquet or .safetensors (default: embedding.parquet in RUN, or SPACE.parquet)",
+    )
     add_device(parser)
 
     parser = command(commands, "nearest", run_nearest, "the most similar architectures")
     add_run(parser)
     parser.add_argument("architecture", metavar="ARCH", help=NOTATION)
-    parser.add_argument("-k", type=int, default=10, help="how many (default 10)")
+    parser.add_argument("-k", type=int, default=10, help="how many neighbours are listed (default 10)")
     add_device(parser)
 
 
@@ -113,27 +167,41 @@ def _add_departures(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--function-graph",
         action="store_true",
-        help="read, and reconstruct, what an architecture computes: without skips, zeros and what only they feed",
+        help="read, and reconstruct, what an architecture computes: without skips, zeros and what only"
+        " they feed (default: the graph as it is written)",
     )
     group.add_argument(
-        "--directed", action="store_true", help="weigh what a vertex reads apart from what reads it, instead of adding"
+        "--directed",
+        action="store_true",
+        help="weigh what a vertex reads apart from what reads it (default: the two are added)",
     )
     group.add_argument(
         "--pools",
         metavar="P,P,...",
-        help="how vertices make a vector: of sum, mean, max, min, side by side (default: sum; release: mean)",
+        help="how the vectors of vertices make that of an architecture: sum, mean, max, min, several "
+        "of them side by side (default: sum; with --protocol release: mean)",
     )
     group.add_argument(
         "--targets",
         metavar="T,T,...",
-        help="learn to predict more, without labels: structure (paths, walks, costs), costs, flow (of random "
-        "weights), rank:PROXY (order architectures as a zero-cost proxy does)",
+        help="what the model learns to predict beside reconstruction, without labels: structure (paths, walks and "
+        "costs), costs, flow (of random weights), rank:PROXY (the order by a zero-cost proxy) (default: nothing)",
     )
-    group.add_argument("--target-weight", type=float, default=1.0, help="of their error in the loss (default 1)")
     group.add_argument(
-        "--mask", type=float, default=0.0, help="share of inner operations hidden from the encoder (default 0)"
+        "--target-weight", type=float, default=1.0, help="factor of the error of --targets in the loss (default 1)"
     )
-    group.add_argument("--latent", type=int, default=16, help="numbers a vertex, and a pool (default 16)")
+    group.add_argument(
+        "--mask",
+        type=float,
+        default=0.0,
+        help="share of inner operations that are hidden from the encoder in training (default 0)",
+    )
+    group.add_argument(
+        "--latent",
+        type=int,
+        default=16,
+        help="how many numbers describe a vertex, and each pool of an architecture (default 16)",
+    )
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
@@ -149,14 +217,14 @@ def add_sampling(parser: argparse.ArgumentParser) -> None:
         type=float,
         default=0.0,
         metavar="T",
-        help="of noise on what the decoder believes: 0 takes the most likely architecture (default), "
+        help="how much noise is added to what the decoder believes: 0 takes the most likely architecture (default), "
         "1 draws from its probabilities",
     )
     parser.add_argument(
         "--prior",
         default="independent",
-        help="independent: a normal distribution for each number, as in the paper (default); "
-        "joint: one for all vertices of an architecture together",
+        help="where points are drawn from: independent, a normal distribution for each number, as in the paper "
+        "(default), or joint, one for all vertices of an architecture together",
     )
 
 

@@ -39,7 +39,9 @@ def add_commands(commands: Any) -> None:
         random=False,
     )
     _add_folder(parser)
-    parser.add_argument("-k", type=int, default=10, help="how many of each objective (default 10)")
+    parser.add_argument(
+        "-k", type=int, default=10, help="how many architectures are listed for each objective (default 10)"
+    )
     parser.add_argument(
         "--by",
         metavar="NUMBER",
@@ -49,7 +51,12 @@ def add_commands(commands: Any) -> None:
 
 
 def _add_folder(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, metavar="DIR", help="a folder that another command has written")
+    parser.add_argument(
+        "folder",
+        type=Path,
+        metavar="DIR",
+        help="a folder that another command has written, of a search, a comparison or an experiment",
+    )
 
 
 def run_status(arguments: argparse.Namespace) -> None:

@@ -28,6 +28,11 @@ PADDING = 255
 class GraphBatch:
     """N labelled DAGs of up to V vertices.
 
+    >>> import arch2vec
+    >>> chain = arch2vec.GraphBatch.of([[0, 1, 2]], [[[0, 1, 0], [0, 0, 1], [0, 0, 0]]])
+    >>> len(chain), chain.num_vertices, chain.ops.dtype, chain.adjacency.dtype
+    (1, 3, dtype('uint8'), dtype('bool'))
+
     Attributes:
         ops: (N, V) uint8, the operation of each vertex as an index into a
             vocabulary, :data:`PADDING` where there is no vertex.

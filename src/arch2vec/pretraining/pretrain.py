@@ -66,6 +66,12 @@ def pretrain(
 ) -> Encoder:
     """Learn a representation of a search space without training one of its architectures.
 
+    >>> import arch2vec
+    >>> from arch2vec.models.autoencoder import ModelConfig
+    >>> small = arch2vec.PretrainConfig(model=ModelConfig(hidden=8, latent=4), epochs=1, sample=200)
+    >>> arch2vec.pretrain("nasbench201", small, seed=0, device="cpu").prior.shape
+    (2, 8, 4)
+
     Where a launcher such as torchrun has started this process as one of several,
     they train together (:mod:`arch2vec.pretraining.processes`), and only process 0 measures,
     reports and writes.
@@ -74,7 +80,7 @@ def pretrain(
         space: the space or its name.
         config: how; the paper's setting by default.
         graphs: the architectures to learn from, by default those of ``config``.
-        seed: replaces ``config.seed``.
+        seed: of everything random, in place of ``config.seed``.
         out: the run's folder. A run that is there is resumed, or loaded when it is
             complete. Without one, nothing is written.
         progress: called every few steps.

@@ -55,6 +55,11 @@ SCHEDULES: tuple[Schedule, ...] = ("constant", "cosine")
 class PretrainConfig:
     """A pre-training run; the defaults are the paper's.
 
+    >>> import arch2vec
+    >>> config = arch2vec.PretrainConfig(batch_size=256, learning_rate=3e-3, schedule="cosine")
+    >>> config.epochs, config.protocol
+    (10, 'paper')
+
     Attributes:
         model: which model and its shape.
         protocol: a key of :data:`PROTOCOLS`.

@@ -145,7 +145,7 @@ class SupervisedEncoder:
         """Read what :meth:`save` wrote. Runs no code from the file.
 
         Args:
-            path: the file.
+            path: the file to read, made by :meth:`save`.
             space: the space it was trained on; needed only where that is Python code of your own.
 
         Raises:
@@ -185,7 +185,7 @@ def train_supervised(
         space: the space the graphs are of.
         graphs: N evaluated architectures.
         values: (N,) what they are worth, in any unit.
-        config: how.
+        config: the shape of the network and how it is trained.
         seed: of the initial weights and the order of the graphs.
         start: weights to begin with, by name, in the place of drawn ones; see
             :func:`arch2vec.pretraining.fine_tuning.start_of`.

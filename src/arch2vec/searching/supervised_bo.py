@@ -47,8 +47,8 @@ class SupervisedBayesianOptimization(BayesianOptimization):
         training: of the graph network; by default for half the usual epochs.
         targets: as for :class:`BayesianOptimization`.
         growth: likewise; the paper trains at every round (1), at ten times the cost.
-        acquisition: likewise.
-        pool: likewise.
+        acquisition: what a prediction is worth, as for :class:`BayesianOptimization`.
+        pool: the architectures looked at in a round, as for :class:`BayesianOptimization`.
         start: a pre-trained encoder that the network begins with; it is then trained to order what was
             evaluated (:func:`arch2vec.surrogates.graph_network.fine_tuned`).
     """

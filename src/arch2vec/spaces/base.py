@@ -34,7 +34,19 @@ _EDITS = 32  # random edits that these are then improved by
 
 
 class SearchSpace(ABC):
-    """A set of architectures, each a labelled DAG with an operation a vertex."""
+    """A set of architectures, each a labelled DAG with an operation a vertex.
+
+    >>> import arch2vec
+    >>> space = arch2vec.get_space("nasbench201")
+    >>> space.size, space.num_vertices, space.operations[:3]
+    (15625, 8, ('input', 'nor_conv_1x1', 'nor_conv_3x3'))
+    >>> cell = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|nor_conv_1x1~1|skip_connect~2|"
+    >>> graphs = space.parse([cell])
+    >>> graphs.ops.shape, graphs.adjacency.shape
+    ((1, 8), (1, 8, 8))
+    >>> space.format(graphs) == [cell]
+    True
+    """
 
     name: str
     operations: tuple[str, ...]

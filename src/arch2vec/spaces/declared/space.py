@@ -40,6 +40,14 @@ _IDLE_DRAWS = 2_000_000  # draws without anything new after which a sample is gi
 class DeclaredSpace(SearchSpace):
     """The search space that a declaration describes.
 
+    >>> import arch2vec
+    >>> declared = arch2vec.SpaceDeclaration(
+    ...     "mine", ["relu", "tanh", "skip"], carries="vertices", vertices=5, max_edges=6, skip=["skip"]
+    ... )
+    >>> space = arch2vec.DeclaredSpace(declared)
+    >>> space.size, space.format(space.enumerate())[:2]
+    (965, ['01;00|input,output', '010;001;000|input,relu,output'])
+
     Isomorphic cells are one architecture: :meth:`enumerate` lists one of each, and
     :meth:`sample` draws from them uniformly. Every numbering of a cell is
     valid and can be parsed; it stays as it is written.
