@@ -49,9 +49,7 @@ class Parameters:
         """Optuna's distribution of each parameter."""
         from optuna.distributions import CategoricalDistribution
 
-        return {
-            name: CategoricalDistribution(choices) for name, choices in zip(self.names, self.choices, strict=True)
-        }
+        return {name: CategoricalDistribution(choices) for name, choices in zip(self.names, self.choices, strict=True)}
 
     def of(self, row: int) -> dict[str, Choice]:
         """The parameters of an architecture."""
@@ -76,5 +74,3 @@ class Parameters:
         same = (self._decisions.choices == np.where(absent, UNMADE, choices[0])).all(axis=1)
         found = np.flatnonzero(same)
         return int(found[0]) if len(found) else None
-
-

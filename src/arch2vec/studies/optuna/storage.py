@@ -25,9 +25,7 @@ _DRIVERS = {"postgresql": ("psycopg2", "psycopg2-binary"), "mysql": ("pymysql", 
 
 def is_storage(text: object) -> bool:
     """Whether a text names a storage and no file or folder."""
-    return re.match(r"(sqlite|journal|postgresql|mysql)(\+\w+)?://", str(text)) is not None or (
-        re.match(r"(sqlite|journal|postgresql|mysql)(\+\w+)?:/", str(text)) is not None
-    )
+    return re.match(r"(sqlite|journal|postgresql|mysql)(\+\w+)?://", str(text)) is not None
 
 
 def shown(url: str) -> str:
@@ -35,8 +33,12 @@ def shown(url: str) -> str:
     return re.sub(r"(://[^/@:]*):[^/]*@", r"\1:***@", url)
 
 
-def open_storage(url: str) -> BaseStorage:
-    """The storage at a URL; SQLite's and the journal's files are made where missing.
+def open_storage(url: str, *, make: bool = True) -> BaseStorage:
+    """The storage at a URL.
+
+    Args:
+        url: of the storage.
+        make: whether SQLite's and the journal's files are made where missing.
 
     Raises:
         InputError: there is no such kind of storage, its driver is not installed, or it does not answer.
@@ -53,6 +55,8 @@ def open_storage(url: str) -> BaseStorage:
             path = Path(where[1:] if where.startswith("/") else where)
             if not path.name:
                 raise InputError(f"{url!r} names no file; write {base}:///FILE")
+            if not make and not path.is_file():
+                raise InputError(f"there is no storage {url}: no file {path}")
             path.parent.mkdir(parents=True, exist_ok=True)
         if base == "journal":
             from optuna.storages.journal import JournalFileBackend
@@ -69,9 +73,7 @@ def open_storage(url: str) -> BaseStorage:
         raise InputError(f"{base} needs a package more: pip install {package or error.name}") from error
     except ImportError as error:
         if isinstance(error.__cause__, ModuleNotFoundError) or "psycopg" in str(error) or "MySQL" in str(error):
-            raise InputError(
-                f"{base} needs a package more: pip install {_DRIVERS.get(base, ('', base))[1]}"
-            ) from error
+            raise InputError(f"{base} needs a package more: pip install {_DRIVERS.get(base, ('', base))[1]}") from error
         raise
     except Exception as error:
         raise InputError(f"the storage {shown(url)} does not answer: {_reason(error)}") from error
