@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import time
 from collections.abc import Callable
@@ -20,7 +21,11 @@ PATIENCE_S = 600.0
 
 T = TypeVar("T")
 
-_DRIVERS = {"postgresql": ("psycopg2", "psycopg2-binary"), "mysql": ("pymysql", "pymysql")}
+_DRIVERS = {  # of databases: what each can be reached by, and the package to install where there is none
+    "postgresql": (("psycopg", "psycopg2"), "psycopg[binary]"),
+    "mysql": (("MySQLdb", "pymysql"), "pymysql"),
+}
+_DIALECTS = {"MySQLdb": "mysqldb"}
 
 
 def is_storage(text: object) -> bool:
@@ -63,20 +68,28 @@ def open_storage(url: str, *, make: bool = True) -> BaseStorage:
 
             return optuna.storages.JournalStorage(JournalFileBackend(str(path)))
         options: dict[str, Any] = {"pool_pre_ping": True}
+        if kind in _DRIVERS:
+            url = f"{kind}+{_driver(kind)}://{where}"
         if base == "sqlite":
             options = {"connect_args": {"timeout": 60}}
         return optuna.storages.get_storage(optuna.storages.RDBStorage(url, engine_kwargs=options))
     except InputError:
         raise
-    except ModuleNotFoundError as error:
-        _, package = _DRIVERS.get(base, ("", ""))
-        raise InputError(f"{base} needs a package more: pip install {package or error.name}") from error
-    except ImportError as error:
-        if isinstance(error.__cause__, ModuleNotFoundError) or "psycopg" in str(error) or "MySQL" in str(error):
-            raise InputError(f"{base} needs a package more: pip install {_DRIVERS.get(base, ('', base))[1]}") from error
-        raise
     except Exception as error:
         raise InputError(f"the storage {shown(url)} does not answer: {_reason(error)}") from error
+
+
+def _driver(kind: str) -> str:
+    """The name of an installed package that reaches a kind of database.
+
+    Raises:
+        InputError: there is none.
+    """
+    names, package = _DRIVERS[kind]
+    for name in names:
+        if importlib.util.find_spec(name) is not None:
+            return _DIALECTS.get(name, name)
+    raise InputError(f"a storage in {kind} needs a package more: pip install '{package}'")
 
 
 def patiently(url: str, action: Callable[[], T], patience_s: float = PATIENCE_S) -> T:
