@@ -6,6 +6,7 @@ the end of a training and its being written down; it is counted apart.
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import shutil
@@ -96,10 +97,8 @@ def lines(log: Path) -> list[list[str]]:
 
 
 def kill(process: int) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError):
         os.kill(process, signal.SIGKILL)
-    except ProcessLookupError:
-        pass
 
 
 @pytest.mark.parametrize("where", ["file", "sqlite", "journal", "postgresql"])
@@ -157,8 +156,8 @@ def test_killed_at_random_moments(where: str, tmp_path: Path, request: pytest.Fi
     lost = [architecture for architecture in ended if architecture not in recorded]
     repeated = sum(count - 1 for count in ended.values()) - excused
     print(
-        f"\n{where}: {sum(killed.values())} kills ({dict(killed)}) in {time.time() - started:.0f} s; budget {BUDGET}, recorded "
-        f"{len(recorded)} trials of {len(set(recorded))} architectures; trainings begun {sum(begun.values())}, ended "
+        f"\n{where}: {sum(killed.values())} kills ({dict(killed)}) in {time.time() - started:.0f} s; budget {BUDGET}, "
+        f"recorded {len(recorded)} trials of {len(set(recorded))} architectures; trainings begun {sum(begun.values())}, ended "
         f"{sum(ended.values())}, lost {len(lost)}, repeated {repeated}, ended in the instant before a kill {excused}"
     )
     assert len(recorded) == len(set(recorded)) == BUDGET

@@ -94,9 +94,9 @@ class Drive:
             while True:
                 self._take_news()
                 self._fill()
-                if not self._running and not self._take_news(now=True):
-                    if not (self._may_start() and self.record.others()):
-                        break
+                idle = not self._running and not self._take_news(now=True)
+                if idle and not (self._may_start() and self.record.others()):
+                    break
                 self._collect()
         finally:
             self.engine.close()
