@@ -53,9 +53,9 @@ def add_commands(commands: Any) -> None:
 def _add_folder(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "folder",
-        type=Path,
-        metavar="DIR",
-        help="a folder that another command has written, of a search, a comparison or an experiment",
+        metavar="DIR|URL",
+        help="a folder that another command has written, of a search, a comparison or an experiment, or the URL of a "
+        "storage",
     )
 
 
@@ -77,8 +77,13 @@ def run_status(arguments: argparse.Namespace) -> None:
     for name, text in lines:  # no table, so that an architecture stays in one piece
         print(f"  {name:<12} {text}")
     if found.parts:
-        parts = [[str(p.folder.relative_to(found.folder)), p.kind, _done(p), _state(p), _best(p)] for p in found.parts]
+        parts = [[_part(found.folder, p.folder), p.kind, _done(p), _state(p), _best(p)] for p in found.parts]
         print_table("Parts", ["folder", "kind", "done", "state", "best validation, %"], parts)
+
+
+def _part(whole: Path | str, part: Path | str) -> str:
+    """A part's name."""
+    return str(part.relative_to(whole)) if isinstance(part, Path) and isinstance(whole, Path) else str(part)
 
 
 def _done(status: Status) -> str:

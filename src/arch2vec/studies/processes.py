@@ -190,8 +190,11 @@ def _serve(pipe: Connection, lifeline: Connection) -> None:
             return
         with contextlib.suppress(InputError):  # said again, and told of, when it is made
             load(job.objective)
-        pipe.send(None)
-        pipe.send(perform(job))
+        try:
+            pipe.send(None)
+            pipe.send(perform(job))
+        except BrokenPipeError:  # nobody is there any more
+            return
 
 
 @contextmanager

@@ -22,6 +22,7 @@ from arch2vec.studies.inspection.readers import (
 )
 from arch2vec.studies.inspection.status import Asked, Best, Pace, Status, asked_of, changed_at, status_of, with_owner
 from arch2vec.studies.inspection.top import best_first
+from arch2vec.studies.optuna.storage import is_storage, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,11 +34,13 @@ _SHOWN = ("loss", "validation", "test", "validity", "uniqueness")
 
 
 def inspect(folder: AnyPath) -> Status:
-    """How far the work in a folder is. Nothing is written, and no file is locked.
+    """How far the work in a folder, or in a storage by its URL, is. Nothing is written, and no file is locked.
 
     Raises:
         InputError: there is no such folder, it holds no work of ours, or a file is damaged.
     """
+    if is_storage(folder):
+        return _storage(str(folder))
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder")
@@ -60,12 +63,32 @@ def _inspect(folder: Path, deep: int) -> Status | None:
     parts = tuple(part for path in below if (part := _inspect(path, deep - 1)) is not None)
     if len(parts) < 2:
         return parts[0] if parts else None
+    return _together(folder, parts)
+
+
+def _together(folder: Path | str, parts: tuple[Status, ...]) -> Status:
     finished = sum(part.state == "finished" for part in parts)
     updated = max(part.updated_at for part in parts)
     kinds = ", ".join(dict.fromkeys(part.kind for part in parts))
     unknown = any(part.state == "unknown" for part in parts)
     pace = Pace(finished, None if unknown else len(parts), None, updated)
     return status_of(folder, "folder", f"{len(parts)} parts: {kinds}", "parts finished", pace, parts=parts)
+
+
+def _storage(url: str) -> Status:
+    from arch2vec.studies.optuna.reading import stored_studies
+
+    parts: list[Status] = []
+    for study in stored_studies(url):
+        frame, config = study.frame, study.config
+        what = f"{config['method']} on {config['objective']}, {short_space(config['space'])}, seed {config['seed']}"
+        updated = max((entry.ended_at for entry in study.entries), default=0.0) or study.started_at
+        step = (updated - study.started_at) / len(frame) if len(frame) and updated > study.started_at else None
+        pace = Pace(len(frame), study.budget, step, updated)
+        figures = {**_spent(frame), "running": float(sum(entry.running for entry in study.entries))}
+        status = status_of(study.name, "search", what, "evaluations", pace, _best(frame), figures)
+        parts.append(with_owner(status, study.alive))
+    return parts[0] if len(parts) == 1 else _together(shown(url), tuple(parts))
 
 
 def _search(folder: Path) -> Status | None:

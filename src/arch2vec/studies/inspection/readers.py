@@ -7,7 +7,7 @@ meets such a change reads again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -49,13 +49,18 @@ def document(path: Path) -> dict[str, Any] | None:
 
 def search_frame(study: Mapping[str, Any]) -> pd.DataFrame:
     """The trials of a ``study.json``: :data:`COLUMNS`, and the objective's further numbers."""
+    return trials_frame(study["config"], study["trials"])
+
+
+def trials_frame(config: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Trials of one search, as ``study.json`` has them: :data:`COLUMNS`, and the objective's further numbers."""
     import pandas as pd
 
-    head = {name: study["config"][name] for name in COLUMNS[:3]}
+    head = {name: config[name] for name in COLUMNS[:3]}
     rows = [
         {**head, "evaluation": trial["number"], **{name: trial.get(name) for name in COLUMNS[4:]}}
         | {name: value for name, value in trial["extra"].items() if name not in COLUMNS}
-        for trial in study["trials"]
+        for trial in trials
     ]
     return _typed(pd.DataFrame(rows, columns=None if rows else list(COLUMNS)))
 

@@ -58,7 +58,7 @@ class Status:
     """How far a piece of work is.
 
     Attributes:
-        folder: where it is.
+        folder: where it is; of a study in a storage, its name.
         kind: ``search``, ``comparison``, ``multi-objective study``, ``training``,
             ``prediction`` or, for a folder of several, ``folder``.
         what: one line on what it is of.
@@ -75,7 +75,7 @@ class Status:
         parts: of a folder of several.
     """
 
-    folder: Path
+    folder: Path | str
     kind: str
     what: str
     unit: str
@@ -96,7 +96,7 @@ class Status:
 
 
 def status_of(
-    folder: Path,
+    folder: Path | str,
     kind: str,
     what: str,
     unit: str,

@@ -21,6 +21,7 @@ from arch2vec.studies.inspection.readers import (
     pareto_frame,
     search_frame,
 )
+from arch2vec.studies.optuna.storage import is_storage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,7 +61,7 @@ def top(folder: AnyPath, k: int = 10, by: str | None = None) -> list[Evaluated]:
     """The ``k`` best architectures, each once, of every objective in a folder.
 
     Args:
-        folder: of a search, a comparison or a multi-objective study, or one above such folders.
+        folder: of a search, a comparison or a multi-objective study, one above such folders, or the URL of a storage.
         k: how many of each objective.
         by: the number that decides, by default the validation value: a name among
             ``cost_s`` and the further numbers of evaluations, the largest first, or
@@ -72,12 +73,16 @@ def top(folder: AnyPath, k: int = 10, by: str | None = None) -> list[Evaluated]:
         InputError: k is not positive, no evaluation has a number of that name, the folder holds
             no search, or a file is damaged.
     """
-    folder = Path(folder)
     if k < 1:
         raise InputError(f"k must be at least 1, got {k}")
-    if not folder.is_dir():
+    if is_storage(folder):
+        from arch2vec.studies.optuna.reading import stored_studies
+
+        frames = [study.frame for study in stored_studies(str(folder))]
+    elif not (folder := Path(folder)).is_dir():
         raise InputError(f"{folder} is no folder")
-    frames = _frames(folder, _DEEP)
+    else:
+        frames = _frames(folder, _DEEP)
     if not frames:
         raise InputError(
             f"{folder} holds no evaluated architectures; 'arch2vec search', 'compare' and 'pareto' make some"
@@ -104,7 +109,7 @@ def ranked(folder: AnyPath, rank: int = 1, by: str | None = None) -> tuple[str, 
     _require_one_objective(folder, found)
     if len(found) < rank:
         raise InputError(f"{folder} has {len(found)} architectures to choose from, there is no number {rank}")
-    return found[rank - 1].architecture, _space(Path(folder), _DEEP)
+    return found[rank - 1].architecture, _space_of(folder)
 
 
 def evaluations(folder: AnyPath) -> tuple[str, list[str], list[float]]:
@@ -119,7 +124,7 @@ def evaluations(folder: AnyPath) -> tuple[str, list[str], list[float]]:
     _require_one_objective(folder, found)
     if len(found) < 2:
         raise InputError(f"{folder} has {len(found)} evaluated architectures, at least 2 are needed to learn from")
-    space = _space(Path(folder), _DEEP)
+    space = _space_of(folder)
     if space is None:
         raise InputError(f"{folder} does not say which search space its architectures are of")
     return space, [entry.architecture for entry in found], [entry.validation for entry in found]
@@ -131,6 +136,14 @@ def _require_one_objective(folder: AnyPath, found: Sequence[Evaluated]) -> None:
         raise InputError(
             f"{folder} holds searches for {', '.join(objectives)}; name the folder of one, or its architecture"
         )
+
+
+def _space_of(place: AnyPath) -> str | None:
+    if is_storage(place):
+        from arch2vec.studies.optuna.reading import stored_studies
+
+        return str(stored_studies(str(place))[0].config["space"])
+    return _space(Path(place), _DEEP)
 
 
 def _space(folder: Path, deep: int) -> str | None:
