@@ -31,6 +31,7 @@ NOT_RUN: dict[str, str] = {
     r"^arch2vec experiment": "trains or searches for minutes to days",
     r"train:(cifar|imagenet)": "needs images",
     r"onnx": "needs the packages onnx and onnxscript",
+    r"--device cuda": "needs a GPU",
     r"^arch2vec pretrain (nasbench101|'darts)": "takes minutes; nasbench201 and my_space.yaml stand for it",
     r"^arch2vec pretrain nasbench201 --batch-size": "measured settings; the defaults stand for them",
     r"^arch2vec (search run --objective (proxy|digits)|proxies)": "builds networks; tests of their own run it",
@@ -78,9 +79,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         yield tmp_path
 
 
-def tiny(space: arch2vec.SearchSpace | str, seed: int = 0, out: Path | None = None) -> arch2vec.Encoder:
+def tiny(
+    space: arch2vec.SearchSpace | str, seed: int = 0, out: Path | None = None, device: str = "cpu"
+) -> arch2vec.Encoder:
     small = arch2vec.PretrainConfig(model=ModelConfig(hidden=8, latent=4), epochs=1, batch_size=512, sample=600)
-    return pretrain(space, small, seed=seed, out=out)
+    return pretrain(space, small, seed=seed, out=out, device=device)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -18,12 +19,14 @@ from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
 from arch2vec.representations.features import Groups
+from arch2vec.representations.structure import GROUPS, VERSION
 from arch2vec.spaces import SearchSpace, stored_space
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
 _KIND = "arch2vec embedding"
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +39,9 @@ class Embedding:
         vectors: (N, d) float32.
         groups: the names of groups of dimensions, in their order, and how many dimensions each
             has; by default all are ``learned``.
+        structure_version: of the structure among its vectors
+            (:data:`arch2vec.representations.structure.VERSION`), 0 where there is none of it;
+            by default what this package makes.
         extend: gives the vectors of further architectures of the space, None where nobody knows how. Files do not
             hold it.
     """
@@ -44,6 +50,7 @@ class Embedding:
     graphs: GraphBatch
     vectors: NDArray[np.float32]
     groups: Groups = ()
+    structure_version: int = VERSION
     extend: Callable[[GraphBatch], NDArray[np.float32]] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
@@ -58,13 +65,15 @@ class Embedding:
             object.__setattr__(self, "groups", (("learned", self.dimensions),))
         if len(dict(self.groups)) != len(self.groups) or sum(dict(self.groups).values()) != self.dimensions:
             raise InputError(f"groups {self.groups} are not {self.dimensions} dimensions under different names")
+        if not set(dict(self.groups)) & set(GROUPS):
+            object.__setattr__(self, "structure_version", 0)
 
     def __len__(self) -> int:
         return len(self.graphs)
 
     @cached_property
     def drawn_from(self) -> int:
-        """How many rows random architectures are drawn from: all, but for those that came later for their neighbours."""
+        """How many rows random architectures are drawn from: all but those that a search has added."""
         return len(self)
 
     @property
@@ -153,11 +162,15 @@ class Embedding:
             )
 
     def _metadata(self) -> dict[str, str]:
-        return {"kind": _KIND, "space": self.space.reference, "groups": json.dumps(self.groups)}
+        entries = {"kind": _KIND, "space": self.space.reference, "groups": json.dumps(self.groups)}
+        return entries | ({"structure_version": str(self.structure_version)} if self.structure_version else {})
 
     @classmethod
     def load(cls, path: AnyPath, space: SearchSpace | None = None) -> Embedding:
         """Read what :meth:`save` wrote, in either format. Runs no code from the file.
+
+        Structure vectors of another version are read as they are, and that is said in a line of
+        the log: they can be searched, but not be mixed with what this package makes.
 
         Args:
             path: the file.
@@ -167,8 +180,19 @@ class Embedding:
             InputError: the file is missing, damaged, no embedding or of another space.
         """
         path = Path(path)
-        if path.suffix == ".parquet":
-            return cls._load_parquet(path, space)
+        found = cls._load_parquet(path, space) if path.suffix == ".parquet" else cls._load_arrays(path, space)
+        if found.structure_version not in (0, VERSION):
+            _LOG.warning(
+                "%s holds structure vectors of version %d, this arch2vec makes version %d: they are taken as they are; "
+                "'arch2vec embed' makes new ones",
+                path,
+                found.structure_version,
+                VERSION,
+            )
+        return found
+
+    @classmethod
+    def _load_arrays(cls, path: Path, space: SearchSpace | None) -> Embedding:
         arrays, metadata = read_arrays(path)
         if metadata.get("kind") != _KIND or "vectors" not in arrays:
             raise InputError(f"{path} is not an embedding; 'arch2vec embed' writes one")
@@ -181,7 +205,7 @@ class Embedding:
             vectors = arrays["vectors"]
             if vectors.dtype != np.float32:
                 raise InputError(f"its vectors hold {vectors.dtype} numbers, not float32")
-            return cls(space, graphs, vectors, _groups(metadata.get("groups", "")))
+            return cls(space, graphs, vectors, *_contents(metadata))
         except InputError as error:
             raise InputError(f"{path} is a damaged embedding: {error}") from error
 
@@ -192,19 +216,30 @@ class Embedding:
         table, metadata = read_parquet(path)
         if metadata.get(b"kind") != _KIND.encode():
             raise InputError(f"{path} is not an embedding; 'arch2vec embed' writes one")
-        space = stored_space(metadata.get(b"space", b"").decode(errors="replace"), space, path)
+        entries = {key.decode(errors="replace"): value.decode(errors="replace") for key, value in metadata.items()}
+        space = stored_space(entries.get("space", ""), space, path)
         try:
             texts = _texts(table)
             _require_different(texts)
             graphs = space.parse(texts)
-            return cls(space, graphs, _vectors(table), _groups(metadata.get(b"groups", b"").decode(errors="replace")))
+            return cls(space, graphs, _vectors(table), *_contents(entries))
         except InputError as error:
             raise InputError(f"{path} is a damaged embedding: {error}") from error
 
     def subset(self, rows: Sequence[int] | NDArray[np.integer]) -> Embedding:
         """The embedding of some of the architectures."""
         index = np.asarray(rows, dtype=np.int64)
-        return Embedding(self.space, self.graphs[index], self.vectors[index], self.groups, self.extend)
+        return Embedding(
+            self.space, self.graphs[index], self.vectors[index], self.groups, self.structure_version, self.extend
+        )
+
+
+def _contents(metadata: Mapping[str, str]) -> tuple[Groups, int]:
+    """What a file says of its vectors: their groups, and the version of the structure among them."""
+    version = metadata.get("structure_version", "1")  # what was written before there were versions is of the first
+    if not version.isascii() or not version.isdecimal() or not 0 < len(version) < 10 or not int(version):
+        raise InputError(f"its structure_version is {shown(version)}; a whole number from 1 on is needed")
+    return _groups(metadata.get("groups", "")), int(version)
 
 
 def _groups(text: str) -> Groups:

@@ -12,6 +12,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from arch2vec.common.devices import CPU, Device, get_device
 from arch2vec.common.documents import anything, checked, flag, mapping, number, parse_json, record, text, whole
 from arch2vec.common.storage import AnyPath, read_arrays, write_arrays
 from arch2vec.embedding import Embedding
@@ -31,6 +32,7 @@ FINISHED = "encoder.safetensors"
 
 _BATCH = 512  # graphs encoded at a time: their activations stay in the cache
 _DECODED = 4096  # points decoded at a time
+_ON_GPU = 32_768  # of either at a time on a GPU, which needs as many to be busy
 
 _CONFIG = record(
     {"name": text(*MODELS), "hidden": whole(1), "layers": whole(1), "latent": whole(1), "dropout": number(0, 1)},
@@ -51,6 +53,7 @@ class Encoder:
         prior: (2, V, latent), mean and standard deviation of the training
             architectures' vertex means; the prior of generated architectures.
         training: how it was trained, as saved with it.
+        device: where it computes; :meth:`to` moves it.
     """
 
     def __init__(
@@ -70,19 +73,32 @@ class Encoder:
         self.training = dict(training)
         self.device = next(model.parameters()).device
 
+    def to(self, device: Device) -> Encoder:
+        """The same encoder, which computes on another device from now on.
+
+        Raises:
+            InputError: there is no such device.
+        """
+        self.device = get_device(device)
+        self.model.to(self.device)
+        return self
+
+    def _together(self, on_processor: int) -> int:
+        return on_processor if self.device.type == "cpu" else _ON_GPU
+
     @torch.no_grad()
     def encode(self, graphs: GraphBatch) -> NDArray[np.float32]:
         """(N, V, latent) posterior means, zero at padded vertices and at those that are not :meth:`read`."""
         store = graph_store(graphs, self.space, self.config, self.device)
-        means = torch.empty(len(store), store.num_vertices, self.config.latent)
+        means = torch.empty(len(store), store.num_vertices, self.config.latent, device=self.device)
         start = 0
-        for batch in store.batches(_BATCH):
+        for batch in store.batches(self._together(_BATCH)):
             mean = self.model.encode(batch)
             if batch.mask is not None:
                 mean = mean * batch.mask.unsqueeze(-1)
             means[start : start + len(mean)] = mean
             start += len(mean)
-        return means.numpy()
+        return means.cpu().numpy()
 
     def vectors(self, graphs: GraphBatch) -> NDArray[np.float32]:
         """(N, pools x latent) one vector an architecture."""
@@ -136,7 +152,8 @@ class Encoder:
             Z: the points.
             rules: whether only architectures of the space are looked at, see
                 :meth:`arch2vec.SearchSpace.most_likely`. Without, as in the paper, each operation and
-                each edge is the most probable on its own, and the graph need not be an architecture.
+                each edge is the most probable on its own, and the graph need not be an architecture. Edges that
+                the space gives are as they are given.
             temperature: with ``rules``, of noise on what the decoder believes
                 (:func:`arch2vec.models.generation.perturbed`): 0 for none, 1 to draw from what it believes.
             rng: where the noise is drawn from.
@@ -154,11 +171,13 @@ class Encoder:
                 noisy = perturbed(*beliefs, temperature, rng) if rng is not None and temperature else beliefs
                 parts.append(self.space.most_likely(*noisy))
             return GraphBatch.concatenate(parts)
-        parts = []
-        for start in range(0, len(Z), _DECODED):
-            ops, adjacency = self.model.decode(torch.from_numpy(Z[start : start + _DECODED]).to(self.device))
+        parts, together = [], self._together(_DECODED)
+        for start in range(0, len(Z), together):
+            ops, adjacency = self.model.decode(torch.from_numpy(Z[start : start + together]).to(self.device))
             parts.append(GraphBatch(ops.cpu().numpy(), adjacency.cpu().numpy()))
-        return GraphBatch.concatenate(parts)
+        decoded = GraphBatch.concatenate(parts)
+        given = None if self.config.function_graph else self.space.given_edges
+        return decoded if given is None else GraphBatch(decoded.ops, np.tile(given, (len(decoded), 1, 1)))
 
     @torch.no_grad()
     def _beliefs(self, Z: NDArray[np.float32]) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
@@ -259,19 +278,19 @@ class Encoder:
         write_arrays(path, {**arrays, "prior": self.prior}, metadata)
 
     @classmethod
-    def load(cls, path: AnyPath, device: torch.device | str = "cpu", space: SearchSpace | None = None) -> Encoder:
+    def load(cls, path: AnyPath, device: Device = CPU, space: SearchSpace | None = None) -> Encoder:
         """Read what :meth:`save` wrote. Runs no code from the file.
 
         Args:
             path: the file, or the folder of a run.
-            device: where the model is to be.
+            device: where it is to compute, such as ``cuda``; None for a GPU if there is one.
             space: the space it was trained on; needed only where that is Python code of
                 your own.
 
         Raises:
-            InputError: the file is missing, damaged, no encoder or of another space.
+            InputError: the file is missing, damaged, no encoder or of another space, or there is no such device.
         """
-        path = _file_of(Path(path))
+        path, place = _file_of(Path(path)), get_device(device)
         arrays, metadata = read_arrays(path)
         if metadata.get("kind") != _KIND:
             raise InputError(f"{path} is not an encoder; 'arch2vec pretrain' writes one")
@@ -292,7 +311,7 @@ class Encoder:
             )
         except (TypeError, InputError) as error:
             raise InputError(f"{path} is a damaged encoder: {error}") from error
-        return cls(space, model.to(device), config, pooling, prior, training)
+        return cls(space, model.to(place), config, pooling, prior, training)
 
 
 def _check_prior(prior: NDArray[Any], shape: tuple[int, ...]) -> None:

@@ -21,7 +21,7 @@ from arch2vec.encoder import Encoder
 from arch2vec.errors import InputError
 from arch2vec.graphs import PADDING, GraphBatch
 from arch2vec.models.autoencoder import GraphAutoencoder, ModelConfig
-from arch2vec.models.gin import GINEncoder
+from arch2vec.models.encoders import GINEncoder
 from arch2vec.models.graph_inputs import StructureTargets, graph_store, read_graphs
 from arch2vec.models.inputs import GraphStore, divided
 from arch2vec.models.losses import edge_loss, kl_divergence, operation_loss

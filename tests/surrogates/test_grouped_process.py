@@ -23,6 +23,7 @@ from one_line import error_of
 
 GROUPS = (2, 3, 1)
 TERMS = ((0,), (1,), (2,), (0, 1))
+SHARES = tuple(0.5**place for place in range(1, len(TERMS) + 1))
 
 
 def problem(runs: int = 3, n: int = 25, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -65,7 +66,7 @@ def test_the_posterior_density_and_its_gradient() -> None:
     x, y = problem()
     process = GroupedProcess(GROUPS, TERMS)
     squares, units = process._squares(torch.from_numpy(x))
-    posterior = _Posterior(squares, torch.from_numpy(y))
+    posterior = _Posterior(squares, torch.from_numpy(y), SHARES)
     rng = np.random.default_rng(2)
     for run in range(3):
         at = posterior.start()[run].numpy() + 0.5 * rng.standard_normal(2 * len(TERMS) + 1)
@@ -88,7 +89,7 @@ def test_the_posterior_density_and_its_gradient() -> None:
 
 def test_the_optimiser_finds_what_scipy_finds() -> None:
     x, y = problem()
-    posterior = _Posterior(GroupedProcess(GROUPS, TERMS)._squares(torch.from_numpy(x))[0], torch.from_numpy(y))
+    posterior = _Posterior(GroupedProcess(GROUPS, TERMS)._squares(torch.from_numpy(x))[0], torch.from_numpy(y), SHARES)
     found = minimise(posterior, posterior.start())
     values, gradients = posterior(torch.arange(3), found)
     assert float(gradients.norm(dim=1).max()) < 0.1
@@ -131,7 +132,19 @@ def test_equal_points_and_equal_labels_are_no_problem() -> None:
         assert np.isfinite(learned.belief(x[0].astype(np.float32), x[0]).forecast(labels[0]).std).all()
 
 
+def test_shares_decide_where_little_is_observed() -> None:
+    x, y = problem(runs=1)
+    few, many = {}, {}
+    for first in (0.2, 0.8):
+        process = GroupedProcess(GROUPS, TERMS, (first, *[(1 - first) / (len(TERMS) - 1)] * (len(TERMS) - 1)))
+        few[first] = process.fit(x[:, :2], y[:, :2])[0].weights[0]
+        many[first] = process.fit(x, y)[0].weights[0]
+    assert few[0.8] - few[0.2] > 0.4 > 2 * abs(many[0.8] - many[0.2])
+
+
 def test_settings_that_make_no_sense() -> None:
+    assert "as many shares" in error_of(lambda: GroupedProcess(GROUPS, TERMS, (1.0,)))
+    assert "above 0" in error_of(lambda: GroupedProcess(GROUPS, TERMS, (0.0,) * len(TERMS)))
     assert "at least one column" in error_of(lambda: GroupedProcess((), ()))
     assert "groups 0 to 2" in error_of(lambda: GroupedProcess(GROUPS, ((3,),)))
     assert "need features" in error_of(lambda: GroupedProcess(GROUPS, TERMS).fit(np.zeros((1, 4, 2)), np.zeros((1, 4))))

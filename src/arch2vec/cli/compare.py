@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arch2vec.cli.devices import SEARCHES, add_device, note_processor
 from arch2vec.cli.inputs import (
     OBJECTIVE,
     add_care,
@@ -47,12 +48,14 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--runs", type=int, default=20, help="searches by each method, seeds 0, 1, ... (default 20)")
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for trajectories.parquet, tables and figures")
+    add_device(parser, SEARCHES)
 
 
 def run_compare(arguments: argparse.Namespace) -> None:
     """``arch2vec compare``."""
     from arch2vec.common.ownership import owning
     from arch2vec.searching import get_method
+    from arch2vec.searching.pool import OnDevice
     from arch2vec.studies import Horizon, run_study
 
     methods = names(arguments.methods)
@@ -62,7 +65,9 @@ def run_compare(arguments: argparse.Namespace) -> None:
         raise InputError("compare needs at least one method and one run")
     cuts = _cuts(arguments)
     horizon = Horizon(_longest(arguments), arguments.max_cost)
-    source, objectives = source_and_objectives(arguments.source, arguments.space, arguments.objective)
+    note_processor(methods, arguments.device)
+    pool = None if arguments.device is None else OnDevice(arguments.device)
+    source, objectives = source_and_objectives(arguments.source, arguments.space, arguments.objective, arguments.device)
     embedding = source.embedding(objectives)
     note_fidelities(methods, objectives)
     with owning(arguments.out):
@@ -81,6 +86,7 @@ def run_compare(arguments: argparse.Namespace) -> None:
                 arguments.runs,
                 horizon,
                 seed0=arguments.seed,
+                pool=pool,
                 out=arguments.out,
                 workers=arguments.workers,
                 progress=show,

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from arch2vec.cli.devices import add_device
 from arch2vec.cli.inputs import names
 from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
 
@@ -46,7 +47,7 @@ def add_command(experiments: Any) -> None:
     networks = parser.add_argument_group("networks")
     networks.add_argument("--layers", type=int, help="cells in a row (default 20; ImageNet 14, digits 5)")
     networks.add_argument("--channels", type=int, help="of the first cells (default 36; ImageNet 48, digits 8)")
-    networks.add_argument("--device", help="such as cuda or cpu (default: a GPU if there is one)")
+    add_device(parser)
     networks.add_argument("--threads", type=int, default=1, help="cores of a CPU that a training uses (default 1)")
 
 

@@ -29,7 +29,7 @@ _FIRST_SEED = 100
 
 
 @owned
-def demo(out: Path, *, runs: int, evaluations: int, seed: int, as_json: bool) -> None:
+def demo(out: Path, *, runs: int, evaluations: int, seed: int, as_json: bool, device: str | None = None) -> None:
     """Run the demo, or what is left of it, in the folder ``out``."""
     from arch2vec.embedding import Embedding
     from arch2vec.objectives.named import digits_201
@@ -43,7 +43,9 @@ def demo(out: Path, *, runs: int, evaluations: int, seed: int, as_json: bool) ->
     claim(out / "demo.json", "demo", {"runs": runs, "evaluations": evaluations, "seed": seed})
     say("1. Learn what the 15,625 cells of NAS-Bench-201 look like, without training any of them.")
     with pretraining_bar("pre-training") as show:
-        encoder = pretrain("nasbench201", PretrainConfig(seed=seed), out=out / "pretraining", progress=show)
+        encoder = pretrain(
+            "nasbench201", PretrainConfig(seed=seed), out=out / "pretraining", progress=show, device=device
+        )
     embedding_file = out / "embedding.safetensors"
     if not embedding_file.exists():
         encoder.embed().save(embedding_file)

@@ -7,6 +7,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arch2vec.cli.devices import add_device
 from arch2vec.cli.output import command, print_json, say
 from arch2vec.cli.representation import add_run, add_sampling, load_encoder
 from arch2vec.errors import InputError
@@ -41,12 +42,13 @@ def add_commands(commands: Any) -> None:
         "--steps", type=int, metavar="K", help=f"parts of the way between them (default {_DEFAULT_STEPS})"
     )
     parser.add_argument("--out", type=Path, metavar="FILE", help="default: to standard output")
+    add_device(parser)
 
 
 def run_generate(arguments: argparse.Namespace) -> None:
     """``arch2vec generate``."""
     _check(arguments)
-    encoder = load_encoder(arguments.run_folder, arguments.space)
+    encoder = load_encoder(arguments.run_folder, arguments.space, arguments.device)
 
     import numpy as np
 

@@ -23,7 +23,7 @@ OBJECTIVE = (
     "'nasbench301-surrogate'; 'digits' trains it on handwritten digits, 'train:DATA?space=SPACE' on images; "
     "'proxy:NAME' is a zero-cost proxy and trains nothing; "
     "'table:FILE?validation=COLUMN&test=COLUMN&cost=COLUMN' looks it up in a Parquet or CSV file; "
-    "'python:MODULE_OR_FILE:FUNCTION' calls your function"
+    "'python:MODULE_OR_FILE:FUNCTION' calls your function, 'cmd:COMMAND' runs any command line with {architecture}"
 )
 
 
@@ -105,8 +105,13 @@ class Source:
         return restricted(self.whole(), objectives)
 
 
-def open_source(source: Path, space: str | None) -> Source:
+def open_source(source: Path, space: str | None, device: str | None = None) -> Source:
     """A file of ``arch2vec embed``, a run's folder, or a search space, whose architectures' structure is taken.
+
+    Args:
+        source: which of these.
+        space: the search space, where it is Python code of the user's own.
+        device: where a run's encoder computes, None for a GPU if there is one.
 
     Raises:
         InputError: there is none, or it is of another space than ``space``.
@@ -122,7 +127,7 @@ def open_source(source: Path, space: str | None) -> Source:
 
         vectors = Embedding.load(source, get_space(space) if space else None)
         return Source(vectors.space, lambda: vectors, None)
-    encoder = load_encoder(source, space)
+    encoder = load_encoder(source, space, device)
     return Source(encoder.space, lambda: embed_some(encoder), encoder.embed)
 
 
@@ -137,7 +142,9 @@ def _structure(space: SearchSpace) -> Source:
     return Source(space, whole, lambda graphs: structure_embedding(space, graphs))
 
 
-def source_and_objectives(source: Path, space: str | None, specs: Sequence[str]) -> tuple[Source, list[Objective]]:
+def source_and_objectives(
+    source: Path, space: str | None, specs: Sequence[str], device: str | None = None
+) -> tuple[Source, list[Objective]]:
     """Where vectors come from, and the objectives that lines of text name.
 
     Only tables need to know the space, so that a mistake in another objective is told at once.
@@ -148,7 +155,7 @@ def source_and_objectives(source: Path, space: str | None, specs: Sequence[str])
     from arch2vec.objectives.spec import resolve_objective
 
     found = {spec: resolve_objective(spec) for spec in specs if not spec.strip().startswith("table:")}
-    opened = open_source(source, space)
+    opened = open_source(source, space, device)
     return opened, [found[spec] if spec in found else resolve_objective(spec, opened.space) for spec in specs]
 
 

@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arch2vec.cli.devices import add_device
 from arch2vec.cli.inputs import OBJECTIVE, add_source, names, source_and_objectives
 from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
 from arch2vec.errors import InputError
@@ -49,6 +50,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--batch", type=int, default=1, help="architectures proposed at a time (default 1)")
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for trials.parquet, tables and figures")
+    add_device(parser)
 
 
 def run_pareto(arguments: argparse.Namespace) -> None:
@@ -67,7 +69,9 @@ def run_pareto(arguments: argparse.Namespace) -> None:
     from arch2vec.searching.pareto.study import pareto_study
     from arch2vec.searching.pareto.summary import cuts_for, summary_rows, write_tables
 
-    source, (objective,) = source_and_objectives(arguments.source, arguments.space, [arguments.objective])
+    source, (objective,) = source_and_objectives(
+        arguments.source, arguments.space, [arguments.objective], arguments.device
+    )
     known = {"all": against, "none": []}.get(
         arguments.known or "", None if arguments.known is None else names(arguments.known)
     )

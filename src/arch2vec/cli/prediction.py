@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arch2vec.cli.devices import DEFAULT, DEVICE, add_device
 from arch2vec.cli.inputs import names
 from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
 from arch2vec.errors import InputError
@@ -39,6 +40,7 @@ def add_command(experiments: Any) -> None:
         "arch2vec+proxies or adjacency+proxies; none for none (default adjacency,path,supervised)",
     )
     parser.add_argument("--objectives", metavar="A,B", help="default: all of the runs' search spaces")
+    add_device(parser, f"{DEVICE}, for the runs' encoders {DEFAULT}")
 
 
 def run_prediction(arguments: argparse.Namespace) -> None:
@@ -59,7 +61,7 @@ def run_prediction(arguments: argparse.Namespace) -> None:
         encodings=[] if arguments.encodings == "none" else names(arguments.encodings),
         test_points=arguments.test_points,
     )
-    sources = sources_of([(str(run), load_encoder(run)) for run in arguments.runs])
+    sources = sources_of([(str(run), load_encoder(run, device=arguments.device)) for run in arguments.runs])
     targets = choose_targets(names(arguments.objectives) if arguments.objectives else None, sources)
     with progress_bar("predictions") as update:
         frame = prediction.run_prediction(targets, sources, settings, arguments.out, progress=update)

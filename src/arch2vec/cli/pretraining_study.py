@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arch2vec.cli.devices import add_device
 from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
 from arch2vec.errors import InputError
 
@@ -40,6 +41,7 @@ def add_command(experiments: Any) -> None:
     parser.add_argument("--batch-size", type=int, default=32, help="graphs a step (default 32)")
     parser.add_argument("--learning-rate", type=float, default=1e-3, help="of Adam (default 0.001)")
     parser.add_argument("--workers", type=int, default=1, help="processes that train at once (default 1)")
+    add_device(parser)
 
 
 def run_pretraining(arguments: argparse.Namespace) -> None:
@@ -68,7 +70,9 @@ def run_pretraining(arguments: argparse.Namespace) -> None:
         def show(run: Run, done: int, of: int) -> None:
             update(done, of, str(run.folder))
 
-        table = tabulate(run_study(runs, arguments.out, workers=arguments.workers, progress=show))
+        table = tabulate(
+            run_study(runs, arguments.out, workers=arguments.workers, device=arguments.device, progress=show)
+        )
     if arguments.json:
         print_json({"rows": to_rows(table)})
     else:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arch2vec.cli.architectures import add_architectures, listed_architectures, read_architectures, say_notation
+from arch2vec.cli.devices import DEVICE, add_device
 from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
 from arch2vec.errors import InputError
 
@@ -36,6 +37,7 @@ def add_commands(commands: Any) -> None:
     add_architectures(parser)
     add_setting(parser)
     parser.add_argument("--batch", default="digits", help="images shown: digits (default) or random")
+    add_device(parser, f"{DEVICE} (default: the processor, on which each worker has a core)")
     parser.add_argument("--space", metavar="SPACE", help="of a run whose space is your own Python code")
 
 
@@ -107,7 +109,14 @@ def run_proxies(arguments: argparse.Namespace) -> None:
     started = time.perf_counter()
     with progress_bar("proxies") as update:
         frame = compute_table(
-            space, architectures, wanted, setting, arguments.out, workers=arguments.workers, progress=update
+            space,
+            architectures,
+            wanted,
+            setting,
+            arguments.out,
+            workers=arguments.workers,
+            progress=update,
+            device=arguments.device or "cpu",
         )
     if reading is not None:
         say_notation(reading)

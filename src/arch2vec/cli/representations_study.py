@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from arch2vec.cli.devices import DEFAULT, DEVICE, add_device
 from arch2vec.cli.inputs import names
 from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
 from arch2vec.cli.prediction import labels_of
@@ -39,10 +40,11 @@ def add_command(experiments: Any) -> None:
         "--encodings",
         default="structure,adjacency,path",
         metavar="A,B",
-        help="beside the runs': structure, adjacency, path, path-short, supervised, proxies (default "
-        "structure,adjacency,path)",
+        help="beside the runs': structure, subtrees, structure+subtrees, adjacency, path, path-short, supervised, "
+        "proxies (default structure,adjacency,path)",
     )
     parser.add_argument("--objectives", metavar="A,B", help="default: all that there are tables of")
+    add_device(parser, f"{DEVICE}, for the runs' encoders {DEFAULT}")
 
 
 def run_representations(arguments: argparse.Namespace) -> None:
@@ -62,7 +64,7 @@ def run_representations(arguments: argparse.Namespace) -> None:
         encodings=names(arguments.encodings),
         test_points=_EVERYTHING,
     )
-    sources = sources_of([(str(run), load_encoder(run)) for run in arguments.runs])
+    sources = sources_of([(str(run), load_encoder(run, device=arguments.device)) for run in arguments.runs])
     targets = choose_targets(names(arguments.objectives) if arguments.objectives else list(TARGETS), sources)
     with progress_bar("predictions") as update:
         frame = prediction.run_prediction(targets, sources, settings, arguments.out, progress=update)

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arch2vec.cli.devices import SEARCHES, add_device, note_processor
 from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
 from arch2vec.errors import InputError
 
@@ -40,6 +41,7 @@ def add_command(experiments: Any) -> None:
         parser.add_argument("--budget", type=int, metavar="N", help="runs of N evaluations instead of the paper's")
         parser.add_argument("--data", metavar="FILE", help="the benchmark's table, where it is not found by its name")
         parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
+        add_device(parser, SEARCHES)
 
 
 def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
@@ -54,6 +56,7 @@ def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
     methods = names(arguments.methods) if arguments.methods else order(METHODS)
     for method in methods:
         get_method(method)
+    note_processor(methods, arguments.device)
     runs = numbers_of(methods, arguments.runs, arguments.runs_of, "methods")
     settings = [setting.capped(arguments.budget) for setting in EXPERIMENTS[name]]
     if arguments.objectives:
@@ -63,7 +66,7 @@ def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
                 raise InputError(f"{name} has no objective {wanted!r}; it has {', '.join(known)}")
         settings = [known[wanted] for wanted in names(arguments.objectives)]
     with owning(arguments.out):
-        embedding = open_source(arguments.source, None).embedding()
+        embedding = open_source(arguments.source, None, arguments.device).embedding()
         results = []
         total = sum((setting.horizon.budget or 0) * sum(runs.values()) for setting in settings)
         with progress_bar(name) as update:
@@ -84,6 +87,7 @@ def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
                     data=arguments.data,
                     seed0=arguments.seed,
                     workers=arguments.workers,
+                    device=arguments.device,
                     progress=show,
                 )
                 for setting in settings

@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from arch2vec.cli import compare
+from arch2vec.cli.apart import add_apart, apart_of
+from arch2vec.cli.devices import DEFAULT, DEVICE, SEARCHES, add_device, note_processor
 from arch2vec.cli.inputs import (
     OBJECTIVE,
     add_care,
@@ -40,6 +42,8 @@ def add_commands(commands: Any) -> None:
     )
     parser.add_argument("--batch", type=int, default=1, help="architectures proposed at a time (default 1)")
     parser.add_argument("--out", type=Path, metavar="STUDY", help="folder that the search is kept in")
+    add_device(parser, SEARCHES)
+    add_apart(parser)
 
     compare.add_command(commands)
 
@@ -54,6 +58,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="default: demo")
     parser.add_argument("--runs", type=int, default=30, help="searches by each method (default 30)")
     parser.add_argument("--evaluations", type=int, default=60, help="trainings each search may look up (default 60)")
+    add_device(parser, f"{DEVICE}, for pre-training and embedding {DEFAULT}")
 
 
 def run_search(arguments: argparse.Namespace) -> None:
@@ -62,7 +67,10 @@ def run_search(arguments: argparse.Namespace) -> None:
     from arch2vec.searching.study import Trial, search
 
     get_method(arguments.method)
-    source, (objective,) = source_and_objectives(arguments.source, arguments.space, [arguments.objective])
+    note_processor([arguments.method], arguments.device)
+    source, (objective,) = source_and_objectives(
+        arguments.source, arguments.space, [arguments.objective], arguments.device
+    )
     embedding = source.embedding([objective])
     note_fidelities([arguments.method], [objective])
     budget, best_seen, signal = budget_of(arguments), float("-inf"), objective.signal_name
@@ -83,7 +91,9 @@ def run_search(arguments: argparse.Namespace) -> None:
             batch=arguments.batch,
             out=arguments.out,
             on_evaluation=show,
+            device=arguments.device,
             **care_of(arguments),
+            **apart_of(arguments),
         )
     best = result.best
     if arguments.json:
@@ -123,4 +133,5 @@ def run_demo(arguments: argparse.Namespace) -> None:
         evaluations=arguments.evaluations,
         seed=arguments.seed,
         as_json=arguments.json,
+        device=arguments.device,
     )

@@ -53,7 +53,7 @@ STUDY = record(
                 "seed": _SEED,
                 "batch": whole(1),
             },
-            _MARKS,
+            {**_MARKS, "device": text("cpu", "cuda")},
         ),
         "trials": listing(TRIAL),
         "method": mapping(anything),
@@ -155,7 +155,7 @@ COMPARISON = record(
 
 ASKED = record(
     {"started_at": number(0), "done_at_start": whole(0)},
-    {"budget": optional(whole(1)), "max_cost_s": optional(number(0)), "runs": mapping(whole(0))},
+    {"budget": optional(whole(1)), "max_cost_s": optional(number(0)), "runs": mapping(whole(0)), "command": text()},
 )
 """``asked.json``, see :mod:`arch2vec.common.request`."""
 

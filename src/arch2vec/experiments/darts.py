@@ -168,6 +168,7 @@ def _embedding(settings: DartsSettings, out: Path, note: Note) -> Embedding:
         space,
         config,
         out=out / "pretraining",
+        device=settings.device,
         progress=lambda at: note(
             "pre-training", (at.epoch - 1) * at.steps + at.step, at.epochs * at.steps, f"loss {at.loss:.4f}"
         ),

@@ -27,6 +27,7 @@ from arch2vec.common.storage import claim, require_writable
 from arch2vec.common.threads import thread_count
 from arch2vec.errors import InputError, unknown
 from arch2vec.experiments.prediction_inputs import (
+    BOTH,
     DISCRETE,
     STRUCTURE,
     SUPERVISED,
@@ -43,6 +44,7 @@ from arch2vec.pretraining.supervised import train_supervised
 from arch2vec.representations.discrete import ENCODINGS
 from arch2vec.representations.features import Groups
 from arch2vec.representations.structure import structure
+from arch2vec.representations.subtrees import BESIDE, SUBTREES, subtrees
 from arch2vec.spaces import SearchSpace
 from arch2vec.surrogates.predictors import PREDICTORS, score
 
@@ -239,6 +241,11 @@ class _Split:
         if task.encoding == STRUCTURE:
             known = structure(graphs, space)
             return known.values, known.groups
+        if task.encoding == SUBTREES:
+            return subtrees(graphs, space)
+        if task.encoding == BOTH:
+            known, (tokens, own) = structure(graphs, space), subtrees(graphs, space, BESIDE, apart=False)
+            return np.concatenate([known.values, tokens], axis=1), (*known.groups, *own)
         if task.encoding.endswith(SUFFIX):
             base = replace(task, encoding=task.encoding.removesuffix(SUFFIX))
             vectors, groups = self._encode(base, graphs, space)

@@ -16,6 +16,7 @@ from arch2vec.experiments.prediction_proxies import PROXIES, SUFFIX
 from arch2vec.graphs import GraphBatch
 from arch2vec.pretraining.supervised import SupervisedConfig
 from arch2vec.representations.discrete import ENCODINGS
+from arch2vec.representations.subtrees import SUBTREES
 from arch2vec.spaces import DARTS, DARTSPair, SearchSpace, get_space
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ SUPERVISED = "supervised"
 """The encoding that is learned from the labels."""
 STRUCTURE = "structure"
 """The encoding of what an architecture computes (:mod:`arch2vec.representations.structure`)."""
+BOTH = f"{STRUCTURE}+{SUBTREES}"
+"""The structure, and the subtrees of its function graph (:mod:`arch2vec.representations.subtrees`)."""
 DISCRETE = ("adjacency", "path")
 """The encodings that nothing is learned for and that are compared by default."""
 
@@ -145,7 +148,7 @@ def choose_targets(names: Sequence[str] | None, sources: Sequence[Source]) -> di
 
 def check_encodings(names: Sequence[str]) -> None:
     """Raise :class:`InputError` if one is neither discrete, nor the supervised one, nor made of proxies."""
-    known = (*ENCODINGS, STRUCTURE, SUPERVISED, PROXIES)
+    known = (*ENCODINGS, STRUCTURE, SUBTREES, BOTH, SUPERVISED, PROXIES)
     for name in names:
         if name not in known and not name.endswith(SUFFIX):
             raise unknown("encoding", name, known)

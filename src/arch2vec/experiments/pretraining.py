@@ -130,7 +130,12 @@ def plan(
 
 @owned
 def run_study(
-    runs: Sequence[Run], out: Path, *, workers: int = 1, progress: Callable[[Run, int, int], None] | None = None
+    runs: Sequence[Run],
+    out: Path,
+    *,
+    workers: int = 1,
+    device: str | None = None,
+    progress: Callable[[Run, int, int], None] | None = None,
 ) -> pd.DataFrame:
     """Make every run that is not there yet, and the tables of all of them.
 
@@ -140,6 +145,7 @@ def run_study(
             (a line a run), and ``table.md``, ``table.csv`` and ``table.parquet``
             (:func:`arch2vec.experiments.pretraining_table.tabulate`).
         workers: processes that train at the same time.
+        device: where they train; a GPU if there is one.
         progress: called with a finished run, how many are done, and of how many.
 
     Returns:
@@ -161,10 +167,10 @@ def run_study(
 
     if workers == 1:
         for run in runs:
-            note(run, make(run, out))
+            note(run, make(run, out, device))
     else:
         with worker_pool(workers) as pool:
-            futures = {pool.submit(make, run, out): run for run in runs}
+            futures = {pool.submit(make, run, out, device): run for run in runs}
             try:
                 for future in as_completed(futures):
                     note(futures[future], future.result())
@@ -176,12 +182,12 @@ def run_study(
     return frame
 
 
-def make(run: Run, out: Path) -> dict[str, Any]:
+def make(run: Run, out: Path, device: str | None = None) -> dict[str, Any]:
     """Train and measure one run, or read what is known of it."""
     folder = out / run.folder
     record = folder / "record.json"
     space = get_space(run.reference)
-    encoder = pretrain(space, run.config, out=folder)  # refuses a folder with another run
+    encoder = pretrain(space, run.config, out=folder, device=device)  # refuses a folder with another run
     if record.exists():
         known: dict[str, Any] = checked(read_json(record), mapping(anything), record)
         return known

@@ -16,6 +16,7 @@ from arch2vec.experiments.published import PublishedRow, published_rows
 from arch2vec.experiments.search_settings import HONEST, Setting, label
 from arch2vec.objectives import resolve_objective
 from arch2vec.objectives.lookup import LookupObjective
+from arch2vec.searching.pool import OnDevice
 from arch2vec.studies import Runs, run_study
 from arch2vec.studies.at_budget import Cut, chosen
 from arch2vec.studies.significance import Comparison, holm, lead
@@ -126,6 +127,7 @@ def run_setting(
     seed0: int = 0,
     workers: int = 1,
     executor: Executor | None = None,
+    device: str | None = None,
     progress: Callable[[str, str, int], None] | None = None,
 ) -> Result:
     """Run, or finish, one objective of an experiment, in a folder of its name in ``out``.
@@ -140,6 +142,7 @@ def run_setting(
         seed0: the first seed.
         workers: processes.
         executor: as for :func:`arch2vec.studies.run_study`.
+        device: where model-based methods look at all architectures in every round, None for the setting's own pool.
         progress: likewise.
 
     Raises:
@@ -158,7 +161,7 @@ def run_setting(
         seed0=seed0,
         fidelities={} if setting.fidelities is None else {objective.name: setting.fidelities},
         batches={name: batch for name, batch in setting.batches.items() if name in methods},
-        pool=setting.pool,
+        pool=setting.pool if device is None else OnDevice(device),
         out=out / objective.name,
         workers=workers,
         executor=executor,

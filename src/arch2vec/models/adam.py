@@ -52,8 +52,8 @@ class FlatAdam:
             own.copy_(state[name].view_as(own))  # files hold single numbers as vectors of one
 
     @torch.no_grad()
-    def step(self, gradient: Tensor, learning_rate: float) -> None:
-        """Move the parameters against a gradient of their shape."""
+    def step(self, gradient: Tensor, learning_rate: float | Tensor) -> None:
+        """Move the parameters against a gradient of their shape; a rate may be a scalar on their device."""
         adamw(
             [self._parameters],
             [gradient],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -11,9 +12,7 @@ from torch import Tensor, nn
 
 from arch2vec.errors import InputError, unknown
 from arch2vec.models.decoder import Decoder
-from arch2vec.models.directed import DirectedEncoder
-from arch2vec.models.gcn import GCNEncoder
-from arch2vec.models.gin import GINEncoder
+from arch2vec.models.encoders import GCNEncoder, GINEncoder, GraphEncoder
 from arch2vec.models.inputs import GraphTensors, Share
 from arch2vec.models.layers import linear
 from arch2vec.models.losses import OperationActivation, edge_loss, kl_divergence, operation_loss, target_loss
@@ -34,7 +33,7 @@ class ModelConfig:
         latent: dimensions per vertex.
         dropout: on Z before decoding, in training.
         directed: whether what a vertex reads and what reads it have weights of their own
-            (:mod:`arch2vec.models.directed`); the paper adds the two up.
+            (:class:`arch2vec.models.encoders.GINLayer`); the paper adds the two up.
         function_graph: whether what the encoder reads, and the decoder reconstructs, is the
             graph of what an architecture computes (:mod:`arch2vec.graphs.function`)
             instead of the graph as it is written. How an architecture was written cannot be
@@ -80,7 +79,7 @@ class Family:
             divergence to the prior is part of the loss; otherwise Z is the mean.
     """
 
-    encoder: type[GINEncoder | GCNEncoder]
+    encoder: type[GraphEncoder]
     variational: bool
 
 
@@ -116,9 +115,9 @@ class GraphAutoencoder(nn.Module):
         super().__init__()
         self.config, self.pooling = config, pooling
         family = MODELS[config.name]
-        kind = DirectedEncoder if config.directed else family.encoder
         shown = operations + (config.mask > 0)  # the last one says that an operation is not shown
-        self.encoder = kind(shown, config.hidden, config.layers, config.latent, family.variational, generator)
+        shape = (shown, config.hidden, config.layers, config.latent, family.variational)
+        self.encoder = family.encoder(*shape, generator, config.directed)
         self.decoder = Decoder(config.latent, operations, config.dropout, generator)
         width = len(pools_of(pooling)) * config.latent
         self.head = linear(width, config.predicted, generator) if config.predicted else None
@@ -176,7 +175,8 @@ class GraphAutoencoder(nn.Module):
             target_weight: factor of the error of what the head predicts.
         """
         hidden = self._drawn(graphs, generator, share)
-        with torch.autocast(graphs.X.device.type, torch.bfloat16, enabled=precision == "bfloat16"):
+        short = torch.autocast(graphs.X.device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
+        with short:
             encode = self.encoder if encoder is None else encoder
             mean, log_std = encode(*self._shown(graphs, hidden))
         mean, log_std = mean.float(), None if log_std is None else log_std.float()

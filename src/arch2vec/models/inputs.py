@@ -44,15 +44,16 @@ class Share(NamedTuple):
     Attributes:
         graphs: in the whole batch.
         first: the first of the part's graphs.
-        vertices: share of the batch's vertices, padded ones left out.
+        vertices: share of the batch's vertices, padded ones left out; a scalar on the batch's device
+            where that has to be counted.
         pairs: share of the batch's pairs of vertices.
         own_graphs: share of the batch's graphs.
     """
 
     graphs: int
     first: int
-    vertices: float
-    pairs: float
+    vertices: float | Tensor
+    pairs: float | Tensor
     own_graphs: float
 
     def whole(self, part: Tensor) -> Tensor:
@@ -75,12 +76,14 @@ def divided(batch: GraphTensors, process: int, processes: int) -> tuple[GraphTen
     first, stop = graphs * process // processes, graphs * (process + 1) // processes
     own = slice(first, stop)
     mask = None if batch.mask is None else batch.mask[own]
+    vertices: float | Tensor
+    pairs: float | Tensor
     if batch.mask is None or mask is None:
         vertices = pairs = (stop - first) / graphs
     else:
         present, all_present = mask.sum(1), batch.mask.sum(1)
-        vertices = float(present.sum() / all_present.sum())
-        pairs = float(present.square().sum() / all_present.square().sum())
+        vertices = present.sum() / all_present.sum()
+        pairs = present.square().sum() / all_present.square().sum()
     targets = None if batch.targets is None else batch.targets[own]
     part = GraphTensors(batch.X[own], batch.A[own], mask, targets)
     return part, Share(graphs, first, vertices, pairs, (stop - first) / graphs)
@@ -113,7 +116,7 @@ class GraphStore:
         adjacency = np.ascontiguousarray(graphs.adjacency if edges is None else edges)
         self.adjacency = torch.from_numpy(adjacency).to(device)
         self.targets = None if targets is None else torch.from_numpy(targets).to(device)
-        self.padded = bool((self.ops == PADDING).any())
+        self.padded = bool((graphs.ops == PADDING).any())
         self._codes = torch.arange(num_operations, dtype=torch.uint8, device=device)
 
     def __len__(self) -> int:

@@ -15,6 +15,8 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from typing_extensions import override
 
+from arch2vec.models.encoders import GraphEncoder
+
 
 class SyncedBatchNorm(nn.BatchNorm1d):
     """:class:`torch.nn.BatchNorm1d` over the rows of all processes; in evaluation mode it is just that."""
@@ -72,7 +74,12 @@ class _Normalise(torch.autograd.Function):
 
 
 def synchronise(model: nn.Module) -> None:
-    """Turn every batch norm of ``model`` into one over all processes; its parameters stay where they are."""
+    """Turn every batch norm of ``model`` into one over all processes; its parameters stay where they are.
+
+    Its layers then list the vertices of each process's part, which the statistics are gathered from.
+    """
     for module in model.modules():
+        if isinstance(module, GraphEncoder):
+            module.masked = False
         if type(module) is nn.BatchNorm1d:
             module.__class__ = SyncedBatchNorm

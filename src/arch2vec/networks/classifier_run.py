@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from arch2vec.common.devices import repeatable_convolutions
 from arch2vec.errors import InputError
 from arch2vec.networks.data.base import ImageData, Part
 from arch2vec.networks.optimisers import make_optimiser
@@ -105,7 +106,7 @@ class ClassifierRun:
         if recipe.drop_path:
             self._droppable.drop_path_probability = drop_path(recipe, done)
         data_seed, global_seed = np.random.SeedSequence([self.seed, done]).generate_state(2).tolist()
-        with _global_seed(global_seed, self.device):
+        with _global_seed(global_seed, self.device), repeatable_convolutions():
             loss = self._pass(done, data_seed, progress)
         if not math.isfinite(loss):
             return None

@@ -16,6 +16,7 @@ training that is resumed from the weights alone goes on as if it had not been in
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -77,6 +78,7 @@ class DARTSNetwork(nn.Module):
             if position == skeleton.reductions[1] and skeleton.auxiliary:
                 self.auxiliary = AuxiliaryHead(last, skeleton)
         self.cells = nn.ModuleList(cells)
+        self._counted: int | None = None
         self.classifier = linear(last, skeleton.classes)
         if generator is not None:
             allocate(self, generator)
@@ -129,15 +131,36 @@ class DARTSNetwork(nn.Module):
 
     def _drop_path_factors(self, like: Tensor) -> Tensor | None:
         """(cells, 8, B, 1, 1, 1) what the output of each operation is multiplied by for each image; None for one."""
-        if not self.training or self._drop_path_probability == 0:
+        if not self.training:
             return None
-        batches = next(module.num_batches_tracked for module in self.modules() if isinstance(module, nn.BatchNorm2d))
-        assert batches is not None, "batch norms count the batches by default"
+        batch = self._batch()
+        if self._drop_path_probability == 0:
+            return None
         # The same draws on every device.
-        generator = torch.Generator().manual_seed(self.drop_path_seed + int(batches))
+        generator = torch.Generator().manual_seed(self.drop_path_seed + batch)
         drawn = torch.rand((len(self.cells), SLOTS, len(like), 1, 1, 1), generator=generator, device="cpu")
         kept = 1 - self._drop_path_probability
-        return ((drawn < kept) / kept).to(like)
+        factors = (drawn < kept) / kept
+        if like.is_cuda:  # sent while the GPU still works on what came before
+            return factors.pin_memory().to(like, non_blocking=True)
+        return factors.to(like)
+
+    def _batch(self) -> int:
+        """How many batches batch norms have counted, which a resumed training goes on from.
+
+        A GPU's count is read once and then kept here: reading waits for all that the GPU still has to do.
+        """
+        counted = next(module.num_batches_tracked for module in self.modules() if isinstance(module, nn.BatchNorm2d))
+        assert counted is not None, "batch norms count the batches by default"
+        if not counted.is_cuda:
+            return int(counted)
+        self._counted = int(counted) if self._counted is None else self._counted + 1
+        return self._counted
+
+    @override
+    def _load_from_state_dict(self, *arguments: Any, **options: Any) -> None:
+        self._counted = None
+        super()._load_from_state_dict(*arguments, **options)
 
 
 class Cell(nn.Module):

@@ -1,8 +1,8 @@
 """Objectives named by one line of text, for the command line and for study files.
 
-Benchmarks by their names, and five other kinds: ``digits``, ``train:DATA``, ``proxy:NAME``,
-``table:PATH`` and ``python:WHERE:FUNCTION``. Each is followed by ``?`` and ``option=value`` pairs
-joined by ``&``::
+Benchmarks by their names, and six other kinds: ``digits``, ``train:DATA``, ``proxy:NAME``,
+``table:PATH``, ``python:WHERE:FUNCTION`` and ``cmd:COMMAND``. Each is followed by ``?`` and ``option=value`` pairs
+joined by ``&``; those of a command stand before its colon::
 
     nasbench201?dataset=cifar100
     nasbench201?seed=random&noise_seed=search
@@ -16,6 +16,8 @@ joined by ``&``::
     python:my_package.training:evaluate
     python:train.py:evaluate?space=nasbench201&unit=%25
     python:train.py:evaluate?fidelities=3,9,27
+    cmd:python train.py --arch {architecture}
+    cmd?fidelities=3,9,27&unit=%25:python train.py --arch {architecture} --epochs {fidelity}
 
 ``%`` and two hexadecimal digits stand for a byte, as in URLs: ``%26`` is an
 ``&`` and ``%3F`` a ``?`` within a name. Relative paths start from the current
@@ -24,6 +26,7 @@ folder.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -37,7 +40,7 @@ from arch2vec.spaces import SearchSpace
 
 _FORMS = (
     "digits-201, nasbench101, nasbench201, nasbench301-surrogate, digits, train:DATA, proxy:NAME, "
-    "table:PATH?validation=COLUMN, python:MODULE_OR_FILE:FUNCTION"
+    "table:PATH?validation=COLUMN, python:MODULE_OR_FILE:FUNCTION, cmd:COMMAND"
 )
 
 
@@ -56,6 +59,8 @@ def resolve_objective(spec: str, space: SearchSpace | None = None) -> Objective:
         InputError: the kind or an option is unknown, a needed part is missing, or
             the objective itself refuses what it is given.
     """
+    if (command := _COMMAND.match(spec.strip())) is not None:
+        return _command(command["command"], command["options"] or "")
     head, _, query = spec.strip().partition("?")
     kind, _, target = head.partition(":")
     if kind not in _KINDS:
@@ -145,6 +150,16 @@ def _python(target: str, query: str) -> Objective:
     from arch2vec.objectives.function import FunctionObjective
 
     return FunctionObjective(found, **{"name": name, "code": code, **options})
+
+
+_COMMAND = re.compile(r"cmd(\?(?P<options>[^:]*))?:(?P<command>.*)", re.DOTALL)
+
+
+def _command(command: str, query: str) -> Objective:
+    options = _options("cmd", query, {"name": str, "unit": str, "fidelity": _whole, "fidelities": _whole_numbers})
+    from arch2vec.objectives.command import CommandObjective
+
+    return CommandObjective(command, **options)
 
 
 def _benchmark(name: str, known: Mapping[str, Callable[[str], Any]]) -> Callable[[str, str], Objective]:

@@ -15,15 +15,17 @@ from typing import Any
 
 import torch
 
+from arch2vec.common.devices import Device, device_of_process, get_device
 from arch2vec.common.ownership import owning
-from arch2vec.common.storage import AnyPath, claim, read_json
+from arch2vec.common.storage import AnyPath, claim, read_json, write_json
 from arch2vec.common.threads import thread_count
 from arch2vec.encoder import FINISHED, Encoder
+from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.pretraining.checkpoint import load_checkpoint
 from arch2vec.pretraining.data import architectures, split, training_data
 from arch2vec.pretraining.log import MetricsStream
-from arch2vec.pretraining.processes import Processes, helped, joined_by_launcher, launched
+from arch2vec.pretraining.processes import Processes, helped, joined_by_launcher, launched, place_of_launched
 from arch2vec.pretraining.run import Progress, Run, prior_of
 from arch2vec.pretraining.settings import (
     PROTOCOLS,
@@ -61,7 +63,7 @@ def pretrain(
     seed: int | None = None,
     out: AnyPath | None = None,
     progress: Callable[[Progress], None] | None = None,
-    device: torch.device | str | None = None,
+    device: Device = None,
 ) -> Encoder:
     """Learn a representation of a search space without training one of its architectures.
 
@@ -77,34 +79,37 @@ def pretrain(
         out: the run's folder. A run that is there is resumed, or loaded when it is
             complete. Without one, nothing is written.
         progress: called every few steps.
-        device: where to train, by default a GPU if there is one.
+        device: where to train, such as ``cuda:1``; None for a GPU if there is one. Several processes of
+            a machine take a GPU each, the first ones of those that ``CUDA_VISIBLE_DEVICES`` names.
 
     Returns:
         The encoder, with its last epoch's metrics in ``encoder.training``.
 
     Raises:
-        InputError: ``out`` cannot be written to, or holds another run.
+        InputError: ``out`` cannot be written to, or holds another run; there is no such device, or there
+            are fewer GPUs than processes.
     """
+    place = get_device(device)
     space = get_space(space) if isinstance(space, str) else space
     config = config or PretrainConfig()
     if seed is not None:
         config = replace(config, seed=seed)
     if config.activation is None:
         config = replace(config, activation=default_activation(config.protocol, space.num_operations))
-    if device is None:
-        device = "cuda" if torch.cuda.is_available() else "cpu"
     folder = None if out is None else Path(out)
     if launched():
-        with joined_by_launcher() as processes:
+        place = device_of_process(place, *place_of_launched())
+        with joined_by_launcher(place) as processes:
             config = replace(config, processes=processes.count)
-            return _pretrain(processes, space, config, graphs, folder, torch.device(device), progress)
+            return _pretrain(processes, space, config, graphs, folder, place, progress)
     alone = config.processes == 1 or (folder is not None and (folder / FINISHED).exists())
     if alone:
-        return _pretrain(Processes(), space, config, graphs, folder, torch.device(device), progress)
+        return _pretrain(Processes(), space, config, graphs, folder, place, progress)
+    own = device_of_process(place, 0, config.processes)
     # A space in code that was loaded from a file can only be loaded again.
     named: SearchSpace | str = space.reference if space.loaded_from else space
-    with helped(config.processes, _help, named, config, graphs, device) as processes:
-        return _pretrain(processes, space, config, graphs, folder, torch.device(device), progress)
+    with helped(config.processes, own, _help, named, config, graphs, place) as processes:
+        return _pretrain(processes, space, config, graphs, folder, own, progress)
 
 
 def _help(
@@ -112,11 +117,12 @@ def _help(
     space: SearchSpace | str,
     config: PretrainConfig,
     graphs: GraphBatch | None,
-    device: torch.device | str,
+    device: torch.device,
 ) -> None:
     """What a process does that was started by another."""
     space = get_space(space) if isinstance(space, str) else space
-    _pretrain(processes, space, config, graphs, None, torch.device(device), None)
+    own = device_of_process(device, processes.rank, processes.count)
+    _pretrain(processes, space, config, graphs, None, own, None)
 
 
 def _pretrain(
@@ -133,7 +139,14 @@ def _pretrain(
         if finished is not None:
             if folder is not None:
                 _claim(folder, space, config)
-            return Encoder.load(finished, device, space)
+            encoder = Encoder.load(finished, device, space)
+            if encoder.training.get("last_epoch", {}).get("epoch", config.epochs) >= config.epochs:
+                return encoder
+            if folder is not None and not (folder / "checkpoint.safetensors").exists():
+                raise InputError(
+                    f"the run in {folder} cannot go on to {config.epochs} epochs: its checkpoint.safetensors is gone; "
+                    "choose another output folder"
+                )
     with owning(folder):  # refused before the data are made
         data = training_data(space, config, graphs, device)
         if folder is not None:
@@ -165,7 +178,31 @@ def _claim(folder: Path, space: SearchSpace, config: PretrainConfig) -> None:
         if isinstance(found.get("model"), dict):
             settings["model"] = _recorded(settings["model"], found["model"], defaults["model"])
         settings = _recorded(settings, found, defaults)
+        settings = _continued(settings, found, record)
     claim(record, "run", settings)
+
+
+def _continued(settings: dict[str, Any], found: dict[str, Any], record: Path) -> dict[str, Any]:
+    """The settings of a run that is to have more epochs than it was to have, recorded if they differ in nothing else.
+
+    Raises:
+        InputError: its schedule ends at its last epoch.
+    """
+    before, now = found.get("epochs"), settings["epochs"]
+    further = {"further": settings.get("further", 0)} if "further" in settings or "further" in found else {}
+    if not isinstance(before, int) or before >= now:
+        return {**settings, **({"further": found["further"]} if "further" in found else {})}
+    same = {**settings, "epochs": before, **({"further": found["further"]} if "further" in found else {})}
+    if "further" not in found:
+        same.pop("further", None)
+    claim(record, "run", same)
+    if settings.get("schedule", "constant") != "constant":
+        raise InputError(
+            f"{record.parent} holds a run whose learning rate has come down to 0 in its {before} epochs; it cannot go "
+            "on to more: choose another output folder"
+        )
+    write_json(record, {**found, "epochs": now, **further})
+    return {**settings, **further}
 
 
 def _recorded(settings: dict[str, Any], found: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:

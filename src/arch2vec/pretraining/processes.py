@@ -6,7 +6,8 @@ rounding: losses and gradients are sums over the processes
 (:class:`arch2vec.models.inputs.Share`), batch norm counts all their rows
 (:mod:`arch2vec.models.synced_norm`), and the gradient, one flat tensor, is
 summed by one message a step. The models stay equal bit for bit, which is
-checked after every epoch. Messages go through gloo, which needs no GPU.
+checked after every epoch. Messages of tensors on a processor go through gloo, which needs no GPU;
+those of tensors on GPUs, of which every process has its own, through NCCL.
 
 Only process 0 measures and writes. Either it starts the others itself, on its
 own machine (:func:`helped`), or all are started by a launcher such as torchrun,
@@ -28,6 +29,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from arch2vec.common.devices import device_of_process
 from arch2vec.common.workers import worker_pool
 
 _LAUNCHER = ("RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT")
@@ -100,36 +102,54 @@ def is_first() -> bool:
     return not launched() or int(os.environ["RANK"]) == 0
 
 
+def place_of_launched() -> tuple[int, int]:
+    """Which of a launcher's processes on this machine this one is, from 0, and how many there are on it."""
+    alone = os.environ["RANK"], os.environ["WORLD_SIZE"]  # of launchers that know of one machine only
+    return int(os.environ.get("LOCAL_RANK", alone[0])), int(os.environ.get("LOCAL_WORLD_SIZE", alone[1]))
+
+
 @contextmanager
-def joined_by_launcher() -> Iterator[Processes]:
-    """This process among those that a launcher has started."""
-    with _joined(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), "env://") as processes:
+def joined_by_launcher(device: torch.device) -> Iterator[Processes]:
+    """This process, which computes on ``device``, among those that a launcher has started."""
+    with _joined(int(os.environ["RANK"]), int(os.environ["WORLD_SIZE"]), "env://", device) as processes:
         yield processes
 
 
 @contextmanager
-def helped(count: int, work: Callable[..., None], *arguments: Any) -> Iterator[Processes]:
+def helped(count: int, device: torch.device, work: Callable[..., None], *arguments: Any) -> Iterator[Processes]:
     """This process as the first of ``count``, the others of which call ``work(processes, *arguments)``.
 
     The block and ``work`` have to send each other the same messages in the same order.
+
+    Args:
+        count: of processes, this one included.
+        device: that this process computes on; the others are on devices of the same kind.
+        work: of the others.
+        arguments: of ``work``.
     """
     with tempfile.TemporaryDirectory() as folder, worker_pool(count - 1) as pool:
         meeting = f"file://{folder}/meeting"
-        helpers = [pool.submit(_help, rank, count, meeting, work, arguments) for rank in range(1, count)]
-        with _joined(0, count, meeting) as processes:
+        helpers = [pool.submit(_help, rank, count, meeting, device.type, work, arguments) for rank in range(1, count)]
+        with _joined(0, count, meeting, device) as processes:
             yield processes
         for helper in helpers:
             helper.result()
 
 
-def _help(rank: int, count: int, meeting: str, work: Callable[..., None], arguments: tuple[Any, ...]) -> None:
-    with _joined(rank, count, meeting) as processes:
+def _help(
+    rank: int, count: int, meeting: str, kind: str, work: Callable[..., None], arguments: tuple[Any, ...]
+) -> None:
+    with _joined(rank, count, meeting, device_of_process(torch.device(kind), rank, count)) as processes:
         work(processes, *arguments)
 
 
 @contextmanager
-def _joined(rank: int, count: int, meeting: str) -> Iterator[Processes]:
-    dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=count)
+def _joined(rank: int, count: int, meeting: str, device: torch.device) -> Iterator[Processes]:
+    backends = "gloo"
+    if device.type == "cuda":
+        backends = "cpu:gloo,cuda:nccl"
+        torch.cuda.set_device(device)  # NCCL sends from the GPU that is current
+    dist.init_process_group(backends, init_method=meeting, rank=rank, world_size=count)
     try:
         yield Processes(rank, count)
     finally:

@@ -12,8 +12,10 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from arch2vec.encoder import Encoder
+from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.models.adam import FlatAdam
 from arch2vec.models.autoencoder import GraphAutoencoder, Losses
@@ -23,8 +25,10 @@ from arch2vec.models.synced_norm import synchronise
 from arch2vec.pretraining.checkpoint import save_checkpoint
 from arch2vec.pretraining.data import TrainingData
 from arch2vec.pretraining.log import MetricsStream
+from arch2vec.pretraining.patience import goes_on
 from arch2vec.pretraining.processes import Processes
 from arch2vec.pretraining.quality import quality
+from arch2vec.pretraining.replay import Replayed
 from arch2vec.pretraining.settings import PAPER_BATCH_SIZE, PROTOCOLS, PretrainConfig, pooling_of
 from arch2vec.spaces import SearchSpace
 
@@ -66,6 +70,9 @@ class Run:
         self.optimizer = FlatAdam(self.parameters)
         self.noise = torch.Generator(device).manual_seed(config.seed)
         self.history: list[dict[str, Any]] = []
+        if config.replay and device.type != "cuda":
+            raise InputError(f"steps are replayed on a GPU only, not on {str(device)!r}; leave replay out")
+        self._replayed: dict[bool, Replayed] = {}  # by whether the model is in training mode
 
     @property
     def kl_weight(self) -> float:
@@ -77,8 +84,14 @@ class Run:
     def train(
         self, stream: MetricsStream | None, checkpoint: Path | None, progress: Callable[[Progress], None] | None
     ) -> None:
-        """Train from wherever the run stands to its last epoch."""
-        for epoch in range(len(self.history), self.config.epochs):
+        """Train from wherever the run stands to its last epoch.
+
+        Where all is done already, as after a stop between the last epoch and what follows, nothing is.
+        """
+        # Only process 0 measures, so that several make the epochs they were told to make.
+        further = self.config.further if self.processes.count == 1 else 0
+        while goes_on(self.history, self.config.epochs, further):
+            epoch = len(self.history)
             started = time.perf_counter()
             losses = self._epoch(epoch, progress)
             trained = time.perf_counter()
@@ -104,17 +117,16 @@ class Run:
         steps = -(-len(self.data) // config.batch_size)
         totals = torch.zeros(len(Losses._fields), device=self.device)
         for step, batch in enumerate(self.data.batches(epoch), start=1):
-            losses = self._losses(batch)
-            parameters.grad.zero_()
-            losses.total.backward()  # type: ignore[no-untyped-call]
-            self.processes.sum(parameters.grad)
-            clip_gradient(parameters, config.gradient_clip)
-            self.optimizer.step(parameters.grad, self._learning_rate(epoch + (step - 1) / steps))
-            totals += torch.stack([term.detach() for term in losses])
+            rate = self._learning_rate(epoch + (step - 1) / steps)
+            if config.replay and len(batch.X) == config.batch_size:
+                terms = self._replay(batch, rate)
+            else:
+                terms = self._step(batch, rate)
+            totals += terms
             if progress is not None and (step % 20 == 0 or step == steps):
                 # A process has its part of the loss, which is about as large as those of the others.
-                loss = losses.total.item() * self.processes.count
-                progress(Progress(epoch + 1, config.epochs, step, steps, loss))
+                loss = terms[0].item() * self.processes.count
+                progress(Progress(epoch + 1, max(config.epochs, epoch + 1), step, steps, loss))
         model.eval()
         self.processes.sum(totals)
         self.processes.check_equal(parameters)
@@ -126,6 +138,25 @@ class Run:
         if model.head is None:
             del found["loss_targets"]
         return found
+
+    def _step(self, batch: GraphTensors, rate: float | Tensor) -> Tensor:
+        """Learn from a batch; the terms of its loss, as in :class:`Losses`."""
+        gradient = self.parameters.grad
+        assert gradient is not None
+        losses = self._losses(batch)
+        gradient.zero_()
+        losses.total.backward()  # type: ignore[no-untyped-call]
+        self.processes.sum(gradient)
+        clip_gradient(self.parameters, self.config.gradient_clip)
+        self.optimizer.step(gradient, rate)
+        return torch.stack([term.detach() for term in losses])
+
+    def _replay(self, batch: GraphTensors, rate: float) -> Tensor:
+        mode = self.model.training
+        if mode not in self._replayed:
+            state = [self.parameters, *self.optimizer.state_dict().values(), *self.model.buffers()]
+            self._replayed[mode] = Replayed(self._step, batch, self.noise, state)
+        return self._replayed[mode](batch, rate)
 
     def _losses(self, batch: GraphTensors) -> Losses:
         """The batch's losses, or this process's summands of them."""

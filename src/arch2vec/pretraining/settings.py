@@ -60,6 +60,9 @@ class PretrainConfig:
         protocol: a key of :data:`PROTOCOLS`.
         activation: of the operation logits; None for :func:`default_activation`.
         epochs: passes over the training split.
+        further: so many more at most, as long as reconstruction is not good and gets better
+            (:mod:`arch2vec.pretraining.patience`); none in the paper's setting, with a schedule, or with several
+            processes.
         batch_size: graphs a step.
         learning_rate: of Adam; with a schedule, that of the first step.
         schedule: how the learning rate goes on, ``constant`` (paper) or ``cosine``, down
@@ -84,6 +87,8 @@ class PretrainConfig:
             :meth:`arch2vec.models.autoencoder.GraphAutoencoder.loss`.
         compile: whether the encoder is compiled for training, which takes a C++ compiler
             and about a minute, and is then up to 15 % faster; only for a single process.
+        replay: whether a training step is recorded once and replayed
+            (:mod:`arch2vec.pretraining.replay`); on a GPU, for a single process.
         seed: of the split, the initial weights, the order and all noise.
         pools: how vertices' means become an architecture's vector: names of
             :data:`arch2vec.models.pooling.POOLS`, separated by commas, None for the protocol's.
@@ -108,10 +113,12 @@ class PretrainConfig:
     processes: int = 1
     precision: Precision = "float32"
     compile: bool = False
+    replay: bool = False
     seed: int = 0
     pools: str | None = None
     targets: str | None = None
     target_weight: float = 1.0
+    further: int = 0
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
@@ -125,12 +132,18 @@ class PretrainConfig:
         for name in ("epochs", "batch_size", "processes"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.further < 0:
+            raise InputError(f"further epochs are 0 or more, got {self.further}")
+        if self.further and self.schedule != "constant":
+            raise InputError("a schedule ends at its last epoch: there are no further ones after it")
         if self.sample is not None and self.sample < 2:
             raise InputError(f"a sample has at least 2 architectures, got {self.sample}")
         if self.stream and self.sample is None:
             raise InputError("a stream needs a sample, the number of architectures that an epoch draws")
         if self.compile and self.processes > 1:
             raise InputError("compile is only for a single process")
+        if self.replay and self.processes > 1:
+            raise InputError("replay is only for a single process")
         if self.threads is not None and self.threads < 1:
             raise InputError(f"threads must be at least 1, got {self.threads}")
         if self.pools is not None:
@@ -165,9 +178,11 @@ _RECORDED = record(
         "threads": optional(whole(1)),
         "processes": whole(1),
         "compile": flag,
+        "replay": flag,
         "pools": optional(text()),
         "targets": optional(text()),
         "target_weight": number(),
+        "further": whole(0),
     },
 )
 """What an encoder's record of its training must be like."""

@@ -23,9 +23,10 @@ from arch2vec.common.threads import thread_count
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.models.adam import FlatAdam, cosine
+from arch2vec.models.encoders import ENCODERS
 from arch2vec.models.flat import clip_gradient, flatten_parameters
 from arch2vec.models.inputs import GraphStore, GraphTensors
-from arch2vec.models.regressor import ENCODERS, Regressor, RegressorConfig
+from arch2vec.models.regressor import Regressor, RegressorConfig
 from arch2vec.models.stored import stored_model
 from arch2vec.spaces import SearchSpace, stored_space
 

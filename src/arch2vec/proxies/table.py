@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from arch2vec.common.devices import CPU, Device, exact_convolutions, get_device
 from arch2vec.common.documents import anything, checked, mapping, parse_json
 from arch2vec.common.parquet import read_parquet, write_parquet
 from arch2vec.common.storage import AnyPath
@@ -36,20 +37,22 @@ _CHUNK = 4  # architectures a task: small, so that cores end together
 
 
 def evaluate_architecture(
-    build: Build, architecture: str, names: Sequence[str] | None, setting: ProxySetting
+    build: Build, architecture: str, names: Sequence[str] | None, setting: ProxySetting, device: Device = CPU
 ) -> dict[str, float]:
     """The proxies of one architecture, and :data:`SECONDS`.
 
-    Depends on the arguments only; computed on one core.
+    Depends on the arguments only; computed on one core, or on a GPU in the same precision: what is drawn is
+    drawn on the processor.
 
     Raises:
-        InputError: the architecture is malformed, or a proxy unknown.
+        InputError: the architecture is malformed, a proxy unknown, or there is no such device.
     """
-    batch, streams = make_batch(setting), Streams.of(setting)
+    batch, streams, place = make_batch(setting), Streams.of(setting), get_device(device)
     started = time.thread_time()
-    with thread_count(1):
-        network = build(architecture, setting, streams.weights)
-        values = evaluate(network, batch.pixels, batch.labels, names, streams.proxies)
+    with thread_count(1), exact_convolutions():
+        network = build(architecture, setting, streams.weights).to(place)
+        pixels, labels = batch.pixels.to(place), batch.labels.to(place)
+        values = evaluate(network, pixels, labels, names, streams.proxies)
     return {**values, SECONDS: time.thread_time() - started}
 
 
@@ -63,6 +66,7 @@ def compute_table(
     workers: int = 1,
     progress: Progress | None = None,
     build: Build | None = None,
+    device: Device = CPU,
 ) -> pd.DataFrame:
     """Proxies of N architectures, computed where ``path`` doesn't have them yet.
 
@@ -76,6 +80,7 @@ def compute_table(
         progress: see :data:`Progress`.
         build: makes the networks; that of the space by default. A file is taken at its
             word that it was made with the same.
+        device: where networks compute; None for a GPU if there is one.
 
     Returns:
         N rows in the order given: ``architecture``, a column for each proxy (NaN where it is
@@ -93,9 +98,9 @@ def compute_table(
     store = _Store(None if path is None else Path(path), {"space": space.reference, **setting.to_dict()})
     missing = list(dict.fromkeys(a for a in architectures if not store.has(a, wanted)))
     lacking = [name for name in wanted if any(not store.has(a, [name]) for a in missing)]
-    total = len(set(architectures))
+    total, place = len(set(architectures)), get_device(device)
     try:
-        for architecture, values in _evaluated(build, missing, lacking, setting, workers):
+        for architecture, values in _evaluated(build, missing, lacking, setting, workers, place):
             store.add(architecture, values)
             store.save(at_most_every=_SAVED_EVERY_S)
             if progress is not None:
@@ -107,15 +112,20 @@ def compute_table(
 
 
 def _evaluated(
-    build: Build, architectures: Sequence[str], names: Sequence[str], setting: ProxySetting, workers: int
+    build: Build,
+    architectures: Sequence[str],
+    names: Sequence[str],
+    setting: ProxySetting,
+    workers: int,
+    device: torch.device,
 ) -> Iterator[tuple[str, dict[str, float]]]:
     if workers == 1:
         for architecture in architectures:
-            yield architecture, evaluate_architecture(build, architecture, names, setting)
+            yield architecture, evaluate_architecture(build, architecture, names, setting, device)
         return
     with worker_pool(workers) as pool:
         chunks = [architectures[start : start + _CHUNK] for start in range(0, len(architectures), _CHUNK)]
-        futures = [pool.submit(_evaluate_chunk, build, chunk, names, setting) for chunk in chunks]
+        futures = [pool.submit(_evaluate_chunk, build, chunk, names, setting, device) for chunk in chunks]
         try:
             for chunk, future in zip(chunks, futures, strict=True):
                 yield from zip(chunk, future.result(), strict=True)
@@ -124,10 +134,10 @@ def _evaluated(
 
 
 def _evaluate_chunk(
-    build: Build, architectures: Sequence[str], names: Sequence[str], setting: ProxySetting
+    build: Build, architectures: Sequence[str], names: Sequence[str], setting: ProxySetting, device: torch.device
 ) -> list[dict[str, float]]:
     torch.set_num_threads(1)
-    return [evaluate_architecture(build, architecture, names, setting) for architecture in architectures]
+    return [evaluate_architecture(build, architecture, names, setting, device) for architecture in architectures]
 
 
 class _Store:

@@ -65,7 +65,7 @@ def structure_embedding(
         wanted = SAMPLE if sample is None else sample
         graphs = space.sample(wanted, np.random.default_rng(seed))
     known = structure(graphs, space)
-    return Embedding(space, graphs, known.values, known.groups, StructureOf(space, tuple(dict(known.groups))))
+    return Embedding(space, graphs, known.values, known.groups, extend=StructureOf(space, tuple(dict(known.groups))))
 
 
 @dataclass(frozen=True)

@@ -41,7 +41,7 @@ from numpy.typing import NDArray
 
 from arch2vec.errors import unknown
 from arch2vec.graphs import GraphBatch
-from arch2vec.graphs.function import FunctionGraphs, function_graphs
+from arch2vec.graphs.function import FunctionGraphs, function_graphs, having
 from arch2vec.graphs.sweeps import at_outputs, count_paths, extremes, totals, walk_moments, walks
 from arch2vec.representations.discrete import adjacency_one_hot, has_fixed_topology
 from arch2vec.representations.features import Features
@@ -50,7 +50,10 @@ from arch2vec.spaces.base import SearchSpace
 GROUPS = ("paths", "walks", "neighbours", "costs", "numbers", "positions")
 """The groups of numbers, those that a space has."""
 
-_CHUNK = 16_384  # graphs worked on at a time: their sweeps stay in the cache
+VERSION = 1
+"""Of the numbers and their order; raised whenever any architecture's change, so that older files can be told."""
+
+_CHUNK = 8_192  # graphs worked on at a time: their sweeps stay in the cache
 _PAIRED = 16  # kinds of operations that pairs are counted of, at most; with more, pairs of roles are
 _WIDE = 12  # vertices up to which totals are taken as they are: beyond, numbers of paths can be exponential
 
@@ -150,17 +153,17 @@ class _Counter:
     def _damp(self, values: Table) -> Table:
         return np.log1p(values) if self._wide else values
 
-    def _weights(self, graphs: FunctionGraphs) -> NDArray[np.float32]:
-        """(G, V, N) which vertices are of each kind."""
-        return np.stack([np.isin(graphs.ops, codes) for codes in self._kinds.values()]).astype(np.float32)
+    def _weights(self, graphs: FunctionGraphs) -> NDArray[np.bool_]:
+        """(V, G, N) which vertices are of each kind."""
+        return np.stack([having(graphs.ops, codes) for codes in self._kinds.values()], axis=1)
 
     def _paths(self, graphs: FunctionGraphs, end: str, columns: _Columns) -> None:
         weights, paths = self._weights(graphs), count_paths(graphs)
-        operations = np.isin(graphs.ops, [*self._roles.weighted, *self._roles.free])
+        operations = having(graphs.ops, [*self._roles.weighted, *self._roles.free])
         number = at_outputs(graphs, paths)
         columns.add(f"paths{end}", self._damp(number))
         columns.add(f"log of paths{end}", np.log1p(number))
-        for name, avoided in (("weights", np.isin(graphs.ops, self._roles.weighted)), ("operations", operations)):
+        for name, avoided in (("weights", having(graphs.ops, self._roles.weighted)), ("operations", operations)):
             columns.add(f"paths{end} without {name}", self._damp(at_outputs(graphs, count_paths(graphs, avoided))))
         total, (least, most) = totals(graphs, weights, paths), extremes(graphs, weights)
         for place, kind in enumerate(self._kinds):
@@ -174,7 +177,7 @@ class _Counter:
         forth, forth_steps = walks(graphs, forwards=True)
         inner = {kind: codes for kind, codes in self._kinds.items() if len(codes) == 1}
         for kind, codes in inner.items():
-            there = np.isin(graphs.ops, codes)
+            there = having(graphs.ops, codes)
             columns.add(f"{kind} on a backward walk{end}", (back * there).sum(axis=0))
             columns.add(f"{kind} on a forward walk{end}", (forth * there).sum(axis=0))
             columns.add(f"{kind} on both walks{end}", (back * forth * there).sum(axis=0))
@@ -190,7 +193,7 @@ class _Counter:
         self._add_pairs(graphs, read, f"edges{end}", columns)
         sources, readers = read.sum(axis=0), read.sum(axis=1)
         for name, codes in self._labels.items():
-            there = np.isin(graphs.ops, codes)
+            there = having(graphs.ops, codes)
             columns.add(f"sources of {name}{end}", (sources * there).sum(axis=0))
             columns.add(f"readers of {name}{end}", (readers * there).sum(axis=0))
 
@@ -222,4 +225,4 @@ def _distinct(kinds: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
     return found
 
 
-__all__ = ["GROUPS", "structure"]
+__all__ = ["GROUPS", "VERSION", "structure"]

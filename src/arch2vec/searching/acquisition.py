@@ -14,7 +14,7 @@ which :func:`_log_tail` computes from its scaled form (as Ament et al., NeurIPS
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -23,9 +23,21 @@ from typing_extensions import override
 
 from arch2vec.errors import InputError
 
+if TYPE_CHECKING:
+    from torch import Tensor
+
 _LOG_SQRT_2PI = 0.5 * np.log(2 * np.pi)
 _SQRT_HALF_PI, _SQRT_2 = np.sqrt(np.pi / 2), np.sqrt(2)
 _FAR = 50.0  # from here on the asymptotic series is more exact than a difference
+
+
+@runtime_checkable
+class DeviceAcquisition(Protocol):
+    """An acquisition function that can also be worked out on a device."""
+
+    def on_device(self, mean: Tensor, std: Tensor, best: Tensor) -> Tensor:
+        """The worth (R, N) of means and deviations (R, N) of R searches, whose best is (R,)."""
+        ...  # pragma: no cover
 
 
 class Acquisition(Protocol):
@@ -43,12 +55,16 @@ class Acquisition(Protocol):
 
 
 @dataclass(frozen=True)
-class ExpectedImprovement(Acquisition):
+class ExpectedImprovement(Acquisition, DeviceAcquisition):
     """The logarithm of the expected improvement over the best value."""
 
     @override
     def __call__(self, mean: ArrayLike, std: ArrayLike, best: float) -> NDArray[np.float64]:
         return log_expected_improvement(mean, std, best)
+
+    @override
+    def on_device(self, mean: Tensor, std: Tensor, best: Tensor) -> Tensor:
+        return log_expected_improvement_on_device(mean, std, best)
 
 
 @dataclass(frozen=True)
@@ -75,12 +91,16 @@ class ReleasedExpectedImprovement(Acquisition):
 
 
 @dataclass(frozen=True)
-class PredictedMean(Acquisition):
+class PredictedMean(Acquisition, DeviceAcquisition):
     """The mean itself: no exploration."""
 
     @override
     def __call__(self, mean: ArrayLike, std: ArrayLike, best: float) -> NDArray[np.float64]:
         return np.asarray(mean, dtype=np.float64)
+
+    @override
+    def on_device(self, mean: Tensor, std: Tensor, best: Tensor) -> Tensor:
+        return mean
 
 
 def expected_improvement(mean: ArrayLike, std: ArrayLike, best: ArrayLike) -> NDArray[np.float64]:
@@ -117,6 +137,22 @@ def log_expected_improvement(mean: ArrayLike, std: ArrayLike, best: ArrayLike) -
     with np.errstate(divide="ignore"):
         above = np.log(np.maximum(gain, 0.0) + spread * np.exp(log_tail))
         return np.where(gain > 0, above, np.log(spread) + log_tail)
+
+
+def log_expected_improvement_on_device(mean: Tensor, std: Tensor, best: Tensor) -> Tensor:
+    """:func:`log_expected_improvement` of R searches' predictions (R, N) with incumbents (R,), where they are."""
+    import torch
+
+    gain, spread = mean.double() - best.double()[:, None], std.double()
+    distance = torch.where(gain == 0, 0.0, gain.abs() / spread)
+    near = distance.clamp_max(_FAR)
+    factor = torch.log1p(-near * (_SQRT_HALF_PI * torch.special.erfcx(near / _SQRT_2)))
+    inverse = distance.clamp_min(_FAR).reciprocal().square()
+    series = 1 - 3 * inverse * (1 - 5 * inverse * (1 - 7 * inverse * (1 - 9 * inverse)))
+    factor = torch.where(distance < _FAR, factor, series.log() + inverse.log())
+    log_tail = factor - 0.5 * distance.square() - _LOG_SQRT_2PI
+    above = (gain.clamp_min(0) + spread * log_tail.exp()).log()
+    return torch.where(gain > 0, above, spread.log() + log_tail)
 
 
 def _parts(

@@ -32,7 +32,7 @@ from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 
 if TYPE_CHECKING:
-    from arch2vec.searching.pool import Sampled
+    from arch2vec.searching.pool import OnDevice, Sampled
 
 LARGEST = 1e15
 """The largest size of a value that methods calculate with; squares of it still fit single precision."""
@@ -72,6 +72,8 @@ class SearchMethod(ABC):
     """
 
     name: ClassVar[str]
+    computes_on_device: ClassVar[bool] = False
+    """Whether it takes :class:`arch2vec.searching.pool.OnDevice` for a pool."""
 
     def __init__(self, embedding: Embedding, *, seed: int) -> None:
         if seed < 0:
@@ -90,7 +92,7 @@ class SearchMethod(ABC):
 
     @classmethod
     def for_study(
-        cls, embedding: Embedding, *, seed: int, fidelities: Sequence[int] = (), pool: Sampled | None = None
+        cls, embedding: Embedding, *, seed: int, fidelities: Sequence[int] = (), pool: Sampled | OnDevice | None = None
     ) -> Self:
         """The method with its default settings but for what concerns it of the following.
 

@@ -51,11 +51,11 @@ from arch2vec.searching.acquisition import Acquisition, ExpectedImprovement
 from arch2vec.searching.base import Candidate, SearchMethod
 from arch2vec.searching.beliefs import Look, Outlook, RowsForecast, learning_size, read_looks
 from arch2vec.searching.moves import moves_of
-from arch2vec.searching.pool import Rows, Sampled, Scores, around_best, gather, pool_for, sampled
+from arch2vec.searching.pool import OnDevice, Pool, Rows, Sampled, Scores, around_best, gather, pool_for, sampled
 from arch2vec.searching.vectors import function_vectors
 
 if TYPE_CHECKING:
-    from arch2vec.surrogates.base import Surrogate
+    from arch2vec.surrogates.base import Learned, Surrogate
 
 _SHORT_LIST = 256  # architectures of a sampled pool that a batch is chosen from, besides those found by refinement
 
@@ -78,13 +78,15 @@ class BayesianOptimization(SearchMethod):
         growth: how many times as many values there are when it learns again; 1 for
             every round.
         acquisition: what a prediction is worth.
-        pool: the architectures looked at in a round, as for :func:`arch2vec.searching.pool.pool_for`.
+        pool: the architectures looked at in a round, as for :func:`arch2vec.searching.pool.pool_for`;
+            or all of them on a device, not with ``around`` or ``repeats``.
         around: if positive, a round looks only at the neighbours of so many of the best
             evaluated architectures, and at the pool when too few of these are left.
         repeats: whether evaluated architectures may be proposed, and paid for, again.
     """
 
     name: ClassVar[str] = "bo"
+    computes_on_device: ClassVar[bool] = True
 
     def __init__(
         self,
@@ -96,7 +98,7 @@ class BayesianOptimization(SearchMethod):
         targets: Literal["ranks", "values"] = "ranks",
         growth: float = 1.25,
         acquisition: Acquisition | None = None,
-        pool: int | Sampled | None = None,
+        pool: Pool = None,
         around: int = 0,
         repeats: bool = False,
     ) -> None:
@@ -114,7 +116,15 @@ class BayesianOptimization(SearchMethod):
         self.targets = targets
         self.growth = growth
         self.acquisition = acquisition if acquisition is not None else ExpectedImprovement()
-        self.pool = pool_for(embedding, pool)
+        self.device: str | None = None
+        self.pool: Sampled | None = None
+        if isinstance(pool, OnDevice):
+            from arch2vec.searching.together import check_settings
+
+            self.device = pool.device
+            check_settings(self.name, self.surrogate, self.acquisition, bool(around or repeats))
+        else:
+            self.pool = pool_for(embedding, pool)
         self.around = around
         self.repeats = repeats
         one_each = self.pool is None and not repeats
@@ -125,9 +135,11 @@ class BayesianOptimization(SearchMethod):
     @classmethod
     @override
     def for_study(
-        cls, embedding: Embedding, *, seed: int, fidelities: Sequence[int] = (), pool: Sampled | None = None
+        cls, embedding: Embedding, *, seed: int, fidelities: Sequence[int] = (), pool: Sampled | OnDevice | None = None
     ) -> Self:
         del fidelities
+        if isinstance(pool, OnDevice) and not cls.computes_on_device:
+            pool = None
         return cls(embedding, seed=seed) if pool is None else cls(embedding, seed=seed, pool=pool)
 
     @classmethod
@@ -148,6 +160,7 @@ class BayesianOptimization(SearchMethod):
     @override
     def _forget(self) -> None:
         self._outlook: tuple[int, Outlook] | None = None  # and from how many values it was learned
+        self._learned: tuple[int, Learned] | None = None  # likewise, of a search on a device
         self._sampled: tuple[tuple[int, int], Rows] | None = None  # and what it was drawn for
         self._observed: list[int] = []  # rows of the evaluations that did not fail, in the order told
         self._values: list[float] = []
@@ -200,8 +213,9 @@ class BayesianOptimization(SearchMethod):
         alike: dict[Hashable, list[BayesianOptimization]] = defaultdict(list)
         for method, _ in modelling:
             size = method._learning_size()
-            if method._outlook is None or method._outlook[0] != size:
-                alike[method.embedding, method.surrogate, method.targets, size].append(method)
+            known = method._outlook if method.device is None else method._learned
+            if known is None or known[0] != size:
+                alike[method.embedding, method.surrogate, method.targets, size, method.device].append(method)
         for group in alike.values():
             _learn_together(group)
         surroundings: dict[Embedding, list[int]] = defaultdict(list)
@@ -209,8 +223,14 @@ class BayesianOptimization(SearchMethod):
             surroundings[method.embedding] += method._best_told()
         for embedding, best in surroundings.items():
             moves_of(embedding).explore(best)  # of all searches at once
+        on_device = [(method, rows) for method, rows in modelling if method.device is not None]
+        if on_device:
+            from arch2vec.searching.together import fill
+
+            fill(on_device, n)
         for method, rows in modelling:
-            method._fill(rows, n)
+            if method.device is None:
+                method._fill(rows, n)
         return proposals
 
     def _best_told(self) -> list[int]:
@@ -315,7 +335,14 @@ def _learn_together(methods: Sequence[BayesianOptimization]) -> None:
     vectors = first._vectors(first.embedding)
     features = np.stack([vectors[method._observed[:size]] for method in methods])
     targets = np.stack([first._shown(np.array(method._values[:size])) for method in methods])
-    learned = first.surrogate.learn(features, targets, [(method.seed, size) for method in methods])
+    seeds = [(method.seed, size) for method in methods]
+    if first.device is not None:
+        from arch2vec.searching.together import learn
+
+        for method, result in zip(methods, learn(first.surrogate, first.device, features, targets, seeds), strict=True):
+            method._learned = size, result
+        return
+    learned = first.surrogate.learn(features, targets, seeds)
     for method, result in zip(methods, learned, strict=True):
         looked, method._looked = method._looked, None
         looks = looked[1] if looked is not None and looked[0] == size else ()

@@ -44,7 +44,7 @@ from arch2vec.searching.kernel_densities import KernelDensity, Rule, check_rule
 from arch2vec.searching.moves import NONE
 
 if TYPE_CHECKING:
-    from arch2vec.searching.pool import Sampled
+    from arch2vec.searching.pool import OnDevice, Sampled
 
 _GOOD, _ROUNDS = 0.15, 4
 
@@ -103,7 +103,7 @@ class BOHB(SearchMethod):
     @classmethod
     @override
     def for_study(
-        cls, embedding: Embedding, *, seed: int, fidelities: Sequence[int] = (), pool: Sampled | None = None
+        cls, embedding: Embedding, *, seed: int, fidelities: Sequence[int] = (), pool: Sampled | OnDevice | None = None
     ) -> Self:
         del pool
         return cls(embedding, seed=seed, fidelities=fidelities)

@@ -51,6 +51,7 @@ class LocalBayesianOptimization(GPBayesianOptimization):
     """
 
     name: ClassVar[str] = "bo-local"
+    computes_on_device: ClassVar[bool] = False
 
     def __init__(self, embedding: Embedding, *, seed: int, initial: int = 3, around: int = 1, **settings: Any) -> None:
         super().__init__(embedding, seed=seed, initial=initial, around=around, **settings)

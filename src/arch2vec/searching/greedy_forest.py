@@ -12,7 +12,7 @@ from typing_extensions import override
 from arch2vec.embedding import Embedding
 from arch2vec.searching.acquisition import PredictedMean
 from arch2vec.searching.bo import BayesianOptimization
-from arch2vec.searching.pool import Sampled
+from arch2vec.searching.pool import Pool
 
 if TYPE_CHECKING:
     from arch2vec.surrogates.base import Surrogate
@@ -31,6 +31,7 @@ class GreedyForest(BayesianOptimization):
     """
 
     name: ClassVar[str] = "forest"
+    computes_on_device: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -39,7 +40,7 @@ class GreedyForest(BayesianOptimization):
         seed: int,
         initial: int = 16,
         growth: float = 1.1,
-        pool: int | Sampled | None = None,
+        pool: Pool = None,
     ) -> None:
         super().__init__(
             embedding,

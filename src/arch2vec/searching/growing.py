@@ -2,8 +2,8 @@
 
 An embedding of such a space is a sample: hardly any neighbour of an architecture is in it, and a method that goes
 from one to the next by single edits would find nothing to go to. Where the embedding knows how further
-architectures are embedded (:attr:`arch2vec.Embedding.extend`) and the objective can evaluate any, each search has an embedding of its own
-that grows. Methods know nothing of that: :class:`~arch2vec.searching.moves.Moves` raises :class:`Missing` where a
+architectures are embedded (:attr:`arch2vec.Embedding.extend`) and the objective can evaluate any, each search has an
+embedding of its own that grows. Methods know nothing of that: :class:`~arch2vec.searching.moves.Moves` raises :class:`Missing` where a
 neighbour is not embedded; :class:`GrowingSearch` embeds what is missing, makes the method anew on the larger
 embedding, brings it to the state it was in and repeats the call.
 
@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Self
 
 import numpy as np
@@ -29,7 +30,7 @@ from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
 from arch2vec.searching.base import Candidate, Proposal, SearchMethod
 from arch2vec.searching.moves import NONE, Moves, use_moves
-from arch2vec.searching.pool import Sampled
+from arch2vec.searching.pool import OnDevice, Sampled
 
 AROUND = 100
 """How many neighbours of one architecture are embedded at most."""
@@ -152,14 +153,13 @@ class Growth:
             added = graphs[list(places)]
             assert self._start.extend is not None
             vectors = np.concatenate([before.vectors, self._start.extend(added)])
-            after = Embedding(
-                before.space, GraphBatch.concatenate([before.graphs, added]), vectors, before.groups, self._start.extend
-            )
+            graphs = GraphBatch.concatenate([before.graphs, added])
+            after = replace(before, graphs=graphs, vectors=vectors)
             vars(after)["architectures"] = [*before.architectures, *before.space.format(added)]
             classes = [before.function_classes, before.space.function_classes(added)]
             vars(after)["function_classes"] = np.concatenate(classes)
         else:
-            after = Embedding(before.space, before.graphs, before.vectors, before.groups, self._start.extend)
+            after = replace(before)
             vars(after)["architectures"] = before.architectures
             vars(after)["function_classes"] = before.function_classes
         vars(after)["drawn_from"] = len(self._start)
@@ -291,7 +291,7 @@ def for_study(
     *,
     seed: int,
     fidelities: Sequence[int] = (),
-    pool: Sampled | None = None,
+    pool: Sampled | OnDevice | None = None,
     anywhere: bool,
 ) -> SearchMethod:
     """A method as :meth:`SearchMethod.for_study` makes it, with an embedding that grows where it can.

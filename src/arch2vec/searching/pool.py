@@ -59,6 +59,29 @@ class Sampled:
             )
 
 
+@dataclass(frozen=True)
+class OnDevice:
+    """The whole embedding, however large, looked at by all searches together on a device.
+
+    What every search believes of every architecture is worked out anew in each round
+    (:mod:`arch2vec.searching.together`): on a GPU that takes less than keeping it up.
+
+    Attributes:
+        device: such as ``cuda``.
+    """
+
+    device: str = "cuda"
+
+    def __post_init__(self) -> None:
+        from arch2vec.common.devices import get_device
+
+        get_device(self.device)
+
+
+Pool = int | Sampled | OnDevice | None
+"""The architectures that a model is asked about in a round."""
+
+
 def pool_for(embedding: Embedding, pool: int | Sampled | None) -> Sampled | None:
     """What a method's ``pool`` means: None for the whole embedding.
 

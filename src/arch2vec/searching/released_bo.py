@@ -19,7 +19,7 @@ from typing_extensions import override
 from arch2vec.embedding import Embedding
 from arch2vec.searching.acquisition import ReleasedExpectedImprovement
 from arch2vec.searching.bo import BayesianOptimization
-from arch2vec.searching.pool import Sampled
+from arch2vec.searching.pool import Pool
 
 
 class ReleasedBayesianOptimization(BayesianOptimization):
@@ -33,10 +33,9 @@ class ReleasedBayesianOptimization(BayesianOptimization):
     """
 
     name: ClassVar[str] = "bo-release"
+    computes_on_device: ClassVar[bool] = False
 
-    def __init__(
-        self, embedding: Embedding, *, seed: int, growth: float = 1.25, pool: int | Sampled | None = None
-    ) -> None:
+    def __init__(self, embedding: Embedding, *, seed: int, growth: float = 1.25, pool: Pool = None) -> None:
         nasbench201 = embedding.space.name == "nasbench201"
         super().__init__(
             embedding,

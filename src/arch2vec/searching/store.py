@@ -34,10 +34,14 @@ def embedding_digest(embedding: Embedding) -> str:
     return digest.hexdigest()[:32]
 
 
+_NOWHERE = ("device", None)
+
+
 @dataclass(frozen=True)
 class StudyConfig:
     """What must be the same for a study to be continued. Its budget may differ.
 
+    ``device`` is the kind of device that models look at the whole pool on, None if they do not.
     ``marks`` are those of :func:`arch2vec.searching.identity.identity_of`: a change in them can be accepted.
     """
 
@@ -48,11 +52,12 @@ class StudyConfig:
     seed: int
     batch: int
     marks: Mapping[str, str]
+    device: str | None = None
 
     @property
     def fixed(self) -> dict[str, Any]:
-        """All but the marks."""
-        return {name: value for name, value in asdict(self).items() if name != "marks"}
+        """All but the marks, and without a device that there is none of."""
+        return {name: value for name, value in asdict(self).items() if name != "marks" and (name, value) != _NOWHERE}
 
 
 class StudyFile:
@@ -125,10 +130,10 @@ class StudyFile:
         return trials
 
     def _compare(self, stored: Mapping[str, Any], trials: int) -> None:
-        for name, value in self.config.fixed.items():
-            if stored[name] != value:
+        for name, value in {"device": None, **self.config.fixed}.items():
+            if stored.get(name) != value:
                 raise InputError(
-                    f"{self.path} is a study with {name} {stored[name]!r}, not {value!r}; "
+                    f"{self.path} is a study with {name} {stored.get(name)!r}, not {value!r}; "
                     f"repeat its {name} or name another output folder"
                 )
         changed = changes(stored, self.config.marks)

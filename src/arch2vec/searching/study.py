@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from arch2vec.common.ownership import owning
 from arch2vec.common.request import note_start
@@ -20,8 +21,12 @@ from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budg
 from arch2vec.searching.failures import MOST_IN_A_ROW, Failures, check_limit
 from arch2vec.searching.growing import for_study
 from arch2vec.searching.identity import identity_of
+from arch2vec.searching.pool import OnDevice
 from arch2vec.searching.store import StudyConfig, StudyFile, embedding_digest
 from arch2vec.searching.trials import Limits, SearchResult, Trial
+from arch2vec.studies.apart import Apart, search_apart
+from arch2vec.studies.jobs import BOOKS
+from arch2vec.studies.records import InFile, InMemory
 
 __all__ = ["SearchResult", "Trial", "search"]
 
@@ -38,6 +43,12 @@ def search(
     on_evaluation: Callable[[Trial], None] | None = None,
     max_failures: int | None = MOST_IN_A_ROW,
     accept_changes: bool = False,
+    device: str | None = None,
+    workers: int | None = None,
+    executor: Any = None,
+    timeout_s: float | None = None,
+    retries: int = 0,
+    resources: Mapping[str, float] | None = None,
 ) -> SearchResult:
     """Search the embedding's architectures for one of high validation accuracy.
 
@@ -65,11 +76,21 @@ def search(
         max_failures: evaluations that raise in a row before the search gives up, None for never.
         accept_changes: whether to go on with a study in ``out`` though the objective's code, table or
             data have changed since; the study then says from which trial on.
+        device: such as ``cuda``, where the method's model looks at all architectures in every round
+            (:class:`arch2vec.searching.pool.OnDevice`); None for the processor and the method's own choice
+            of what to look at.
+        workers: evaluations at once, each in a process of its own, where one that ends its process
+            is a failed trial; None for one after the other in this process.
+        executor: makes the evaluations instead, anything with the interface of
+            :class:`concurrent.futures.Executor`; ``workers`` is then how many at once.
+        timeout_s: an evaluation has failed after so many seconds, None for never.
+        retries: how often a failed evaluation is tried again before it is a failed trial.
+        resources: of each worker, ``{"gpu": 1}``: graphics cards of its own, ``{"cpu": 4}``: threads.
 
     Raises:
         InputError: an unknown method, a limit that cannot be, a budget beyond the
             architectures (or different functions) there are, an objective for
-            another space, an ``out`` that is damaged, in use or holds another study, or
+            another space, a device that is not there, an ``out`` that is damaged, in use or holds another study, or
             too many failures in a row.
     """
     limits = Limits(budget, max_cost_s)
@@ -79,15 +100,34 @@ def search(
     check_limit(max_failures)
     target = as_objective(objective, embedding).for_search(seed)
     anywhere = not isinstance(target, LookupObjective)
-    searcher = for_study(get_method(method), embedding, seed=seed, fidelities=target.fidelities, anywhere=anywhere)
+    kind = get_method(method)
+    pool = None if device is None else OnDevice(device)
+    searcher = for_study(kind, embedding, seed=seed, fidelities=target.fidelities, pool=pool, anywhere=anywhere)
+    place = None if device is None or not kind.computes_on_device else device.partition(":")[0]
     check_budget(limits, searcher)
     failures = Failures(max_failures, None if folder is None else folder.absolute())
+    if target.apart and executor is None:
+        workers = 1 if workers is None else workers
+    apart = Apart(workers, executor, timeout_s, retries, resources or {})
     if folder is None:
+        if apart.wanted:
+            return search_apart(
+                apart, target, searcher, InMemory(), limits, failures, batch, None, on_evaluation, lambda _: None
+            )
         return SearchResult(_run(target, searcher, [], limits, batch, failures, None, on_evaluation))
     with owning(folder):
         marks = identity_of(target, embedding)
-        config = StudyConfig(embedding.space.name, embedding_digest(embedding), target.name, method, seed, batch, marks)
+        subject = embedding.space.name, embedding_digest(embedding), target.name
+        config = StudyConfig(*subject, method, seed, batch, marks, place)
         file = StudyFile(folder.absolute(), config, accept_changes, {"signal": target.signal, "unit": target.unit})
+        if apart.wanted:
+            books = folder.absolute() / BOOKS
+
+            def begin(trials: list[Trial]) -> None:
+                note_start(folder, done=len(trials), budget=budget, max_cost_s=max_cost_s)
+
+            record = InFile(file, books)
+            return search_apart(apart, target, searcher, record, limits, failures, batch, books, on_evaluation, begin)
         trials = file.load(searcher)
         if len(kept := limits.within(trials)) < len(trials):
             return SearchResult(kept)

@@ -29,7 +29,7 @@ from typing_extensions import override
 from arch2vec.embedding import Embedding
 from arch2vec.searching.acquisition import Acquisition, log_expected_improvement
 from arch2vec.searching.bo import BayesianOptimization
-from arch2vec.searching.pool import Sampled
+from arch2vec.searching.pool import Pool
 
 if TYPE_CHECKING:
     from arch2vec.pretraining.supervised import SupervisedConfig
@@ -50,6 +50,7 @@ class SupervisedBayesianOptimization(BayesianOptimization):
     """
 
     name: ClassVar[str] = "supervised-bo"
+    computes_on_device: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -61,7 +62,7 @@ class SupervisedBayesianOptimization(BayesianOptimization):
         targets: Literal["ranks", "values"] = "ranks",
         growth: float = 1.5,
         acquisition: Acquisition | None = None,
-        pool: int | Sampled | None = None,
+        pool: Pool = None,
     ) -> None:
         from arch2vec.models.regressor import RegressorConfig
         from arch2vec.pretraining.supervised import SupervisedConfig
@@ -125,7 +126,7 @@ class ReleasedSupervisedBayesianOptimization(SupervisedBayesianOptimization):
 
     name: ClassVar[str] = "supervised-bo-release"
 
-    def __init__(self, embedding: Embedding, *, seed: int, pool: int | Sampled | None = None) -> None:
+    def __init__(self, embedding: Embedding, *, seed: int, pool: Pool = None) -> None:
         incumbent = 100.0 if embedding.space.name == "nasbench201" else 95.0
         acquisition = MisplacedExpectedImprovement(incumbent)
         super().__init__(embedding, seed=seed, targets="values", acquisition=acquisition, pool=pool)

@@ -24,7 +24,7 @@ from arch2vec.embedding import Embedding
 from arch2vec.graphs import GraphBatch
 from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.failures import Failures
-from arch2vec.searching.pool import Sampled
+from arch2vec.searching.pool import OnDevice, Sampled
 from arch2vec.spaces import get_space
 from arch2vec.studies.folder import BLOCKS, block_stem
 from arch2vec.studies.horizon import Horizon
@@ -63,7 +63,7 @@ class Block:
     horizon: Horizon
     batch: int = 1
     fidelities: tuple[int, ...] = ()
-    pool: Sampled | None = None
+    pool: Sampled | OnDevice | None = None
     study: Path | None = None
     max_failures: int | None = None
     extend: Callable[[GraphBatch], NDArray[np.float32]] | None = None

@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from arch2vec.errors import InputError
 
-
 FIRST_BEYOND = -2
 """The row of the first architecture that is not in the embedding; further ones count down."""
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from arch2vec.embedding import Embedding
 from arch2vec.searching.base import Candidate, SearchMethod
 from arch2vec.searching.growing import for_study
-from arch2vec.searching.pool import Sampled
+from arch2vec.searching.pool import OnDevice, Sampled
 from arch2vec.studies.horizon import Horizon
 from arch2vec.studies.runs import FIRST_BEYOND, Runs
 from arch2vec.studies.values import ObjectiveValues, Outcomes, Values
@@ -44,7 +44,7 @@ def simulate(
     *,
     batch: int = 1,
     fidelities: Sequence[int] = (),
-    pool: Sampled | None = None,
+    pool: Sampled | OnDevice | None = None,
     names: tuple[str, str] = ("", ""),
     progress: Callable[[int], None] | None = None,
 ) -> Runs:

@@ -25,7 +25,7 @@ from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget
 from arch2vec.searching.failures import MOST_IN_A_ROW, check_limit
 from arch2vec.searching.identity import identity_of
-from arch2vec.searching.pool import WHOLE, Sampled
+from arch2vec.searching.pool import WHOLE, OnDevice, Sampled
 from arch2vec.searching.store import embedding_digest
 from arch2vec.searching.trials import Limits
 from arch2vec.studies.blocks import Block, run_stored, share
@@ -54,7 +54,7 @@ def run_study(
     seed0: int = 0,
     batches: Mapping[str, int] | None = None,
     fidelities: Mapping[str, Sequence[int]] | None = None,
-    pool: Sampled | None = None,
+    pool: Sampled | OnDevice | None = None,
     block: int | None = None,
     out: AnyPath | None = None,
     workers: int = 1,
@@ -85,7 +85,8 @@ def run_study(
         fidelities: that methods may choose from, by the objective's name, where it
             is not all that the objective offers.
         pool: which architectures model-based methods look at in a round, None for their own choice:
-            a study of hundreds of runs may want less of each than a single search.
+            a study of hundreds of runs may want less of each than a single search. On a device, all
+            runs of a method advance together.
         block: runs that advance together, by default as many as keep memory small.
         out: a folder, created where missing; with an executor on other machines,
             one that these can read.
@@ -116,7 +117,8 @@ def run_study(
     _check(embedding, kinds, counts, horizons, sizes, seed0, block, workers)
     levels = {name: tuple((fidelities or {}).get(name, target.fidelities)) for name, target in targets.items()}
     scored = len(embedding) if pool is None and len(embedding) <= WHOLE else 0
-    together = block or max(_SMALLEST, min(_LARGEST, _VALUES // max(1, scored)))
+    most = max(counts.values()) if isinstance(pool, OnDevice) else _LARGEST
+    together = block or max(_SMALLEST, min(most, _VALUES // max(1, scored)))
 
     with nullcontext() if folder is None else owning(folder):
         store = None
@@ -213,7 +215,7 @@ def _claims(
     horizons: Mapping[str, Horizon],
     batches: Mapping[str, int],
     fidelities: Mapping[str, Sequence[int]],
-    pool: Sampled | None,
+    pool: Sampled | OnDevice | None,
 ) -> tuple[dict[str, Any], dict[str, dict[str, Any]], dict[str, dict[str, Any]]]:
     """What the runs of a folder have in common: all of them, those of each objective, those of each method."""
     objectives: dict[str, dict[str, Any]] = {}

@@ -38,7 +38,8 @@ SCHEMA = pa.schema(
         ("method_s", pa.float32()),
     ]
 )
-"""The columns. ``evaluation`` counts from 1 in each run; ``row`` is the embedding's, negative for what is not in it; no ``fidelity`` is the default."""
+"""The columns. ``evaluation`` counts from 1 in each run; ``row`` is the embedding's, negative for what is not in
+it; no ``fidelity`` is the default."""
 
 _NEEDED = ("method", "objective", "seed", "evaluation", "row", "architecture", "cost_s")
 

@@ -22,6 +22,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from arch2vec.common.devices import CPU
 from arch2vec.models.adam import FlatAdam, cosine
 from arch2vec.surrogates.base import Seed
 
@@ -61,20 +62,23 @@ class BasisNetwork:
         inputs: d.
         training: the shape, among the rest.
         seeds: one a run, of its initial weights and of the order of its data.
+        device: where it computes; all that is random is drawn on the processor, the same on every device.
     """
 
-    def __init__(self, inputs: int, training: Training, seeds: Sequence[Seed]) -> None:
+    def __init__(self, inputs: int, training: Training, seeds: Sequence[Seed], device: torch.device = CPU) -> None:
         self.training = training
         self.generators = [np.random.default_rng(seed) for seed in seeds]
         widths = [inputs] + [training.width] * training.layers
         self._shapes = list(pairwise(widths))
         size = sum(i * o + o for i, o in self._shapes) + training.width + 1
-        self.parameters = torch.zeros(len(seeds), -(-size // _ALIGN) * _ALIGN)
-        self._layers, self._output = self._views(self.parameters)
+        initial = torch.zeros(len(seeds), -(-size // _ALIGN) * _ALIGN)
+        layers, output = self._views(initial)
         for run, generator in enumerate(self.generators):
-            for weight, _ in (*self._layers, self._output):
+            for weight, _ in (*layers, output):
                 draws = generator.standard_normal(weight.shape[1:], dtype=np.float32)
                 weight[run] = torch.from_numpy(draws) / math.sqrt(weight.shape[1])
+        self.parameters = initial.to(device)
+        self._layers, self._output = self._views(self.parameters)
 
     def _views(self, flat: Tensor) -> tuple[list[tuple[Tensor, Tensor]], tuple[Tensor, Tensor]]:
         """Weight (R, i, o) and bias (R, 1, o) of every layer, and of the output, as views of a flat buffer."""
@@ -102,6 +106,7 @@ class BasisNetwork:
         for step in range(steps):
             if batches > 1 and step % batches == 0:
                 order = torch.from_numpy(np.stack([generator.permutation(n) for generator in self.generators]))
+                order = order.to(features.device)
                 features = features.take_along_dim(order.unsqueeze(2), 1)
                 targets = targets.take_along_dim(order, 1)
             start, stop = bounds[step % batches], bounds[step % batches + 1]
@@ -150,7 +155,14 @@ class BasisNetwork:
         hidden = points
         for weight, bias in self._layers:
             hidden = _tanh(torch.addmm(bias[run], hidden, weight[run], beta=2, alpha=2))
-        return torch.cat([hidden, torch.ones(len(points), 1)], 1)
+        return torch.cat([hidden, hidden.new_ones(len(points), 1)], 1)
+
+    def bases(self, runs: Tensor, points: Tensor) -> Tensor:
+        """:meth:`basis` of several runs at once, (A, N, width + 1), of points (A, N, d) of each of the runs (A,)."""
+        hidden = points
+        for weight, bias in self._layers:
+            hidden = _tanh(torch.baddbmm(bias[runs], hidden, weight[runs], beta=2, alpha=2))
+        return torch.cat([hidden, hidden.new_ones(*hidden.shape[:2], 1)], 2)
 
 
 def _tanh(doubled: Tensor) -> Tensor:

@@ -60,7 +60,7 @@ class BayesianLinear:
     ) -> BayesianLinear:
         """The posteriors at given hyper-parameters, each (R,)."""
         m = basis.shape[2]
-        identity = torch.eye(m, dtype=torch.float64)
+        identity = torch.eye(m, dtype=torch.float64, device=basis.device)
         ratio = (alpha / beta)[:, None, None]
         # A / beta: the noise can be next to zero, the ratio is bounded
         cholesky = torch.linalg.cholesky(basis.transpose(1, 2) @ basis + ratio * identity)

@@ -20,7 +20,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
@@ -28,13 +27,15 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
+from arch2vec.common.devices import CPU
 from arch2vec.common.threads import thread_count
 from arch2vec.errors import unknown
-from arch2vec.surrogates.base import Array, Learned, Scale, Seed, Surrogate, checked
+from arch2vec.surrogates.base import Array, Learned, Scale, Seed, checked
 from arch2vec.surrogates.gp_belief import FEW, GPBelief, posterior_mean
+from arch2vec.surrogates.kernels import Kernel, correlation
+from arch2vec.surrogates.pooled import PooledSurrogate
+from arch2vec.surrogates.pooled_process import PooledProcess, Term
 from arch2vec.surrogates.spectrum import Normal, Spectrum
-
-Kernel = Literal["matern52", "rbf"]
 
 _LENGTHS = (0.1, 10.0)  # of l, relative to the root mean square distance of the observed points
 _SCAN, _ROUNDS = 9, 3  # each round halves the scan's step
@@ -44,7 +45,7 @@ _RATIO_PRIOR = Normal(math.log(0.01), 3.0)  # of log lambda
 
 
 @dataclass(frozen=True)
-class GaussianProcess(Surrogate):
+class GaussianProcess(PooledSurrogate):
     """The surrogate's settings.
 
     Attributes:
@@ -60,16 +61,28 @@ class GaussianProcess(Surrogate):
             raise unknown("kernel", self.kernel, ("matern52", "rbf"))
 
     @override
-    def learn(self, features: Array, targets: Array, seeds: Sequence[Seed]) -> list[Learned]:
-        return list(self.fit(features, targets, seeds))
+    def learn_on(
+        self, device: torch.device, features: Array, targets: Array, seeds: Sequence[Seed]
+    ) -> Sequence[LearnedGP]:
+        return self.fit(features, targets, seeds, device)
 
-    def fit(self, features: Array, targets: Array, seeds: Sequence[Seed] | None = None) -> list[LearnedGP]:
-        """As :meth:`learn`; nothing is random, so that seeds do not matter."""
+    @override
+    def pooled(
+        self, learned: Sequence[Learned], observed: Array, targets: NDArray[np.float64], device: torch.device
+    ) -> PooledProcess:
+        own = [one for one in learned if isinstance(one, LearnedGP)]
+        terms = [Term(slice(None), [1.0] * len(own), [one.length for one in own])]
+        return PooledProcess(terms, self.kernel, [one.ratio for one in own], observed, targets, device)
+
+    def fit(
+        self, features: Array, targets: Array, seeds: Sequence[Seed] | None = None, device: torch.device = CPU
+    ) -> list[LearnedGP]:
+        """As :meth:`learn_on`; nothing is random, so that seeds do not matter."""
         features, targets = checked(features, targets, seeds if seeds is not None else range(len(targets)))
         with thread_count(1):
             targets = targets[:, :FEW]
-            y = torch.from_numpy(Scale.of(targets).standardise(targets))
-            distances = _distances(torch.from_numpy(features[:, :FEW]))
+            y = torch.from_numpy(Scale.of(targets).standardise(targets)).to(device)
+            distances = _distances(torch.from_numpy(features[:, :FEW]).to(device))
             n = distances.shape[1]
             unit = (distances.square().sum((1, 2)) / max(1, n * (n - 1))).sqrt()
             unit = torch.where(unit > 0, unit, 1.0)
@@ -81,7 +94,8 @@ class GaussianProcess(Surrogate):
         """The best length scales (R,), ratios (R,) and log evidences (R,)."""
         lowest, highest = (math.log(bound) for bound in _LENGTHS)
         step = (highest - lowest) / (_SCAN - 1)
-        logs = torch.linspace(lowest, highest, _SCAN, dtype=torch.float64).expand(len(targets), _SCAN)
+        scan = torch.linspace(lowest, highest, _SCAN, dtype=torch.float64, device=targets.device)
+        logs = scan.expand(len(targets), _SCAN)
         best = self._best(distances, targets, logs)
         for _ in range(_ROUNDS):
             step /= 2
@@ -104,7 +118,7 @@ class GaussianProcess(Surrogate):
             posterior = posterior + _LENGTH_PRIOR.log_density(logs)
             posterior = posterior + _RATIO_PRIOR.log_density(peak.ratio.log()).view(runs, count)
         table = torch.stack([logs.reshape(-1), peak.ratio, peak.log_evidence, posterior.reshape(-1)], 1)
-        return table.view(runs, count, 4)[torch.arange(runs), posterior.argmax(1)]
+        return table.view(runs, count, 4)[torch.arange(runs, device=logs.device), posterior.argmax(1)]
 
 
 @dataclass(frozen=True)
@@ -134,14 +148,6 @@ class LearnedGP(Learned):
     def posterior_mean(self, points: Array, observed: Array, targets: NDArray[np.float64]) -> NDArray[np.float64]:
         """(N,) what is expected at points (N, d), given targets (n,) at observed points (n, d)."""
         return posterior_mean(self.covariance, self.ratio, points, observed, targets)
-
-
-def correlation(distances: Tensor, kernel: Kernel) -> Tensor:
-    """The correlation k at distances r / l of any shape."""
-    if kernel == "rbf":
-        return distances.square().mul_(-0.5).exp_()
-    u = distances * math.sqrt(5)
-    return (1 + u + u.square() / 3).mul_((-u).exp_())
 
 
 def _distances(points: Tensor) -> Tensor:

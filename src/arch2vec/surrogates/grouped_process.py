@@ -20,7 +20,9 @@ Williams, 2006, equation 5.9):
     d log p(y) / dt = 1/2 tr((a a^T - K^-1) dK/dt),   a = K^-1 y.
 
 Lengths are in units of the root mean square distance of the observed points in a term's
-columns. Beyond :data:`arch2vec.surrogates.gp_belief.FEW` observations the parameters are those of the first few.
+columns. A group may hold tokens instead of numbers: its distance is that of an optimal
+assignment (:mod:`arch2vec.surrogates.assignment`).
+Beyond :data:`arch2vec.surrogates.gp_belief.FEW` observations the parameters are those of the first few.
 """
 
 from __future__ import annotations
@@ -35,32 +37,42 @@ from numpy.typing import NDArray
 from torch import Tensor
 from typing_extensions import override
 
+from arch2vec.common.devices import CPU
 from arch2vec.common.threads import thread_count
 from arch2vec.errors import InputError
-from arch2vec.surrogates.base import Array, Learned, Scale, Seed, Surrogate, checked
-from arch2vec.surrogates.gaussian_process import correlation
+from arch2vec.surrogates.assignment import token_squares
+from arch2vec.surrogates.base import Array, Learned, Scale, Seed, checked
 from arch2vec.surrogates.gp_belief import FEW, GPBelief, posterior_mean
+from arch2vec.surrogates.kernels import correlation
+from arch2vec.surrogates.pooled import PooledSurrogate
+from arch2vec.surrogates.pooled_process import PooledProcess, Term
 from arch2vec.surrogates.quasi_newton import minimise
 
 _NOISE_MEAN, _NOISE_STD = math.log(0.1), 1.5  # of the prior of log v
-_WEIGHT_STD, _LENGTH_STD = 1.5, 1.0  # of the priors of log w (mean 1 / terms) and log l (mean 1)
+_WEIGHT_STD, _LENGTH_STD = 1.5, 1.0  # of the priors of log w (median: its share) and log l (median 1)
 _JITTER = 1e-6  # added to the diagonal: equal vectors with equal labels have a singular covariance
 
 
 @dataclass(frozen=True)
-class GroupedProcess(Surrogate):
+class GroupedProcess(PooledSurrogate):
     """The surrogate's settings.
 
     Attributes:
         sizes: how many columns each group has, in the order of the columns.
         terms: of the covariance, each the numbers of the groups that it looks at.
+        shares: of the prior variance that terms are expected to have before anything is observed, by the median of
+            their weights' priors; None for equal ones. They decide with few observations.
+        tokens: the numbers of the groups that hold tokens.
 
     Raises:
-        InputError: a group has no column, or there is no term, or one looks at no group or at one that is not there.
+        InputError: a group has no column, or there is no term, or one looks at no group or at one that is not there, or
+            shares are not one positive number a term.
     """
 
     sizes: tuple[int, ...]
     terms: tuple[tuple[int, ...], ...]
+    shares: tuple[float, ...] | None = None
+    tokens: frozenset[int] = frozenset()
 
     def __post_init__(self) -> None:
         known = range(len(self.sizes))
@@ -68,29 +80,55 @@ class GroupedProcess(Surrogate):
             raise InputError(f"a covariance needs terms and groups of at least one column each, got {self}")
         if any(not term or any(group not in known for group in term) for term in self.terms):
             raise InputError(f"a term looks at some of the groups 0 to {len(self.sizes) - 1}, got {self.terms}")
+        if self.shares is not None and (len(self.shares) != len(self.terms) or not min(self.shares) > 0):
+            raise InputError(f"{len(self.terms)} terms need as many shares above 0, got {self.shares}")
+        if not self.tokens <= set(known):
+            raise InputError(f"tokens are in some of the groups 0 to {len(self.sizes) - 1}, got {sorted(self.tokens)}")
 
     @override
-    def learn(self, features: Array, targets: Array, seeds: Sequence[Seed]) -> list[Learned]:
-        return list(self.fit(features, targets, seeds))
+    def learn_on(
+        self, device: torch.device, features: Array, targets: Array, seeds: Sequence[Seed]
+    ) -> Sequence[LearnedGroups]:
+        return self.fit(features, targets, seeds, device)
 
-    def fit(self, features: Array, targets: Array, seeds: Sequence[Seed] | None = None) -> list[LearnedGroups]:
-        """As :meth:`learn`; nothing is random, so that seeds do not matter."""
+    @override
+    def pooled(
+        self, learned: Sequence[Learned], observed: Array, targets: NDArray[np.float64], device: torch.device
+    ) -> PooledProcess:
+        if self.tokens:
+            raise InputError("groups of tokens are compared on the processor only: choose the device cpu")
+        own = [one for one in learned if isinstance(one, LearnedGroups)]
+        terms = [
+            Term(self._columns(term), [one.weights[place] for one in own], [one.lengths[place] for one in own])
+            for place, term in enumerate(self.terms)
+        ]
+        ratios = [one.ratio + _JITTER for one in own]
+        return PooledProcess(terms, "matern52", ratios, observed, targets, device)
+
+    def _columns(self, term: tuple[int, ...]) -> list[int]:
+        starts = np.cumsum((0, *self.sizes))
+        return [int(starts[group]) + column for group in term for column in range(self.sizes[group])]
+
+    def fit(
+        self, features: Array, targets: Array, seeds: Sequence[Seed] | None = None, device: torch.device = CPU
+    ) -> list[LearnedGroups]:
+        """As :meth:`learn_on`; nothing is random, so that seeds do not matter."""
         features, targets = checked(features, targets, seeds if seeds is not None else range(len(targets)))
         if features.shape[2] != sum(self.sizes):
             raise InputError(
                 f"groups of {self.sizes} columns need features (R, n, {sum(self.sizes)}), got {features.shape}"
             )
         with thread_count(1):
-            x = torch.from_numpy(features[:, :FEW])
-            y = torch.from_numpy(Scale.of(targets[:, :FEW]).standardise(targets[:, :FEW]))
+            x = torch.from_numpy(features[:, :FEW]).to(device)
+            y = torch.from_numpy(Scale.of(targets[:, :FEW]).standardise(targets[:, :FEW])).to(device)
             squares, units = self._squares(x)
-            posterior = _Posterior(squares, y)
+            posterior = _Posterior(squares, y, self.shares)
             found = minimise(posterior, posterior.start())
             weights, lengths, noise = posterior.split(found)
             total = weights.sum(1, keepdim=True)
             scales = lengths * units
         return [
-            LearnedGroups(self.sizes, self.terms, tuple(weight), tuple(length), ratio)
+            LearnedGroups(self.sizes, self.terms, tuple(weight), tuple(length), ratio, self.tokens)
             for weight, length, ratio in zip(
                 (weights / total).tolist(), scales.tolist(), (noise / total[:, 0]).tolist(), strict=True
             )
@@ -99,8 +137,10 @@ class GroupedProcess(Surrogate):
     def _squares(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
         """For each term (R, n, n) squared distances in units, and (R, T) the units."""
         groups = [
-            torch.cdist(part, part, compute_mode="donot_use_mm_for_euclid_dist").square_()
-            for part in torch.split(x, list(self.sizes), dim=2)
+            torch.stack([token_squares(run, run) for run in part])
+            if place in self.tokens
+            else torch.cdist(part, part, compute_mode="donot_use_mm_for_euclid_dist").square_()
+            for place, part in enumerate(torch.split(x, list(self.sizes), dim=2))
         ]
         squares, units = [], []
         n = x.shape[1]
@@ -116,11 +156,14 @@ class GroupedProcess(Surrogate):
 class _Posterior:
     """The negative log posterior density of R runs' parameters, (A, 2 T + 1): log weights, log lengths, log noise."""
 
-    def __init__(self, squares: list[Tensor], targets: Tensor) -> None:
+    def __init__(self, squares: list[Tensor], targets: Tensor, shares: Sequence[float] | None = None) -> None:
         self._squares, self._targets = squares, targets
         terms = len(squares)
-        self._mean = torch.tensor([math.log(1 / terms)] * terms + [0.0] * terms + [_NOISE_MEAN], dtype=torch.float64)
-        self._std = torch.tensor([_WEIGHT_STD] * terms + [_LENGTH_STD] * terms + [_NOISE_STD], dtype=torch.float64)
+        weights = [math.log(share) for share in shares or [1 / terms] * terms]
+        means = weights + [0.0] * terms + [_NOISE_MEAN]
+        deviations = [_WEIGHT_STD] * terms + [_LENGTH_STD] * terms + [_NOISE_STD]
+        self._mean = torch.tensor(means, dtype=torch.float64, device=targets.device)
+        self._std = torch.tensor(deviations, dtype=torch.float64, device=targets.device)
 
     def start(self) -> Tensor:
         """(R, P) the prior's means."""
@@ -175,6 +218,7 @@ class LearnedGroups(Learned):
         weights: their shares of the prior variance; they sum to 1.
         lengths: of each term, in the features' unit.
         ratio: the noise's variance relative to the function's.
+        tokens: the numbers of the groups that hold tokens.
     """
 
     sizes: tuple[int, ...]
@@ -182,6 +226,7 @@ class LearnedGroups(Learned):
     weights: tuple[float, ...]
     lengths: tuple[float, ...]
     ratio: float
+    tokens: frozenset[int] = frozenset()
 
     def covariance(self, a: Tensor, b: Tensor) -> Tensor:
         """(p, q) prior covariances of points (p, d) and (q, d), where the prior variance is 1."""
@@ -194,11 +239,18 @@ class LearnedGroups(Learned):
 
     def _group_squares(self, a: Tensor, b: Tensor) -> list[Tensor]:
         """For each group (p, q) squared distances."""
-        if len(a) == 1:  # one pass over the points for all groups
-            away = (b - a).square_()
-            return [part.sum(1).unsqueeze(0) for part in torch.split(away, list(self.sizes), dim=1)]
-        parts = zip(torch.split(a, list(self.sizes), dim=1), torch.split(b, list(self.sizes), dim=1), strict=True)
-        return [torch.cdist(one.contiguous(), other.contiguous()).square_() for one, other in parts]
+        parts = list(zip(torch.split(a, list(self.sizes), dim=1), torch.split(b, list(self.sizes), dim=1), strict=True))
+        # One point takes one pass over the others for all groups.
+        away = torch.split((b - a).square_(), list(self.sizes), dim=1) if len(a) == 1 else None
+        squares = []
+        for place, (one, other) in enumerate(parts):
+            if place in self.tokens:
+                squares.append(token_squares(one.contiguous(), other.contiguous()))
+            elif away is not None:
+                squares.append(away[place].sum(1).unsqueeze(0))
+            else:
+                squares.append(torch.cdist(one.contiguous(), other.contiguous()).square_())
+        return squares
 
     @override
     def belief(self, points: Array, observed: Array) -> GPBelief:

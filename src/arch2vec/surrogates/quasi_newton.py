@@ -31,10 +31,10 @@ def minimise(function: Function, start: Tensor, iterations: int = 60, tolerance:
     """
     runs, parameters = start.shape
     x = start.clone()
-    value, gradient = function(torch.arange(runs), x)
-    identity = torch.eye(parameters, dtype=start.dtype)
+    active = torch.arange(runs, device=start.device)
+    value, gradient = function(active, x)
+    identity = torch.eye(parameters, dtype=start.dtype, device=start.device)
     inverse = identity.repeat(runs, 1, 1) / gradient.norm(dim=1).clamp_min(1.0)[:, None, None]
-    active = torch.arange(runs)
     for _ in range(iterations):
         step = -(inverse[active] @ gradient[active].unsqueeze(2)).squeeze(2)
         downhill = (step * gradient[active]).sum(1) < 0
@@ -57,7 +57,7 @@ def _search(
     """Go as far along the step as makes the value fall enough; stay where nothing does."""
     moved, best, slope = x.clone(), value.clone(), (step * gradient).sum(1)
     new_gradient = gradient.clone()
-    open_ = torch.arange(len(runs))
+    open_ = torch.arange(len(runs), device=x.device)
     length = 1.0
     for _ in range(_HALVINGS):
         tried = x[open_] + length * step[open_]

@@ -120,12 +120,13 @@ class Spectrum:
         """
         lowest, highest = (math.log(bound) for bound in bounds)
         count = 1 + round(_PER_DECADE * (highest - lowest) / math.log(10))
-        scan = torch.linspace(lowest, highest, count, dtype=torch.float64)
+        place = self.eigenvalues.device
+        scan = torch.linspace(lowest, highest, count, dtype=torch.float64, device=place)
         grid = scan + self.eigenvalues[:, -1:].log()
         first, last = grid[:, :1], grid[:, -1:]
         step = (highest - lowest) / (count - 1)
         centre = self._best(grid, prior)
-        offsets = torch.linspace(-1, 1, _ZOOM, dtype=torch.float64)
+        offsets = torch.linspace(-1, 1, _ZOOM, dtype=torch.float64, device=place)
         for _ in range(_ROUNDS):
             centre = self._best((centre + step * offsets).clamp(first, last), prior)
             step *= 2 / (_ZOOM - 1)

@@ -141,7 +141,7 @@ def _training(folder: Path) -> Status | None:
     settings = read_json(config)
     if not isinstance(settings, dict):
         return None
-    records = _records(folder / _METRICS)
+    records = training_records(folder)
     space, model = settings.get("space"), settings.get("model")
     name = model.get("name") if isinstance(model, dict) else model
     words = [str(word) for word in (name, space and f"on {short_space(space)}", settings.get("protocol")) if word]
@@ -176,7 +176,13 @@ def _epochs(settings: Mapping[str, Any]) -> int | None:
     return next((epochs for epochs in inner if epochs is not None), None)
 
 
-def _records(path: Path) -> list[dict[str, Any]]:
+def training_records(folder: Path) -> list[dict[str, Any]]:
+    """What a training has written down of its epochs, in their order.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    path = folder / _METRICS
     if not path.exists():
         return []
     lines = read_text(path).splitlines()
