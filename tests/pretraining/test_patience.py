@@ -15,6 +15,7 @@ from arch2vec.cli import main
 from arch2vec.encoder import Encoder
 from arch2vec.errors import InputError
 from arch2vec.models.autoencoder import ModelConfig
+from arch2vec.pretraining import patience
 from arch2vec.pretraining.patience import PATIENCE, advice, goes_on
 from arch2vec.pretraining.pretrain import PretrainConfig, pretrain
 from arch2vec.spaces import get_space
@@ -80,25 +81,24 @@ def test_a_schedule_has_an_end(chain: Path, tmp_path: Path) -> None:
 
 def test_further_epochs_end_when_it_is_good_and_resume_exactly(chain: Path, tmp_path: Path) -> None:
     space = get_space(str(chain))
-    config = PretrainConfig(epochs=1, further=30)
+    config = PretrainConfig(model=SMALL, epochs=1, further=8)
     whole = pretrain(space, config, out=tmp_path / "whole")
     lines = (tmp_path / "whole/metrics.jsonl").read_text().splitlines()
-    shares = [json.loads(line)["reconstruction"]["graphs"] for line in lines]
-    assert 1 < len(shares) < 31
-    assert shares[-1] >= 0.9
-    assert max(shares[:-1]) < 0.9
+    history = [json.loads(line) for line in lines]
+    assert 3 < len(history) <= 9
+    assert [goes_on(history[:done], 1, 8) for done in range(len(history) + 1)] == [True] * len(history) + [False]
     assert pretrain(space, config, out=tmp_path / "whole").training["last_epoch"] == whole.training["last_epoch"]
     # Stopped after three epochs, and gone on with.
     stopped = tmp_path / "stopped"
 
-    class Stopped(Exception):
+    class StoppedError(Exception):
         pass
 
     def stop(at: Any) -> None:
         if at.epoch == 4:
-            raise Stopped
+            raise StoppedError
 
-    with pytest.raises(Stopped):
+    with pytest.raises(StoppedError):
         pretrain(space, config, out=stopped, progress=stop)
     again = pretrain(space, config, out=stopped)
     np.testing.assert_array_equal(again.vectors(space.enumerate()), whole.vectors(space.enumerate()))
@@ -106,20 +106,25 @@ def test_further_epochs_end_when_it_is_good_and_resume_exactly(chain: Path, tmp_
 
 def test_the_papers_setting_is_as_it_was(chain: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert PretrainConfig().further == 0
-    assert main(["pretrain", str(chain), "--protocol", "paper", "--out", str(tmp_path / "paper"), "--latent", "4"]) == 0
+    assert main(["pretrain", str(chain), "--protocol", "paper", "--out", str(tmp_path / "paper")]) == 0
     assert "reconstruction is not good" in capsys.readouterr().err
     assert len((tmp_path / "paper/metrics.jsonl").read_text().splitlines()) == 10
 
 
-def test_what_is_said_when_it_is_not_good(chain: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_is_said_when_it_is_not_good(
+    chain: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
     run = str(tmp_path / "run")
     assert main(["pretrain", str(chain), "--epochs", "2", "--out", run]) == 0
     line = next(line for line in capsys.readouterr().err.splitlines() if "not good" in line)
     assert "--epochs 12 goes on from here" in line
+    # Where nobody says how long, it goes on with that run.
+    monkeypatch.setattr(patience, "GOOD", 0.0)
     assert main(["pretrain", str(chain), "--out", run]) == 0
     assert "not good" not in capsys.readouterr().err
-    epochs = len((tmp_path / "run/metrics.jsonl").read_text().splitlines())
-    assert 10 <= epochs < 100
+    assert len((tmp_path / "run/metrics.jsonl").read_text().splitlines()) == 10
+    assert json.loads((tmp_path / "run/config.json").read_text())["further"] == patience.FURTHER
+    monkeypatch.undo()
     assert advice(record(0.95), 10, sampled=False) is None
     assert "a larger --sample" in str(advice(record(0.2), None, sampled=True))
 

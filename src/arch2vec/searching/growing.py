@@ -2,10 +2,10 @@
 
 An embedding of such a space is a sample: hardly any neighbour of an architecture is in it, and a method that goes
 from one to the next by single edits would find nothing to go to. Where the embedding knows how further
-architectures are embedded (:attr:`arch2vec.Embedding.extend`) and the objective can evaluate any, each search has an
-embedding of its own that grows. Methods know nothing of that: :class:`~arch2vec.searching.moves.Moves` raises :class:`Missing` where a
-neighbour is not embedded; :class:`GrowingSearch` embeds what is missing, makes the method anew on the larger
-embedding, brings it to the state it was in and repeats the call.
+architectures are embedded (:attr:`arch2vec.Embedding.extend`) and the objective can evaluate any, each search has
+an embedding of its own that grows. Methods know nothing of that: :class:`~arch2vec.searching.moves.Moves` raises
+:class:`Missing` where a neighbour is not embedded; :class:`GrowingSearch` embeds what is missing, makes the method anew
+on the larger embedding, brings it to the state it was in and repeats the call.
 
 What has grown follows from the rows around which neighbours were asked for and from the mutants that were drawn, in
 order. The state holds these, so that a search that is resumed has the same rows under the same numbers. Of an
