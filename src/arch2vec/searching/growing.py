@@ -109,6 +109,8 @@ class Growth:
         """
         kind, entries = event
         space = self._start.space
+        if kind not in ("around", "given") or not entries:
+            raise InputError(f"it has grown by {[kind, *entries]}; around rows or by given architectures is possible")
         if kind == "given":
             given = space.parse([str(text) for text in entries])
             self._embed(given, fingerprint(given).tolist())
@@ -252,7 +254,10 @@ class GrowingSearch(SearchMethod):
         raise NotImplementedError("ask() is passed on")
 
     def _grown(self, state: Mapping[str, Any]) -> Growth:
-        events: list[Event] = [(str(kind), list(entries)) for kind, *entries in state.get("grown", [])]
+        stored = state.get("grown", [])
+        if not isinstance(stored, list) or not all(isinstance(event, list) and event for event in stored):
+            raise InputError("it does not say in lists what it has grown by")
+        events: list[Event] = [(str(kind), list(entries)) for kind, *entries in stored]
         known = self._growth.events[: len(events)]
         if known == events and len(self._growth.events) == len(events):
             return self._growth
