@@ -83,7 +83,7 @@ class Embedding:
 
     @cached_property
     def drawn_from(self) -> int:
-        """How many rows random architectures are drawn from: all but those that came later, as neighbours."""
+        """How many rows random architectures are drawn from: all but those that a search has added."""
         return len(self)
 
     @property

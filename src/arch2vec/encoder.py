@@ -162,7 +162,8 @@ class Encoder:
             Z: the points of the latent space to decode.
             rules: whether only architectures of the space are looked at, see
                 :meth:`arch2vec.SearchSpace.most_likely`. Without, as in the paper, each operation and
-                each edge is the most probable on its own, and the graph need not be an architecture.
+                each edge is the most probable on its own, and the graph need not be an architecture. Edges that
+                the space gives are as they are given.
             temperature: with ``rules``, of noise on what the decoder believes
                 (:func:`arch2vec.models.generation.perturbed`): 0 for none, 1 to draw from what it believes.
             rng: where the noise is drawn from.
@@ -184,7 +185,9 @@ class Encoder:
         for start in range(0, len(Z), together):
             ops, adjacency = self.model.decode(torch.from_numpy(Z[start : start + together]).to(self.device))
             parts.append(GraphBatch(ops.cpu().numpy(), adjacency.cpu().numpy()))
-        return GraphBatch.concatenate(parts)
+        decoded = GraphBatch.concatenate(parts)
+        given = None if self.config.function_graph else self.space.given_edges
+        return decoded if given is None else GraphBatch(decoded.ops, np.tile(given, (len(decoded), 1, 1)))
 
     @torch.no_grad()
     def _beliefs(self, Z: NDArray[np.float32]) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:

@@ -36,7 +36,7 @@ def note_start(folder: Path, *, done: int = 0, **asked: int | float | Mapping[st
     Args:
         folder: of the results.
         done: evaluations there are already.
-        asked: the limits, by name: ``budget``, ``max_cost_s``, ``runs`` by method.
+        asked: the limits, by name: ``budget``, ``max_cost_s``, ``runs`` by method; the ``units`` of objectives' values.
     """
     command = _COMMAND.get()
     said = {} if command is None else {"command": command}

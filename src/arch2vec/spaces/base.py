@@ -76,6 +76,15 @@ class SearchSpace(ABC):
         return self if loaded is not None and loaded.startswith("python:") else None
 
     @property
+    def given_edges(self) -> NDArray[np.bool_] | None:
+        """(V, V) the edges of every architecture where they are declared to be the same: nothing needs to decode them.
+
+        None where architectures differ in them, and in the built-in spaces, whose published figures are of edges that
+        are decoded.
+        """
+        return None
+
+    @property
     def num_operations(self) -> int:
         """K, the size of the vocabulary."""
         return len(self.operations)

@@ -135,7 +135,8 @@ def run_study(
             store = StudyFolder(folder, *claims, accept_changes=accept_changes)
         finished = {} if store is None else store.finished
         if folder is not None:
-            note_start(folder, done=len(finished), runs=counts)
+            units = {name: target.unit for name, target in targets.items()}
+            note_start(folder, done=len(finished), runs=counts, units=units)
         made: list[pa.Table] = []
         tasks: list[Block] = []
         kept = None if folder is None else folder.absolute(), max_failures

@@ -23,7 +23,7 @@ from arch2vec.spaces.base import SearchSpace
 from arch2vec.spaces.declared.cells import MAX_LISTED, Cells
 from arch2vec.spaces.declared.constraint import ConstrainedCells, Constraint
 from arch2vec.spaces.declared.fields import SpaceDeclaration
-from arch2vec.spaces.declared.fixed import FixedCells
+from arch2vec.spaces.declared.fixed import FixedCells, adjacency_of
 from arch2vec.spaces.declared.free import FreeCells
 from arch2vec.spaces.declared.functions import function_labels
 from arch2vec.spaces.declared.numbers import Scales
@@ -114,6 +114,11 @@ class DeclaredSpace(SearchSpace):
         if not len(listed):
             raise InputError(f"{self.name}: its constraint {self.declaration.constraint} allows no architecture")
         return listed
+
+    @property
+    @override
+    def given_edges(self) -> NDArray[np.bool_] | None:
+        return adjacency_of(self.declaration) if self.declaration.edges is not None else None
 
     @property
     @override

@@ -14,11 +14,14 @@ from arch2vec.studies.inspection.readers import (
     COMPARISON,
     CONFIG,
     PARETO,
+    PERCENT,
     SEARCH,
     comparison_frame,
     document,
     pareto_frame,
     search_frame,
+    unfinished,
+    units_of,
 )
 from arch2vec.studies.inspection.status import Asked, Best, Pace, Status, asked_of, changed_at, status_of, with_owner
 from arch2vec.studies.inspection.top import best_first
@@ -101,7 +104,7 @@ def _search(folder: Path) -> Status | None:
     updated = changed_at(folder / SEARCH)
     done = len(frame)
     pace = _pace(asked, done, of, updated)
-    return status_of(folder, "search", what, "evaluations", pace, _best(frame), _spent(frame))
+    return status_of(folder, "search", what, "evaluations", pace, _best(frame, units_of(folder)), _spent(frame))
 
 
 def _comparison(folder: Path) -> Status | None:
@@ -118,7 +121,10 @@ def _comparison(folder: Path) -> Status | None:
     if of is None and files[1].exists() and not (folder / "blocks").exists():
         of = done  # put together, as at the end
     pace = _pace(asked, done, of, changed_at(*files))
-    return status_of(folder, "comparison", what, "runs", pace, _best(frame), _spent(frame))
+    spent, journalled = _spent(frame), unfinished(folder, frame, methods, objectives)
+    if journalled:
+        spent["evaluations of runs in progress"] = float(journalled)
+    return status_of(folder, "comparison", what, "runs", pace, _best(frame, units_of(folder)), spent)
 
 
 def _pareto(folder: Path) -> Status | None:
@@ -133,7 +139,8 @@ def _pareto(folder: Path) -> Status | None:
     of = sum(runs.values()) * budget if runs and budget else None
     updated = changed_at(folder / PARETO, *(folder / "runs").glob("*.json"))
     pace = _pace(asked, len(frame), of, updated)
-    return status_of(folder, "multi-objective study", what, "evaluations", pace, _best(frame), _spent(frame))
+    best = _best(frame, units_of(folder))
+    return status_of(folder, "multi-objective study", what, "evaluations", pace, best, _spent(frame))
 
 
 def _pace(asked: Asked | None, done: int, of: int | None, updated_at: float) -> Pace:
@@ -224,13 +231,14 @@ def _epoch(value: Any, place: str) -> None:
             number(0)(entry, f"{place}.{name}")
 
 
-def _best(frame: pd.DataFrame) -> Best | None:
+def _best(frame: pd.DataFrame, units: Mapping[str, str]) -> Best | None:
     found = best_first(frame).head(1).to_dict("records")
     if not found:
         return None
     row = found[0]
     test = None if row["test"] != row["test"] else float(row["test"])
-    return Best(str(row["architecture"]), float(row["validation"]), test, float(row["cost_s"]))
+    unit = units.get(str(row["objective"]), PERCENT)
+    return Best(str(row["architecture"]), float(row["validation"]), test, float(row["cost_s"]), unit)
 
 
 def _spent(frame: pd.DataFrame) -> dict[str, float]:

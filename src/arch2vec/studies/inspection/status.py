@@ -28,12 +28,14 @@ class Best:
         validation: what the search maximises, percent.
         test: percent, not seen by the search; None where there is none.
         cost_s: what its evaluation cost, seconds.
+        unit: of its values, empty where they have none.
     """
 
     architecture: str
     validation: float
     test: float | None
     cost_s: float
+    unit: str = "%"
 
 
 @dataclass(frozen=True)

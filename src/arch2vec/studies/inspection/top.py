@@ -15,11 +15,13 @@ from arch2vec.studies.inspection.readers import (
     COLUMNS,
     COMPARISON,
     PARETO,
+    PERCENT,
     SEARCH,
     comparison_frame,
     document,
     pareto_frame,
     search_frame,
+    units_of,
 )
 from arch2vec.studies.optuna.storage import is_storage
 
@@ -44,6 +46,7 @@ class Evaluated:
         seed: of that search.
         evaluation: which of that search's evaluations it was, from 1.
         extra: further numbers: other criteria, parameters, epochs.
+        unit: of the values, empty where they have none.
     """
 
     architecture: str
@@ -55,6 +58,7 @@ class Evaluated:
     seed: int
     evaluation: int
     extra: Mapping[str, float] = field(default_factory=dict)
+    unit: str = "%"
 
 
 def top(folder: AnyPath, k: int = 10, by: str | None = None) -> list[Evaluated]:
@@ -175,19 +179,24 @@ def best_first(frame: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
 
 def _frames(folder: Path, deep: int) -> list[pd.DataFrame]:
     if (study := document(folder / SEARCH)) is not None:
-        return [search_frame(study)]
+        return [_with_units(search_frame(study), folder)]
     if document(folder / COMPARISON) is not None:
-        return [comparison_frame(folder)]
+        return [_with_units(comparison_frame(folder), folder)]
     if (settings := document(folder / PARETO)) is not None:
-        return [pareto_frame(folder, settings)]
+        return [_with_units(pareto_frame(folder, settings), folder)]
     if deep == 0:
         return []
     below = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     return [frame for path in below for frame in _frames(path, deep - 1)]
 
 
-_NOT_NUMBERS = {"method", "objective", "architecture", "seed", "evaluation", "fidelity", "row"}
-_OTHER = {*COLUMNS, "row", "cumulative_cost_s", "method_s", "reported_validation"}
+def _with_units(frame: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    units = units_of(folder)
+    return frame.assign(unit=[units.get(name, PERCENT) for name in frame["objective"].tolist()])
+
+
+_NOT_NUMBERS = {"unit", "method", "objective", "architecture", "seed", "evaluation", "fidelity", "row"}
+_OTHER = {*COLUMNS, "unit", "row", "cumulative_cost_s", "method_s", "reported_validation"}
 
 
 def _entry(row: Mapping[Any, Any]) -> Evaluated:
@@ -206,4 +215,5 @@ def _entry(row: Mapping[Any, Any]) -> Evaluated:
         int(row["seed"]),
         int(row["evaluation"]),
         extra,
+        str(row["unit"]),
     )
