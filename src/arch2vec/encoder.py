@@ -70,6 +70,10 @@ class Encoder:
         self.training = dict(training)
         self.device = next(model.parameters()).device
 
+    def __repr__(self) -> str:
+        shape = f"{self.config.layers} layers of {self.config.hidden}, {self.config.latent} numbers a vertex"
+        return f"Encoder({self.config.name} on {self.space.name}, {shape}, pooled by {self.pooling})"
+
     @torch.no_grad()
     def encode(self, graphs: GraphBatch) -> NDArray[np.float32]:
         """(N, V, latent) posterior means, zero at padded vertices and at those that are not :meth:`read`."""

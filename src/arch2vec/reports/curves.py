@@ -74,6 +74,24 @@ def best_so_far(
             cannot be written to.
     """
     require_format(path)
+    figure = best_so_far_figure(trajectories, x=x, y_label=y_label, optimum=optimum, band=band, title=title)
+    write_figure(figure, path)
+
+
+def best_so_far_figure(
+    trajectories: Mapping[str, pd.DataFrame | Sequence[ArrayLike]],
+    *,
+    x: Axis = "evaluations",
+    y_label: str = "best validation accuracy (%)",
+    optimum: float | None = None,
+    band: Band = "deviation",
+    title: str | None = None,
+) -> Figure:
+    """The figure that :func:`best_so_far` writes.
+
+    Raises:
+        InputError: as there, but for the file.
+    """
     if x not in ("evaluations", "cost_s"):
         raise unknown("horizontal axis", x, ("evaluations", "cost_s"))
     if band not in _BANDS:
@@ -91,7 +109,7 @@ def best_so_far(
     axes = figure.add_subplot()
     draw_frame(axes, y_label, title, _band_note(curves, band))
     _draw_curves(figure, axes, curves, x, optimum)
-    write_figure(figure, path)
+    return figure
 
 
 def draw_frame(axes: Axes, y_label: str, title: str | None, note: str) -> None:

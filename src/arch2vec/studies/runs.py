@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from arch2vec.errors import InputError
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Runs:
     """R runs of at most T evaluations each, in the order in which they were made.
 
@@ -46,6 +46,9 @@ class Runs:
 
     def __len__(self) -> int:
         return len(self.seeds)
+
+    def __repr__(self) -> str:
+        return f"Runs({len(self)} of {self.method} on {self.objective}, up to {self.rows.shape[1]} evaluations each)"
 
     def select(self, seeds: Iterable[int]) -> Runs:
         """The runs of some seeds."""
