@@ -39,6 +39,7 @@ NOT_RUN: dict[str, str] = {
 TINY = {  # what a command gets, last, to be quick
     "pretrain": ["--epochs", "1", "--batch-size", "256", "--sample", "300"],
     "search": ["--budget", "2", "--method", "random"],
+    "report": ["--map", "none"],
 }
 NO_PYTHON = {
     "docs/own-space.md": "its blocks are parts of examples/mine.py, which a test of its own runs, and doctests",

@@ -83,6 +83,10 @@ class Encoder:
         self.training = dict(training)
         self.device = next(model.parameters()).device
 
+    def __repr__(self) -> str:
+        shape = f"{self.config.layers} layers of {self.config.hidden}, {self.config.latent} numbers a vertex"
+        return f"Encoder({self.config.name} on {self.space.name}, {shape}, pooled by {self.pooling})"
+
     def to(self, device: Device) -> Encoder:
         """The same encoder, which computes on another device from now on.
 

@@ -164,7 +164,7 @@ def _draw(frame: pd.DataFrame, problem: ParetoProblem, out: Path) -> None:
     import numpy as np
 
     from arch2vec.reports.curves import best_so_far
-    from arch2vec.reports.pareto import draw_fronts
+    from arch2vec.reports.pareto import cost_label, draw_fronts
     from arch2vec.searching.pareto.summary import front_rows, median_attainment, title
 
     shares = {
@@ -193,7 +193,7 @@ def _draw(frame: pd.DataFrame, problem: ParetoProblem, out: Path) -> None:
             median_attainment([problem.gains[:, pair]]) * signs[pair],
             attained,
             out / ("fronts.png" if len(problem.criteria) == 2 else f"fronts-{criterion.column}.png"),
-            labels=["validation accuracy (%)", f"{criterion.column} ({problem.units[j]})"],
+            labels=["validation accuracy (%)", cost_label(criterion.column, problem.units[j])],
             maximise=criterion.maximise,
             runs=max(map(len, runs.values())),
             title=title(problem),

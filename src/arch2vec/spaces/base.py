@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,9 @@ from arch2vec.spaces.likelihood import (
 )
 from arch2vec.spaces.reading import Reading, texts_of
 from arch2vec.spaces.roles import Roles, ends_of, roles_by_name
+
+if TYPE_CHECKING:
+    from arch2vec.reports.cells import Drawing
 
 _LOOKED_AT = 1_000  # architectures that tell where a space's inputs and outputs are
 _CANDIDATES = 20_000  # architectures that the most likely is looked for among, where a space knows no better way
@@ -272,6 +276,21 @@ class SearchSpace(ABC):
                 if number == 1:
                     raise
                 number //= 2
+
+    def draw(self, architecture: str | GraphBatch, title: str | None = None) -> Drawing:
+        """A picture of an architecture: notebooks show it, ``save`` writes it to a file.
+
+        Args:
+            architecture: its text, in any notation that the space reads, or a batch of one graph.
+            title: above the picture.
+
+        Raises:
+            InputError: it is malformed, or not one architecture of this space.
+        """
+        from arch2vec.reports.cells import Drawing
+
+        graph = self.parse([architecture]) if isinstance(architecture, str) else architecture
+        return Drawing(self, graph, title)
 
     def check_sample_size(self, n: int) -> None:
         """Raise :class:`InputError` if the space has fewer than ``n`` architectures."""
