@@ -89,7 +89,9 @@ def _storage(url: str) -> Status:
         step = (updated - study.started_at) / len(frame) if len(frame) and updated > study.started_at else None
         pace = Pace(len(frame), study.budget, step, updated)
         figures = {**_spent(frame), "running": float(sum(entry.running for entry in study.entries))}
-        status = status_of(study.name, "search", what, "evaluations", pace, _best(frame), figures)
+        status = status_of(
+            study.name, "search", what, "evaluations", pace, _best(frame, {config["objective"]: study.unit}), figures
+        )
         parts.append(with_owner(status, study.alive))
     return parts[0] if len(parts) == 1 else _together(shown(url), tuple(parts))
 

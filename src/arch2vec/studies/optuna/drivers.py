@@ -88,7 +88,7 @@ class Drivers:
         if name == self.name:
             return False
         about = known.get(PREFIX + name)
-        if not self.elsewhere(about):
+        if about is None or not self.elsewhere(about):
             return not self.here(about)
         beat, now = int(about.get("beat", 0)), time.monotonic()
         last, since = self._heard.setdefault(name, (beat, now))

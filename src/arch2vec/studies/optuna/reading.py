@@ -25,6 +25,7 @@ class Stored:
         entries: its trials, but for void ones.
         started_at: when the first began, seconds since 1970; 0 where none has.
         alive: whether a driver is at work on it, None where that cannot be known.
+        unit: of its values.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Stored:
     entries: tuple[Entry, ...]
     started_at: float
     alive: bool | None
+    unit: str = "%"
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -84,6 +86,7 @@ def stored_studies(url: str) -> list[Stored]:
                 tuple(entries),
                 min(starts, default=0.0),
                 _alive(study.user_attrs),
+                str(about.get("unit", "%")),
             )
         )
     if not found:

@@ -30,7 +30,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 
 from arch2vec.embedding import Embedding
 from arch2vec.searching.base import LARGEST, Candidate, SearchMethod
-from arch2vec.searching.methods import get_method
+from arch2vec.searching.spec import resolve_method
 from arch2vec.studies.optuna.parameters import Parameters
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class Arch2VecSampler(BaseSampler):
             source = structure_embedding(get_space(source) if isinstance(source, str) else source)
         self.embedding = source
         self.parameters = Parameters(source)
-        self._kind = get_method(method)
+        self._spec = resolve_method(method)
         self._distributions = self.parameters.distributions()
         self._independent = independent_sampler or RandomSampler(seed=seed)
         self._seed = int(np.random.SeedSequence().generate_state(1)[0]) if seed is None else seed
@@ -135,7 +135,7 @@ class Arch2VecSampler(BaseSampler):
         self._lock = threading.RLock()
 
     def _begin(self) -> None:
-        self._method: SearchMethod = self._kind.for_study(self.embedding, seed=self._seed)
+        self._method: SearchMethod = self._spec.make(self.embedding, seed=self._seed)
         self._told: set[int] = set()  # numbers of trials
         self._expected: dict[int, Candidate] = {}
 
