@@ -211,7 +211,7 @@ def test_a_folder_of_several(half_done: Path, capsys: pytest.CaptureFixture[str]
     search(CELLS, Made(), "random", budget=5, seed=1, out=folder / "deep" / "other")
     status = inspect(folder)
     assert (status.kind, status.done, status.of) == ("folder", 1, 2)
-    assert [part.folder.name for part in status.parts] == ["other", "half"]
+    assert [Path(part.folder).name for part in status.parts] == ["other", "half"]
     assert len({entry.seed for entry in top(folder, 13)}) == 2
     assert inspect(folder / "deep").folder == folder / "deep" / "other"
     assert main(["status", str(folder)]) == 0

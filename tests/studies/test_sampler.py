@@ -58,7 +58,8 @@ class TestSearch:
     def test_it_is_guided(self) -> None:
         """Better than chance, in either direction."""
         ends = []
-        for direction, sign in (("maximize", 1), ("minimize", -1)):
+        directions = (optuna.study.StudyDirection.MAXIMIZE, 1), (optuna.study.StudyDirection.MINIMIZE, -1)
+        for direction, sign in directions:
             sampler = Arch2VecSampler(embed(chain(5)), "reinforce", seed=0)
             study = optuna.create_study(direction=direction, sampler=sampler)
 

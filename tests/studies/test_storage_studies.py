@@ -274,7 +274,7 @@ class TestTrouble:
                 raise optuna.exceptions.StorageInternalError("the server closed the connection")
             return real(self, *given, **named)
 
-        monkeypatch.setattr(storage.time, "sleep", lambda _: None)
+        monkeypatch.setattr("arch2vec.studies.optuna.storage.time.sleep", lambda _: None)
         monkeypatch.setattr(optuna.storages.JournalStorage, "set_trial_state_values", broken)
         result = run(embed(chain(2)), worth, "random", 6, url)
         assert result.evaluations == len(counted(url)) == 6

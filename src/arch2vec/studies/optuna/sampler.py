@@ -79,7 +79,7 @@ class Arch2VecSampler(BaseSampler):
         Raises:
             TrialPruned: the parameters, of another sampler or enqueued, make no architecture.
         """
-        given = {
+        given: dict[str, Any] = {
             name: trial.suggest_categorical(name, choices)
             for name, choices in zip(self.parameters.names, self.parameters.choices, strict=True)
         }
