@@ -71,11 +71,6 @@ def add_command(experiments: Any) -> None:
         metavar="A,B",
         help="benchmarks whose accuracies are predicted, separated by commas (default: all that there are tables of)",
     )
-    parser.add_argument(
-        "--objectives",
-        metavar="A,B",
-        help="benchmarks whose accuracies are predicted, separated by commas (default: all that there are tables of)",
-    )
     add_device(parser, f"{DEVICE}, for the runs' encoders {DEFAULT}")
 
 
