@@ -82,7 +82,10 @@ def test_expectations_within_a_space_and_between_two(target: Embedding) -> None:
     assert joined.groups == (*target.groups, (TRANSFER, 1))
     np.testing.assert_array_equal(joined.vectors[:, -1], expected)
     learned = Embedding(SPACE, target.graphs, np.ones((len(target), 2), dtype=np.float32))
-    assert [name for name, _ in with_transfer(learned, target, rows, worth[rows]).groups][-2:] == ["learned", TRANSFER]
+    assert [name for name, _ in with_transfer(learned, target, rows.tolist(), worth[rows].tolist()).groups][-2:] == [
+        "learned",
+        TRANSFER,
+    ]
 
 
 def test_the_structure_is_taken_as_it_is_held_or_counted(target: Embedding) -> None:
@@ -110,7 +113,7 @@ def test_what_cannot_be_learned_from_is_named(target: Embedding) -> None:
 def test_a_search_begins_with_what_is_most_expected(target: Embedding) -> None:
     worth = convolutions(target)
     rows = np.random.default_rng(3).choice(len(target), size=50, replace=False)
-    joined = with_transfer(target, target, rows, worth[rows])
+    joined = with_transfer(target, target, rows.tolist(), worth[rows].tolist())
     search = GroupedBayesianOptimization(joined, seed=0)
     assert search.initial == 3
     first = search.ask(3)

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import cast
 
 import numpy as np
-from torch import Tensor, nn
+from torch import Tensor
 
 from arch2vec.encoder import Encoder
 from arch2vec.errors import InputError
 from arch2vec.models.autoencoder import MODELS
-from arch2vec.models.gin import GINEncoder
+from arch2vec.models.encoders import GINEncoder
 from arch2vec.models.regressor import RegressorConfig
 
 _SAMPLE = 1_000  # architectures that the scale of vectors is found from
@@ -58,7 +57,7 @@ def start_of(encoder: Encoder) -> Start:
         for name, tensor in encoder.model.encoder.state_dict().items()
         if not name.startswith("heads.log_std")
     }
-    head = cast("nn.Linear", encoder.model.encoder.heads.mean)
+    head = encoder.model.encoder.heads.mean
     scale = head.weight.new_tensor(1 / spread).cpu()
     weights["encoder.heads.mean.weight"] = head.weight.detach().cpu() * scale.unsqueeze(1)
     weights["encoder.heads.mean.bias"] = (head.bias.detach().cpu() - scale.new_tensor(centre)) * scale
