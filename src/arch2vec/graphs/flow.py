@@ -73,7 +73,8 @@ def _flow(graphs: FunctionGraphs, own: Floats, weights: Floats, start: Floats) -
         back[vertex] = np.where(graphs.ends[vertex][:, None], states[vertex], moved)
     inputs = graphs.starts.astype(np.float32)
     total: Floats = np.einsum("vn,vnw->nw", inputs, back)
-    return total / np.maximum(inputs.sum(axis=0), 1)[:, None]
+    found: Floats = (total / np.maximum(inputs.sum(axis=0), 1)[:, None]).astype(np.float32)
+    return found
 
 
 def _moved(edges: Floats, states: Floats, shift: Floats, mix: Floats) -> Floats:

@@ -57,8 +57,8 @@ class GraphNetwork(Surrogate):
             )
         graphs = [from_rows(run) for run in rows]
         numbers = [int(np.random.default_rng(seed).integers(2**63)) for seed in seeds]
-        weights = None if self.start is None else self.start.weights
-        encoders = train_supervised_together(self.space, graphs, list(values), self.training, numbers, weights)
+        start = None if self.start is None else self.start.weights
+        encoders = train_supervised_together(self.space, graphs, list(values), self.training, numbers, start)
         return [_regression(*run) for run in zip(encoders, graphs, values, strict=True)]
 
 
