@@ -27,6 +27,8 @@ from scipy.stats import kendalltau
 from arch2vec import benchmarks
 from arch2vec.encoder import Encoder
 from arch2vec.graphs import GraphBatch
+from arch2vec.graphs.flow import random_flow
+from arch2vec.graphs.function import function_graphs
 from arch2vec.models.autoencoder import ModelConfig
 from arch2vec.pretraining.data import training_data
 from arch2vec.pretraining.pretrain import PretrainConfig, pretrain
@@ -37,11 +39,14 @@ from arch2vec.representations.features import Groups
 from arch2vec.representations.structure import structure
 from arch2vec.searching.bo import normal_scores
 from arch2vec.spaces import SearchSpace, get_space
-from arch2vec.surrogates.gp_regression import GaussianProcess
-from arch2vec.surrogates.predictors import grouped_process
+from arch2vec.surrogates.predictors import gaussian_process, grouped_process
 
 LABELS = (16, 100, 424)
-COLUMNS = {"nasbench201": "c10_test_200_nats", "nasbench101": "test_accuracy_108"}
+COLUMNS = {
+    "nasbench201": "c10_test_200_nats",
+    "nasbench101": "test_accuracy_108",
+    "nasbench301-surrogate": "surrogate_accuracy",
+}
 
 PAPER = PretrainConfig()
 ALL = PretrainConfig(
@@ -55,6 +60,12 @@ MODELS: dict[str, PretrainConfig] = {
     "+ directed": PretrainConfig(model=ModelConfig(directed=True)),
     "+ pools mean, max, min": PretrainConfig(pools="mean,max,min"),
     "+ targets structure": PretrainConfig(targets="structure"),
+    "+ targets flow": PretrainConfig(targets="flow"),
+    "+ targets costs": PretrainConfig(targets="costs"),
+    "+ targets rank:synflow": PretrainConfig(targets="rank:synflow"),
+    "+ targets flow, rank:synflow": PretrainConfig(targets="flow,rank:synflow"),
+    "+ targets structure, flow": PretrainConfig(targets="structure,flow"),
+    "+ targets structure, flow, rank:synflow": PretrainConfig(targets="structure,flow,rank:synflow"),
     "+ mask 0.15": PretrainConfig(model=ModelConfig(mask=0.15)),
     "+ latent 32": PretrainConfig(model=ModelConfig(latent=32)),
     "all": ALL,
@@ -90,7 +101,7 @@ def taus(vectors: Vectors, groups: Groups | None, truth: NDArray[np.float64], la
         if groups is not None:
             predicted = grouped_process(vectors[rows], truth[rows], vectors, draw, groups)
         else:
-            predicted = GaussianProcess(vectors[rows], normal_scores(truth[rows])).predict(vectors)
+            predicted = gaussian_process(vectors[rows], normal_scores(truth[rows]), vectors, draw, ())
         found.append(float(kendalltau(predicted, truth).statistic))
     return found
 
@@ -106,12 +117,12 @@ class Table:
         if path is not None and path.exists():
             with path.open(newline="") as file:
                 self.known = {row["vector"] for row in csv.DictReader(file)}
-        print(f"{'vector':34}{'numbers':>8}{'train s':>9}{'embed s':>9}" + "".join(f"{n:>16}" for n in LABELS))
+        print(f"{'vector':42}{'numbers':>8}{'train s':>9}{'embed s':>9}" + "".join(f"{n:>16}" for n in LABELS))
 
     def add(self, name: str, numbers: int, seconds: tuple[float, float], found: list[list[float]]) -> None:
         """Mean and standard error of every number of labels; seconds are of pre-training and of embedding all."""
         means = [(float(np.mean(each)), float(np.std(each, ddof=1) / len(each) ** 0.5)) for each in found]
-        line = f"{name:34}{numbers:8}{seconds[0]:9.1f}{seconds[1]:9.2f}"
+        line = f"{name:42}{numbers:8}{seconds[0]:9.1f}{seconds[1]:9.2f}"
         print(line + "".join(f"{mean:9.3f} ± {error:.3f}" for mean, error in means), flush=True)
         if self._path is not None:
             new = not self._path.exists()
@@ -134,7 +145,8 @@ def main() -> None:
     parser.add_argument("--out", type=Path)
     arguments = parser.parse_args()
 
-    space, benchmark = get_space(arguments.space), benchmarks.load(arguments.space)
+    benchmark = benchmarks.load(arguments.space)
+    space = get_space(benchmark.space)
     truth = benchmark.column(COLUMNS[arguments.space])
     rows = np.flatnonzero(np.isfinite(truth))
     if arguments.sample is not None:
@@ -164,6 +176,11 @@ def main() -> None:
         values = adjacency_one_hot(graphs, space)
         return standardised(values), None, (0.0, time.perf_counter() - started)
 
+    def flows() -> Made:
+        started = time.perf_counter()
+        values = random_flow(function_graphs(graphs, space.roles.skip, space.roles.zero), space.num_operations)
+        return standardised(values), None, (0.0, time.perf_counter() - started)
+
     def weighed(structural: Sequence[str], name: str | None) -> Made:
         """Groups of structure, and a learned vector as one more; its seconds are told on its own line."""
         known = structure(graphs, space, structural or None)
@@ -178,6 +195,7 @@ def main() -> None:
 
     makers: dict[str, Callable[[], Made]] = {
         "one-hot": one_hot,
+        "flow": flows,
         "structure: paths": partial(counted, "paths"),
         "structure: paths, walks": partial(counted, "paths", "walks"),
         "structure: all groups": counted,

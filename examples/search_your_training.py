@@ -25,7 +25,7 @@ def train(architecture: str) -> float:
     for start in range(0, 300, 30):
         scores = network(IMAGES[start : start + 30])
         optimiser.zero_grad()
-        functional.cross_entropy(scores, LABELS[start : start + 30]).backward()
+        torch.autograd.backward(functional.cross_entropy(scores, LABELS[start : start + 30]))
         optimiser.step()
     with torch.no_grad():
         guesses = network.eval()(IMAGES[300:600]).argmax(dim=1)

@@ -12,11 +12,12 @@ from arch2vec.graphs import PADDING, GraphBatch
 from arch2vec.spaces.declared.limits import Limits
 
 
-def canonical(graph: GraphBatch) -> tuple[object, ...]:
-    """Equal exactly for isomorphic cells: the least of all numberings that keep the first and last vertex."""
+def canonical(graph: GraphBatch, inputs: int = 1, outputs: int = 1) -> tuple[object, ...]:
+    """Equal exactly for isomorphic cells: the least of all numberings that keep the first and last vertices."""
     n = int(graph.mask.sum())
     ops, edges = graph.ops[0, :n], graph.adjacency[0, :n, :n]
-    numberings = (np.array([0, *inner, n - 1]) for inner in itertools.permutations(range(1, n - 1)))
+    first, last = range(inputs), range(n - outputs, n)
+    numberings = (np.array([*first, *inner, *last]) for inner in itertools.permutations(range(inputs, n - outputs)))
     return min((ops[order].tobytes(), edges[np.ix_(order, order)].tobytes()) for order in numberings)
 
 
@@ -33,25 +34,33 @@ def symmetries(adjacency: NDArray[np.bool_], colours: Sequence[int]) -> list[tup
 
 def numbered_cells(limits: Limits) -> Iterator[GraphBatch]:
     """Every cell in every numbering, one at a time."""
-    v = limits.vertices
-    for n in range(2, v + 1):
+    v, first = limits.vertices, limits.inputs
+    for n in limits.counts:
+        last = n - limits.outputs
         pairs = list(itertools.combinations(range(n), 2))
         for chosen in itertools.product((False, True), repeat=len(pairs)):
             adjacency = np.zeros((1, v, v), dtype=np.bool_)
             for i, j in itertools.compress(pairs, chosen):
                 adjacency[0, i, j] = True
-            if adjacency.sum() > limits.edges or adjacency[0].sum(axis=0).max() > limits.in_degree:
+            into = adjacency[0].sum(axis=0)
+            if adjacency.sum() > limits.edges or into[:last].max() > limits.in_degree:
                 continue
-            if not all(on_path(adjacency[0], vertex, n - 1) for vertex in range(n)):
+            if into[last:n].max() > limits.into_output or into[:first].any() or adjacency[0, last:].any():
                 continue
-            for inner in itertools.product(range(1, limits.operations + 1), repeat=n - 2):
-                ops = [0, *inner, limits.operations + 1] + [PADDING] * (v - n)
+            ends = list(itertools.product(range(first), range(last, n)))
+            if not all(
+                any(on_path(adjacency[0], vertex, target, source) for source, target in ends) for vertex in range(n)
+            ):
+                continue
+            for inner in itertools.product(*(limits.choice(vertex) for vertex in range(first, last))):
+                outputs = range(limits.output, limits.output + limits.outputs)
+                ops = [*range(first), *inner, *outputs] + [PADDING] * (v - n)
                 yield GraphBatch(np.array([ops], dtype=np.uint8), adjacency)
 
 
-def on_path(adjacency: NDArray[np.bool_], vertex: int, last: int) -> bool:
-    """Whether a vertex is on a path from vertex 0 to the last one."""
-    return reaches(adjacency, 0, vertex) and reaches(adjacency, vertex, last)
+def on_path(adjacency: NDArray[np.bool_], vertex: int, last: int, first: int = 0) -> bool:
+    """Whether a vertex is on a path from the first vertex to the last one."""
+    return reaches(adjacency, first, vertex) and reaches(adjacency, vertex, last)
 
 
 def reaches(adjacency: NDArray[np.bool_], source: int, target: int) -> bool:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,16 +19,22 @@ from arch2vec.common.storage import AnyPath, read_arrays, write_arrays
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
-from arch2vec.representations.features import Groups
+from arch2vec.representations.arrays import checked_array
+from arch2vec.representations.features import Features, Groups
+from arch2vec.representations.structure import GROUPS, VERSION
 from arch2vec.spaces import SearchSpace, stored_space
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
 
+    from arch2vec.reports.picture import Picture
+
 _KIND = "arch2vec embedding"
+_LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Embedding:
     """N distinct architectures of one space and a vector for each.
 
@@ -45,12 +53,19 @@ class Embedding:
         vectors: (N, d) float32.
         groups: the names of groups of dimensions, in their order, and how many dimensions each
             has; by default all are ``learned``.
+        structure_version: of the structure among its vectors
+            (:data:`arch2vec.representations.structure.VERSION`), 0 where there is none of it;
+            by default what this package makes.
+        extend: gives the vectors of further architectures of the space, None where nobody knows how. Files do not
+            hold it.
     """
 
     space: SearchSpace
     graphs: GraphBatch
     vectors: NDArray[np.float32]
     groups: Groups = ()
+    structure_version: int = VERSION
+    extend: Callable[[GraphBatch], NDArray[np.float32]] | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         if self.vectors.ndim != 2 or len(self.vectors) != len(self.graphs):
@@ -64,14 +79,56 @@ class Embedding:
             object.__setattr__(self, "groups", (("learned", self.dimensions),))
         if len(dict(self.groups)) != len(self.groups) or sum(dict(self.groups).values()) != self.dimensions:
             raise InputError(f"groups {self.groups} are not {self.dimensions} dimensions under different names")
+        if not set(dict(self.groups)) & set(GROUPS):
+            object.__setattr__(self, "structure_version", 0)
 
     def __len__(self) -> int:
         return len(self.graphs)
+
+    @cached_property
+    def drawn_from(self) -> int:
+        """How many rows random architectures are drawn from: all but those that a search has added."""
+        return len(self)
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{name} {size}" for name, size in self.groups)
+        return f"Embedding({len(self):,} x {self.dimensions}, {self.space.name}: {parts})"
+
+    def _repr_html_(self) -> str:
+        head = self.subset(range(min(5, len(self)))).to_pandas()
+        return f"<p>{escape(repr(self))}</p>{head.to_html(float_format='{:.3f}'.format, max_cols=12)}"
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A row an architecture: its text as the index, and a column a dimension, by group and number."""
+        import pandas as pd
+
+        columns = [f"{name}{number}" for name, size in self.groups for number in range(size)]
+        index = pd.Index(self.architectures, name="architecture")
+        return pd.DataFrame(self.vectors, index=index, columns=columns)
+
+    def plot_map(
+        self,
+        colour: ArrayLike | Mapping[str, float] | None = None,
+        *,
+        label: str = "",
+        way: str = "pca",
+        seed: int = 0,
+    ) -> Picture:
+        """A map of the architectures in two dimensions, see :func:`arch2vec.reports.maps.embedding_map`."""
+        from arch2vec.reports.maps import embedding_map
+
+        return embedding_map(self, colour, label=label, way=way, seed=seed)
 
     @property
     def dimensions(self) -> int:
         """d, the length of a vector."""
         return self.vectors.shape[1]
+
+    @property
+    def features(self) -> Features:
+        """The vectors as named groups of numbers, as representations give them."""
+        names = tuple(f"{group}: {column}" for group, size in self.groups for column in range(size))
+        return Features(self.vectors, names, self.groups)
 
     @cached_property
     def architectures(self) -> list[str]:
@@ -129,6 +186,43 @@ class Embedding:
         rows = candidates[np.argsort(distances[candidates], kind="stable")][:k]
         return rows, distances[rows]
 
+    @classmethod
+    def from_vectors(
+        cls,
+        space: SearchSpace,
+        architectures: Sequence[str] | GraphBatch,
+        array: ArrayLike,
+        groups: Groups | Mapping[str, int] | None = None,
+    ) -> Embedding:
+        """Vectors of your own, ready to be searched.
+
+        Args:
+            space: the architectures' search space.
+            architectures: N different ones, in any notation that the space reads, or as graphs.
+            array: (N, d) finite numbers, a row an architecture.
+            groups: names of groups of columns and how many columns each has, in their order, which methods
+                that weigh groups can tell apart; by default all are one group, ``vectors``.
+
+        Raises:
+            InputError: an architecture is none of the space or there twice, the array has another shape
+                or a number that is not finite, or the groups are not its columns.
+        """
+        if isinstance(architectures, GraphBatch):
+            graphs = architectures
+            space.check(graphs)
+        else:
+            graphs = space.parse(architectures)
+        vectors = checked_array(array, len(graphs), "from_vectors was given")
+        texts = space.format(graphs)
+        _require_different(texts)
+        if groups is None:
+            groups = (("vectors", vectors.shape[1]),)
+        given = groups.items() if isinstance(groups, Mapping) else groups
+        pairs: list[Any] = [list(pair) if isinstance(pair, tuple) else pair for pair in given]
+        if not all(_is_group(pair) for pair in pairs):
+            raise InputError(f"its groups are {shown(pairs)}; names and how many columns each has are needed")
+        return cls(space, graphs, vectors, tuple((name, size) for name, size in pairs))
+
     def save(self, path: AnyPath) -> None:
         """Write to ``path``: Parquet (``.parquet``) for other programs, safetensors for anything else.
 
@@ -154,11 +248,15 @@ class Embedding:
             )
 
     def _metadata(self) -> dict[str, str]:
-        return {"kind": _KIND, "space": self.space.reference, "groups": json.dumps(self.groups)}
+        entries = {"kind": _KIND, "space": self.space.reference, "groups": json.dumps(self.groups)}
+        return entries | ({"structure_version": str(self.structure_version)} if self.structure_version else {})
 
     @classmethod
     def load(cls, path: AnyPath, space: SearchSpace | None = None) -> Embedding:
         """Read what :meth:`save` wrote, in either format. Runs no code from the file.
+
+        Structure vectors of another version are read as they are, and that is said in a line of
+        the log: they can be searched, but not be mixed with what this package makes.
 
         Args:
             path: the file to read, made by :meth:`save`.
@@ -168,8 +266,19 @@ class Embedding:
             InputError: the file is missing, damaged, no embedding or of another space.
         """
         path = Path(path)
-        if path.suffix == ".parquet":
-            return cls._load_parquet(path, space)
+        found = cls._load_parquet(path, space) if path.suffix == ".parquet" else cls._load_arrays(path, space)
+        if found.structure_version not in (0, VERSION):
+            _LOG.warning(
+                "%s holds structure vectors of version %d, this arch2vec makes version %d: they are taken as they are; "
+                "'arch2vec embed' makes new ones",
+                path,
+                found.structure_version,
+                VERSION,
+            )
+        return found
+
+    @classmethod
+    def _load_arrays(cls, path: Path, space: SearchSpace | None) -> Embedding:
         arrays, metadata = read_arrays(path)
         if metadata.get("kind") != _KIND or "vectors" not in arrays:
             raise InputError(f"{path} is not an embedding; 'arch2vec embed' writes one")
@@ -182,7 +291,7 @@ class Embedding:
             vectors = arrays["vectors"]
             if vectors.dtype != np.float32:
                 raise InputError(f"its vectors hold {vectors.dtype} numbers, not float32")
-            return cls(space, graphs, vectors, _groups(metadata.get("groups", "")))
+            return cls(space, graphs, vectors, *_contents(metadata))
         except InputError as error:
             raise InputError(f"{path} is a damaged embedding: {error}") from error
 
@@ -193,19 +302,28 @@ class Embedding:
         table, metadata = read_parquet(path)
         if metadata.get(b"kind") != _KIND.encode():
             raise InputError(f"{path} is not an embedding; 'arch2vec embed' writes one")
-        space = stored_space(metadata.get(b"space", b"").decode(errors="replace"), space, path)
+        entries = {key.decode(errors="replace"): value.decode(errors="replace") for key, value in metadata.items()}
+        space = stored_space(entries.get("space", ""), space, path)
         try:
             texts = _texts(table)
             _require_different(texts)
             graphs = space.parse(texts)
-            return cls(space, graphs, _vectors(table), _groups(metadata.get(b"groups", b"").decode(errors="replace")))
+            return cls(space, graphs, _vectors(table), *_contents(entries))
         except InputError as error:
             raise InputError(f"{path} is a damaged embedding: {error}") from error
 
     def subset(self, rows: Sequence[int] | NDArray[np.integer]) -> Embedding:
         """The embedding of some of the architectures."""
         index = np.asarray(rows, dtype=np.int64)
-        return Embedding(self.space, self.graphs[index], self.vectors[index], self.groups)
+        return replace(self, graphs=self.graphs[index], vectors=self.vectors[index])
+
+
+def _contents(metadata: Mapping[str, str]) -> tuple[Groups, int]:
+    """What a file says of its vectors: their groups, and the version of the structure among them."""
+    version = metadata.get("structure_version", "1")  # what was written before there were versions is of the first
+    if not version.isascii() or not version.isdecimal() or not 0 < len(version) < 10 or not int(version):
+        raise InputError(f"its structure_version is {shown(version)}; a whole number from 1 on is needed")
+    return _groups(metadata.get("groups", "")), int(version)
 
 
 def _groups(text: str) -> Groups:

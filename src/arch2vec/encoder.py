@@ -83,6 +83,10 @@ class Encoder:
         self.training = dict(training)
         self.device = next(model.parameters()).device
 
+    def __repr__(self) -> str:
+        shape = f"{self.config.layers} layers of {self.config.hidden}, {self.config.latent} numbers a vertex"
+        return f"Encoder({self.config.name} on {self.space.name}, {shape}, pooled by {self.pooling})"
+
     def to(self, device: Device) -> Encoder:
         """The same encoder, which computes on another device from now on.
 
@@ -145,7 +149,7 @@ class Encoder:
             )
         if not len(graphs):
             raise InputError("embed needs at least one architecture, got none")
-        return Embedding(self.space, graphs, self.vectors(graphs))
+        return Embedding(self.space, graphs, self.vectors(graphs), extend=self.vectors)
 
     @torch.no_grad()
     def decode(
@@ -162,7 +166,8 @@ class Encoder:
             Z: the points of the latent space to decode.
             rules: whether only architectures of the space are looked at, see
                 :meth:`arch2vec.SearchSpace.most_likely`. Without, as in the paper, each operation and
-                each edge is the most probable on its own, and the graph need not be an architecture.
+                each edge is the most probable on its own, and the graph need not be an architecture. Edges that
+                the space gives are as they are given.
             temperature: with ``rules``, of noise on what the decoder believes
                 (:func:`arch2vec.models.generation.perturbed`): 0 for none, 1 to draw from what it believes.
             rng: where the noise is drawn from.
@@ -184,7 +189,9 @@ class Encoder:
         for start in range(0, len(Z), together):
             ops, adjacency = self.model.decode(torch.from_numpy(Z[start : start + together]).to(self.device))
             parts.append(GraphBatch(ops.cpu().numpy(), adjacency.cpu().numpy()))
-        return GraphBatch.concatenate(parts)
+        decoded = GraphBatch.concatenate(parts)
+        given = None if self.config.function_graph else self.space.given_edges
+        return decoded if given is None else GraphBatch(decoded.ops, np.tile(given, (len(decoded), 1, 1)))
 
     @torch.no_grad()
     def _beliefs(self, Z: NDArray[np.float32]) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:

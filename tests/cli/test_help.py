@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from arch2vec.cli import inputs
+from arch2vec.cli import choices
 from arch2vec.cli.main import build_parser
 from arch2vec.searching import METHODS
 
@@ -51,7 +51,7 @@ def test_an_option_is_understood_alone(command: str, action: argparse.Action) ->
 
 
 def test_every_method_is_named() -> None:
-    assert set(inputs.METHODS.replace(" ", "").split(",")) == set(METHODS)
+    assert set(choices.METHODS) == set(METHODS)
     for command in ("search", "compare"):
         text = re.sub(r"(?<=-)\n +", "", ALL[command].format_help())  # lines are broken at hyphens too
         for name in METHODS:

@@ -22,8 +22,7 @@ from arch2vec.experiments.prediction_table import PUBLISHED, tabulate, to_markdo
 from arch2vec.models.autoencoder import GraphAutoencoder, ModelConfig
 from arch2vec.representations.discrete import adjacency_one_hot
 from arch2vec.spaces import DARTS, DARTSPair, NASBench201, SearchSpace
-from arch2vec.surrogates.gp_regression import GaussianProcess
-from arch2vec.surrogates.predictors import PREDICTORS, score
+from arch2vec.surrogates.predictors import PREDICTORS, gaussian_process, score
 from one_line import error_of
 
 
@@ -105,7 +104,7 @@ def test_experiment_is_plain_prediction(shared_data: Path, tmp_path: Path) -> No
         ("arch2vec", encoder.vectors(graphs)),
         ("adjacency", adjacency_one_hot(graphs, encoder.space)),
     ):
-        predicted = GaussianProcess(vectors[labelled], values[labelled]).predict(vectors[tested])
+        predicted = gaussian_process(vectors[labelled], values[labelled], vectors[tested], 0, ())
         expected = score(predicted, values[tested])
         row = frame[(frame.encoding == encoding) & (frame.seed == 4) & (frame.labels == 60)].iloc[0]
         assert row["test_points"] == 400

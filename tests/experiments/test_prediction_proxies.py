@@ -15,8 +15,7 @@ from arch2vec.experiments.prediction_proxies import joined
 from arch2vec.proxies.features import FEATURES, proxy_features, small_setting
 from arch2vec.representations.discrete import adjacency_one_hot
 from arch2vec.spaces import NASBench201, get_space
-from arch2vec.surrogates.gp_regression import GaussianProcess
-from arch2vec.surrogates.predictors import score
+from arch2vec.surrogates.predictors import gaussian_process, score
 from one_line import error_of
 
 
@@ -43,7 +42,7 @@ def test_predictions_from_proxies(shared_data: Path, tmp_path: Path, monkeypatch
         ("adjacency+proxies", joined(adjacency_one_hot(graphs, encoder.space), proxies)),
         ("arch2vec+proxies", joined(encoder.vectors(graphs), proxies)),
     ):
-        predicted = GaussianProcess(vectors[labelled], values[labelled]).predict(vectors[tested])
+        predicted = gaussian_process(vectors[labelled], values[labelled], vectors[tested], 0, ())
         (row,) = frame[frame["encoding"] == encoding].to_dict("records")
         assert row["rmse"] == pytest.approx(score(predicted, values[tested])["rmse"], rel=1e-4)
 

@@ -12,9 +12,8 @@ from arch2vec.errors import InputError
 from arch2vec.graphs import PADDING, GraphBatch
 from arch2vec.models.autoencoder import MODELS, GraphAutoencoder, ModelConfig
 from arch2vec.models.decoder import Decoder
+from arch2vec.models.encoders import GCNEncoder, GCNLayer, GINEncoder, GINLayer
 from arch2vec.models.flat import clip_gradient, flatten_parameters
-from arch2vec.models.gcn import GCNEncoder, GCNLayer
-from arch2vec.models.gin import GINEncoder, GINLayer
 from arch2vec.models.inputs import GraphStore, GraphTensors
 from arch2vec.models.losses import ACTIVATIONS, OperationActivation, edge_loss, kl_divergence, operation_loss
 from arch2vec.spaces import NASBench201

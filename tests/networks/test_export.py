@@ -23,6 +23,7 @@ from torch import Tensor, nn
 from arch2vec.cli import main
 from arch2vec.common.storage import write_arrays
 from arch2vec.common.threads import thread_count
+from arch2vec.errors import InputError
 from arch2vec.networks.build import NetworkPlan, build_network, count_parameters
 from arch2vec.networks.declared import ACTIVATIONS, LAYERS
 from arch2vec.networks.export import network_source
@@ -58,6 +59,23 @@ def outputs(network: nn.Module, batch: Tensor) -> list[Tensor]:
     trained = network.train()(batch)
     both = [*trained] if isinstance(trained, tuple) else [trained]
     return [tensor.detach() for tensor in (*both, network.eval()(batch))]
+
+
+ENDS = DeclaredSpace(
+    SpaceDeclaration(
+        "ends", ("conv3x3", "skip", "none"), "vertices", vertices=7, max_edges=9, inputs=2, outputs=2, skip=("skip",)
+    )
+)
+REDUCING = DeclaredSpace(
+    SpaceDeclaration(
+        "reducing",
+        ("conv3x3", "skip"),
+        "edges",
+        nodes=3,
+        edges=((0, 1), (0, 2), (1, 2)),
+        skip={"*": ("skip",), "1-2": ()},
+    )
+)
 
 
 def executed(source: str) -> nn.Module:
@@ -161,6 +179,24 @@ def test_sources_run_without_us_and_give_the_same_output_to_the_bit(
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
     finished = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
     assert (finished.returncode, finished.stdout) == (0, "the same\n"), finished.stderr
+
+
+@pytest.mark.parametrize("space", [ENDS, REDUCING], ids=["ends", "reducing"])
+def test_sources_of_cells_with_several_ends_and_of_skips_that_are_none(space: DeclaredSpace) -> None:
+    plan = NetworkPlan("digits", channels=4, cells=1, layers={"skip": "conv_1x1"} if space is REDUCING else {})
+    for architecture in space.format(space.sample(8, np.random.default_rng(0))):
+        ours, theirs = (build_network(space, architecture, plan), executed(network_source(space, architecture, plan)))
+        theirs.load_state_dict(ours.state_dict())
+        batch = images(plan)
+        assert all(map(torch.equal, outputs(ours, batch), outputs(theirs, batch))), architecture
+    if space is REDUCING:  # the skip of edge 1-2 has weights, the others have none
+        counts = [
+            count_parameters(build_network(space, text, plan, None))
+            for text in ("|skip~0|+|skip~0|skip~1|", "|skip~0|+|skip~0|conv3x3~1|", "|conv3x3~0|+|skip~0|skip~1|")
+        ]
+        assert counts[0] < counts[1] < counts[2]
+        with pytest.raises(InputError, match="it is not known what layer the operation 'skip' of reducing is"):
+            build_network(space, "|skip~0|+|skip~0|skip~1|", NetworkPlan("digits"), None)
 
 
 @pytest.mark.parametrize("name", ["nasbench101", "nasbench201", "darts", "darts_pair", "free"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import pairwise
 from pathlib import Path
+from xml.etree import ElementTree
 
 import matplotlib as mpl
 import numpy as np
@@ -17,13 +18,14 @@ from matplotlib.transforms import Bbox
 
 from arch2vec.graphs import PADDING, GraphBatch
 from arch2vec.reports import draw_cell
-from arch2vec.reports.cells import operation_colours, readable
+from arch2vec.reports.cells import cell_svg, operation_colours, readable
 from arch2vec.reports.layered import layered_layout, longest_paths
 from arch2vec.reports.style import GREY, INK, text_width
 from arch2vec.spaces import SPACES, get_space
 from figures import ANYTHING, assert_texts_are_apart_and_inside, drawn, random_dag, text_boxes
 from one_line import error_of
 
+SVG = "{http://www.w3.org/2000/svg}"
 SPACE = get_space("nasbench201")
 CELL = SPACE.parse(["|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|nor_conv_1x1~1|skip_connect~2|"])
 
@@ -192,3 +194,33 @@ def test_spaces_in_the_registry_can_be_drawn(name: str) -> None:
     space = get_space(name)
     graph = space.sample(1, np.random.default_rng(0))
     assert_texts_are_apart_and_inside(drawn(lambda path: draw_cell(space, graph, path, title=space.format(graph)[0])))
+
+
+class TestSvgText:
+    @pytest.mark.parametrize("name", ["nasbench101", "nasbench201", "darts", "darts_pair"])
+    def test_every_operation_is_there_as_text_and_every_edge_as_an_arrow(self, name: str) -> None:
+        space = get_space(name)
+        graphs = space.sample(5, np.random.default_rng(0))
+        for row in range(5):
+            graph = graphs[row]
+            picture = ElementTree.fromstring(cell_svg(space, graph))
+            texts = sorted(text.text or "" for text in picture.iter(f"{SVG}text"))
+            names = [readable(space.operations[code]) for code in graph.ops[0, graph.mask[0]].tolist()]
+            heads = sum(path.get("fill") != "none" for path in picture.iter(f"{SVG}path"))
+            if name == "nasbench201":
+                names = [*names[1:-1], "in", "1", "2", "out"]
+                assert heads == 6 - names.count("none")
+            else:
+                assert heads == int(graph.adjacency.sum())
+            assert texts == sorted(names)
+
+    def test_what_is_drawn_lies_within_the_picture(self) -> None:
+        picture = ElementTree.fromstring(cell_svg(SPACE, CELL, title="a title " * 20))
+        left, top, width, height = map(float, picture.get("viewBox", "").split())
+        for shape in picture.iter(f"{SVG}rect"):
+            x, y, w, h = (float(shape.get(name, "nan")) for name in ("x", "y", "width", "height"))
+            assert left <= x and x + w <= left + width and top <= y and y + h <= top + height
+
+    def test_texts_of_users_are_texts(self) -> None:
+        picture = cell_svg(SPACE, CELL, title="<script>alert('&')</script>")
+        assert "<script" not in picture and ElementTree.fromstring(picture) is not None

@@ -21,8 +21,8 @@ from arch2vec.encoder import Encoder
 from arch2vec.errors import InputError
 from arch2vec.graphs import PADDING, GraphBatch
 from arch2vec.models.autoencoder import GraphAutoencoder, ModelConfig
-from arch2vec.models.gin import GINEncoder
-from arch2vec.models.graph_inputs import StructureTargets, graph_store, read_graphs
+from arch2vec.models.encoders import GINEncoder
+from arch2vec.models.graph_inputs import GraphTargets, graph_store, read_graphs
 from arch2vec.models.inputs import GraphStore, divided
 from arch2vec.models.losses import edge_loss, kl_divergence, operation_loss
 from arch2vec.models.pooling import POOLS, pooled, pooled_arrays, pools_of
@@ -289,7 +289,7 @@ def test_only_inner_operations_are_hidden_and_only_in_training() -> None:
 
 
 def test_targets_are_the_standardised_structure() -> None:
-    targets = StructureTargets(SPACE, GRAPHS)
+    targets = GraphTargets(SPACE, GRAPHS)
     values = targets.of(GRAPHS).astype(np.float64)
     plain = structure(GRAPHS, SPACE).values
     varying = plain[:, plain.std(axis=0) > 1e-6].astype(np.float64)
@@ -308,7 +308,7 @@ def test_targets_are_learned() -> None:
 
 
 def test_losses_of_parts_add_up_with_masks_and_targets() -> None:
-    targets = StructureTargets(SPACE, GRAPHS)
+    targets = GraphTargets(SPACE, GRAPHS)
     batch = graph_store(GRAPHS[:21], SPACE, SHAPE, CPU, targets).expand(slice(None))
     model = GraphAutoencoder(replace(SHAPE, predicted=targets.count), 7, generator(), "mean,max").train()
     for module in model.modules():

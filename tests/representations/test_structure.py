@@ -61,7 +61,7 @@ def paths_of(ops: list[int], adjacency: np.ndarray, skip: set[int], zero: set[in
 def test_sweeps_are_sums_over_paths(graphs: GraphBatch, with_skip: bool, with_zero: bool) -> None:
     skip, zero = {SKIP} if with_skip else set(), {ZERO} if with_zero else set()
     function = function_graphs(graphs, skip, zero)
-    weights = np.stack([function.ops == 3, function.ops < 4]).astype(np.float32)
+    weights = np.stack([function.ops == 3, function.ops < 4], axis=1)
     paths = count_paths(function)
     number, total = at_outputs(function, paths), totals(function, weights, paths)
     least, most = extremes(function, weights)
@@ -81,7 +81,7 @@ def test_walks_are_probabilities(graphs: GraphBatch) -> None:
     """Shares of backward walks against those of paths, each as likely as its steps."""
     function = function_graphs(graphs, {SKIP}, {ZERO})
     passed, steps = walks(function, forwards=False)
-    weights = (function.ops == 3).astype(np.float32)[None]
+    weights = (function.ops == 3)[:, None]
     mean, deviation = walk_moments(function, weights)
     for row in range(len(graphs)):
         ops, edges = graphs.ops[row].tolist(), function.edges[:, :, row]

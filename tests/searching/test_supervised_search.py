@@ -17,7 +17,7 @@ from scipy.stats import norm
 
 from arch2vec.embedding import Embedding
 from arch2vec.graphs import GraphBatch
-from arch2vec.models.gin import GINLayer
+from arch2vec.models.encoders import GINLayer
 from arch2vec.models.inputs import GraphStore
 from arch2vec.models.regressor import RegressorConfig
 from arch2vec.pretraining.supervised import SupervisedConfig

@@ -21,6 +21,7 @@ from arch2vec.searching.acquisition import (
 )
 from arch2vec.searching.bo import BayesianOptimization
 from arch2vec.searching.pool import OnDevice
+from arch2vec.searching.spec import resolve_method
 from arch2vec.searching.study import search
 from arch2vec.searching.together import best_of
 from arch2vec.spaces import get_space
@@ -115,7 +116,7 @@ def embedding() -> Embedding:
 
 def test_a_search_on_a_device_proposes_no_function_twice_and_resumes(embedding: Embedding) -> None:
     kind = get_method("group-bo")
-    method = kind.for_study(embedding, seed=1, pool=OnDevice("cpu"))
+    method = resolve_method(kind).make(embedding, seed=1, pool=OnDevice("cpu"))
     worth = embedding.vectors.sum(axis=1)
     classes = embedding.function_classes
     seen: list[int] = []
@@ -125,7 +126,7 @@ def test_a_search_on_a_device_proposes_no_function_twice_and_resumes(embedding: 
         told = asked[:-1] if n > 1 else asked  # one stays pending
         method.tell(told, [float(worth[candidate.index]) for candidate in told])
     assert len(set(seen)) == len(seen)
-    other = kind.for_study(embedding, seed=5, pool=OnDevice("cpu"))
+    other = resolve_method(kind).make(embedding, seed=5, pool=OnDevice("cpu"))
     other.load_state_dict(method.state_dict())
     assert other.ask(3) == method.ask(3)
 
@@ -144,7 +145,7 @@ def test_methods_that_compute_elsewhere_do_so_in_a_study(embedding: Embedding) -
     on = {name for name, kind in METHODS.items() if kind.computes_on_device}
     assert on == {"bo", "gp-bo", "group-bo", "bo-adjacency"}
     for name, kind in METHODS.items():
-        method = kind.for_study(embedding, seed=0, pool=OnDevice("cpu"))
+        method = resolve_method(kind).make(embedding, seed=0, pool=OnDevice("cpu"))
         assert getattr(method, "device", None) == ("cpu" if name in on else None)
 
 

@@ -44,11 +44,11 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def test_files_are_shown_as_they_are() -> None:
-    code = (ROOT / "examples/mine.py").read_text(encoding="utf-8")
+    code = "".join((ROOT / "examples" / name).read_text(encoding="utf-8") for name in ("mine.py", "rules.py"))
     assert blocks("yaml")[0] == (ROOT / "examples/my_space.yaml").read_text(encoding="utf-8")
     session, *shown = blocks("python")
     assert session.startswith(">>>")
-    assert len(shown) == 2
+    assert len(shown) == 3
     assert all(block in code for block in shown)
 
 

@@ -17,12 +17,13 @@ from arch2vec.searching import get_method
 from arch2vec.searching.group_bo import GroupedBayesianOptimization, grouped_process
 from arch2vec.searching.vectors import grouped_vectors
 from arch2vec.spaces import NASBench201
-from arch2vec.surrogates.grouped_process import GroupedProcess, LearnedGroups, _Posterior
+from arch2vec.surrogates.grouped_process import GroupedProcess, LearnedGroups, Prior, _Posterior
 from arch2vec.surrogates.quasi_newton import minimise
 from one_line import error_of
 
 GROUPS = (2, 3, 1)
 TERMS = ((0,), (1,), (2,), (0, 1))
+SHARES = tuple(0.5**place for place in range(1, len(TERMS) + 1))
 
 
 def problem(runs: int = 3, n: int = 25, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -65,7 +66,7 @@ def test_the_posterior_density_and_its_gradient() -> None:
     x, y = problem()
     process = GroupedProcess(GROUPS, TERMS)
     squares, units = process._squares(torch.from_numpy(x))
-    posterior = _Posterior(squares, torch.from_numpy(y))
+    posterior = _Posterior(squares, torch.from_numpy(y), Prior.wide(len(TERMS), SHARES))
     rng = np.random.default_rng(2)
     for run in range(3):
         at = posterior.start()[run].numpy() + 0.5 * rng.standard_normal(2 * len(TERMS) + 1)
@@ -88,7 +89,11 @@ def test_the_posterior_density_and_its_gradient() -> None:
 
 def test_the_optimiser_finds_what_scipy_finds() -> None:
     x, y = problem()
-    posterior = _Posterior(GroupedProcess(GROUPS, TERMS)._squares(torch.from_numpy(x))[0], torch.from_numpy(y))
+    posterior = _Posterior(
+        GroupedProcess(GROUPS, TERMS)._squares(torch.from_numpy(x))[0],
+        torch.from_numpy(y),
+        Prior.wide(len(TERMS), SHARES),
+    )
     found = minimise(posterior, posterior.start())
     values, gradients = posterior(torch.arange(3), found)
     assert float(gradients.norm(dim=1).max()) < 0.1
@@ -129,6 +134,17 @@ def test_equal_points_and_equal_labels_are_no_problem() -> None:
         (learned,) = GroupedProcess(GROUPS, TERMS).fit(x, labels)
         assert np.isfinite(learned.posterior_mean(x[0], x[0], labels[0])).all()
         assert np.isfinite(learned.belief(x[0].astype(np.float32), x[0]).forecast(labels[0]).std).all()
+
+
+def test_shares_decide_where_little_is_observed() -> None:
+    x, y = problem(runs=1)
+    few, many = {}, {}
+    for first in (0.2, 0.8):
+        shares = (first, *[(1 - first) / (len(TERMS) - 1)] * (len(TERMS) - 1))
+        process = GroupedProcess(GROUPS, TERMS, prior=Prior.wide(len(TERMS), shares))
+        few[first] = process.fit(x[:, :2], y[:, :2])[0].weights[0]
+        many[first] = process.fit(x, y)[0].weights[0]
+    assert few[0.8] - few[0.2] > 0.4 > 2 * abs(many[0.8] - many[0.2])
 
 
 def test_settings_that_make_no_sense() -> None:

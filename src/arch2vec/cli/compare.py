@@ -6,10 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arch2vec.cli.choices import METHOD, OBJECTIVE
 from arch2vec.cli.devices import SEARCHES, add_device, note_processor
 from arch2vec.cli.inputs import (
-    METHODS,
-    OBJECTIVE,
     add_care,
     add_limits,
     add_source,
@@ -53,7 +52,8 @@ def add_command(commands: Any) -> None:
     parser.add_argument(
         "--methods",
         default="random,group-bo",
-        help=f"search methods, separated by commas: {METHODS} (default random,group-bo)",
+        metavar="M,M",
+        help=f"search methods, separated by commas: {METHOD} (default random,group-bo)",
     )
     parser.add_argument(
         "--runs",
@@ -77,22 +77,22 @@ def add_command(commands: Any) -> None:
 def run_compare(arguments: argparse.Namespace) -> None:
     """``arch2vec compare``."""
     from arch2vec.common.ownership import owning
-    from arch2vec.searching import get_method
     from arch2vec.searching.pool import OnDevice
+    from arch2vec.searching.spec import resolve_methods, split_methods
     from arch2vec.studies import Horizon, run_study
 
-    methods = names(arguments.methods)
-    for name in methods:
-        get_method(name)
+    methods = resolve_methods(split_methods(arguments.methods))
     if not methods or arguments.runs < 1:
         raise InputError("compare needs at least one method and one run")
     cuts = _cuts(arguments)
     horizon = Horizon(_longest(arguments), arguments.max_cost)
-    note_processor(methods, arguments.device)
+    note_processor(methods.values(), arguments.device)
     pool = None if arguments.device is None else OnDevice(arguments.device)
-    source, objectives = source_and_objectives(arguments.source, arguments.space, arguments.objective, arguments.device)
+    source, objectives = source_and_objectives(
+        arguments.source, arguments.space, arguments.objective, arguments.representation, arguments.device
+    )
     embedding = source.embedding(objectives)
-    note_fidelities(methods, objectives)
+    note_fidelities(methods.values(), objectives)
     with owning(arguments.out):
         expected, done = len(objectives) * len(methods) * arguments.runs * (horizon.budget or 0), 0
         with progress_bar(f"{len(methods)} methods x {arguments.runs} runs") as update:
@@ -105,7 +105,7 @@ def run_compare(arguments: argparse.Namespace) -> None:
             found = run_study(
                 embedding,
                 objectives,
-                methods,
+                list(methods.values()),
                 arguments.runs,
                 horizon,
                 seed0=arguments.seed,
@@ -221,7 +221,9 @@ def _interval(row: Row, name: str) -> str:
     mean = row[f"{name}_mean"]
     if mean != mean:
         return "-"
-    return f"{mean:.2f} ± {row[f'{name}_std']:.2f}\n[{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
+    from arch2vec.reports.numbers import spread
+
+    return f"{spread(mean, row[f'{name}_std'])}\n[{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
 
 
 def _draw(objective: Objective, runs: list[Runs], path: Path) -> None:

@@ -8,11 +8,13 @@ from typing import Any
 from arch2vec.cli import (
     darts_experiment,
     digits201,
+    figures_study,
     prediction,
     pretraining_study,
     proxies_study,
     representations_study,
     search_tables,
+    smoothness_study,
 )
 
 _EXPERIMENTS: tuple[Callable[[Any], None], ...] = (
@@ -23,6 +25,8 @@ _EXPERIMENTS: tuple[Callable[[Any], None], ...] = (
     darts_experiment.add_command,
     proxies_study.add_command,
     digits201.add_command,
+    smoothness_study.add_command,
+    figures_study.add_command,
 )
 """What adds one experiment's command each."""
 

@@ -14,8 +14,20 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from arch2vec import __version__
-from arch2vec.cli import data, experiment, export, generation, pareto, proxies, representation, searching, status
+from arch2vec.cli import (
+    data,
+    experiment,
+    export,
+    generation,
+    pareto,
+    proxies,
+    report,
+    representation,
+    searching,
+    status,
+)
 from arch2vec.cli.output import only_json_on_stdout
+from arch2vec.common.request import given_as
 from arch2vec.errors import InputError, WorkerError
 
 _DESCRIPTION = (
@@ -38,7 +50,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="arch2vec", description=_DESCRIPTION, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"arch2vec {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
-    for group in (representation, generation, proxies, searching, data, export, experiment, pareto, status):
+    for group in (representation, generation, proxies, searching, data, export, experiment, pareto, status, report):
         group.add_commands(commands)
     return parser
 
@@ -58,7 +70,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     if unknown:  # of the command that they were given to, so that its --help is named
         getattr(arguments, "parser", parser).error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
-        with only_json_on_stdout(getattr(arguments, "json", False)):
+        words = sys.argv[1:] if argv is None else argv
+        with only_json_on_stdout(getattr(arguments, "json", False)), given_as(words):
             arguments.run(arguments)
     except InputError as error:
         print(f"arch2vec: {' '.join(str(error).split())}", file=sys.stderr)

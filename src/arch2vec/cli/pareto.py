@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arch2vec.cli.choices import OBJECTIVE, PARETO_METHOD
 from arch2vec.cli.devices import add_device
-from arch2vec.cli.inputs import OBJECTIVE, add_source, names, source_and_objectives
+from arch2vec.cli.inputs import add_source, names, source_and_objectives
 from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
 from arch2vec.errors import InputError
 
@@ -47,7 +48,8 @@ def add_commands(commands: Any) -> None:
         "--methods",
         dest="methods",
         default="ehvi",
-        help="search methods, separated by commas: random, nsga2, parego, ehvi (default ehvi)",
+        metavar="M,M",
+        help=f"search methods, separated by commas: {PARETO_METHOD} (default ehvi)",
     )
     parser.add_argument(
         "--budget", type=int, default=100, metavar="N", help="how many evaluations a search may make (default 100)"
@@ -76,11 +78,9 @@ def add_commands(commands: Any) -> None:
 
 def run_pareto(arguments: argparse.Namespace) -> None:
     """``arch2vec pareto``."""
-    from arch2vec.searching.pareto import get_pareto_method
+    from arch2vec.searching.spec import resolve_pareto_methods, split_methods
 
-    methods = names(arguments.methods)
-    for name in methods:
-        get_pareto_method(name)
+    methods = list(resolve_pareto_methods(split_methods(arguments.methods)).values())
     against = names(",".join(arguments.against))
     if not methods or not against or arguments.runs < 1:
         raise InputError("pareto needs at least one method, one criterion to weigh accuracy against, and one run")
@@ -91,7 +91,7 @@ def run_pareto(arguments: argparse.Namespace) -> None:
     from arch2vec.searching.pareto.summary import cuts_for, summary_rows, write_tables
 
     source, (objective,) = source_and_objectives(
-        arguments.source, arguments.space, [arguments.objective], arguments.device
+        arguments.source, arguments.space, [arguments.objective], arguments.representation, arguments.device
     )
     known = {"all": against, "none": []}.get(
         arguments.known or "", None if arguments.known is None else names(arguments.known)
@@ -164,7 +164,7 @@ def _draw(frame: pd.DataFrame, problem: ParetoProblem, out: Path) -> None:
     import numpy as np
 
     from arch2vec.reports.curves import best_so_far
-    from arch2vec.reports.pareto import draw_fronts
+    from arch2vec.reports.pareto import cost_label, draw_fronts
     from arch2vec.searching.pareto.summary import front_rows, median_attainment, title
 
     shares = {
@@ -193,7 +193,7 @@ def _draw(frame: pd.DataFrame, problem: ParetoProblem, out: Path) -> None:
             median_attainment([problem.gains[:, pair]]) * signs[pair],
             attained,
             out / ("fronts.png" if len(problem.criteria) == 2 else f"fronts-{criterion.column}.png"),
-            labels=["validation accuracy (%)", f"{criterion.column} ({problem.units[j]})"],
+            labels=["validation accuracy (%)", cost_label(criterion.column, problem.units[j])],
             maximise=criterion.maximise,
             runs=max(map(len, runs.values())),
             title=title(problem),

@@ -14,8 +14,10 @@ from arch2vec.cli.architectures import (
     read_architectures,
     say_notation,
 )
+from arch2vec.cli.choices import REPRESENTATION
 from arch2vec.cli.devices import add_device
 from arch2vec.cli.output import command, percent, pretraining_bar, print_json, print_table, say
+from arch2vec.cli.transfer import add_transfer, check_transfer, with_evaluations
 from arch2vec.errors import InputError
 
 if TYPE_CHECKING:
@@ -53,9 +55,8 @@ def add_commands(commands: Any) -> None:
     )
     parser.add_argument(
         "--protocol",
-        default="paper",
-        help="how training goes: paper (default), in training mode throughout, or release, as run for "
-        "the published figures",
+        help="how training goes: paper, in training mode throughout, or release, as run for the published figures "
+        "(default: as paper, and on until reconstruction is good)",
     )
     parser.add_argument(
         "--activation",
@@ -63,7 +64,11 @@ def add_commands(commands: Any) -> None:
         "sigmoid for up to 8 operations and in the release protocol, else softmax)",
     )
     parser.add_argument(
-        "--epochs", type=int, default=10, help="how many passes over the training split are made (default 10)"
+        "--epochs",
+        type=int,
+        help="how many passes over the training split are made; more than before go on with a finished run (default: "
+        "10, and without --protocol up to 90 more until 90%% of held-out architectures are decoded right or that gets "
+        "no better)",
     )
     parser.add_argument(
         "--sample", type=int, metavar="N", help="learn from N architectures drawn from the space (default: from all)"
@@ -138,10 +143,12 @@ def add_commands(commands: Any) -> None:
         help="a search space (its architectures' structure, no pre-training), or a folder made by 'arch2vec pretrain'",
     )
     add_space(parser)
+    parser.add_argument("--representation", metavar="R", help=REPRESENTATION)
     parser.add_argument(
         "--sample", type=int, metavar="N", help="embed N architectures drawn from the space (default: all)"
     )
     add_architectures(parser)
+    add_transfer(parser)
     parser.add_argument(
         "--out",
         type=Path,
@@ -179,9 +186,9 @@ def _add_departures(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--targets",
-        metavar="T",
-        help="what the model learns to predict beside reconstruction: structure, numbers about paths, "
-        "walks and costs (default: nothing)",
+        metavar="T,T,...",
+        help="what the model learns to predict beside reconstruction, without labels: structure (paths, walks and "
+        "costs), costs, flow (of random weights), rank:PROXY (the order by a zero-cost proxy) (default: nothing)",
     )
     group.add_argument(
         "--target-weight", type=float, default=1.0, help="factor of the error of --targets in the loss (default 1)"
@@ -260,6 +267,7 @@ def run_spaces(arguments: argparse.Namespace) -> None:
 
 def run_pretrain(arguments: argparse.Namespace) -> None:
     """``arch2vec pretrain``."""
+    from arch2vec.common.request import note_start
     from arch2vec.spaces import get_space
 
     space = get_space(arguments.space)
@@ -276,9 +284,10 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
             function_graph=arguments.function_graph,
             mask=arguments.mask,
         ),
-        protocol=arguments.protocol,
+        protocol=arguments.protocol or "paper",
         activation=arguments.activation,
-        epochs=arguments.epochs,
+        epochs=10 if arguments.epochs is None else arguments.epochs,
+        further=_further(arguments),
         sample=arguments.sample,
         batch_size=arguments.batch_size,
         learning_rate=arguments.learning_rate,
@@ -299,7 +308,27 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
         encoder = pretrain(space, config, out=arguments.out, progress=show, device=arguments.device)
     if not is_first():
         return
-    _report_quality(encoder.training["last_epoch"], time.perf_counter() - started, arguments.json, space.name)
+    if arguments.out is not None:
+        note_start(arguments.out)
+    last = encoder.training["last_epoch"]
+    _report_quality(last, time.perf_counter() - started, arguments.json, space.name)
+    _advise(last, last.get("epoch"), arguments.sample is not None)
+
+
+def _further(arguments: argparse.Namespace) -> int:
+    """How many epochs may follow the default ones: none where somebody has said how to train."""
+    from arch2vec.pretraining.patience import FURTHER
+
+    said = arguments.epochs is not None or arguments.protocol is not None or arguments.schedule != "constant"
+    return 0 if said or arguments.processes > 1 else FURTHER
+
+
+def _advise(measured: dict[str, Any], epochs: int | None, sampled: bool) -> None:
+    from arch2vec.pretraining.patience import advice
+
+    line = advice(measured, epochs, sampled)
+    if line is not None:
+        say(line)
 
 
 def run_evaluate(arguments: argparse.Namespace) -> None:
@@ -332,6 +361,7 @@ def run_evaluate(arguments: argparse.Namespace) -> None:
     )
     seconds = time.perf_counter() - started
     _report_quality({**measured.to_dict(), "rules": rules.to_dict()}, seconds, arguments.json, encoder.space.name)
+    _advise(measured.to_dict(), encoder.training["last_epoch"].get("epoch"), config.sample is not None)
 
 
 def _report_quality(quality: dict[str, Any], seconds: float, as_json: bool, space: str) -> None:
@@ -369,13 +399,14 @@ def _report_quality(quality: dict[str, Any], seconds: float, as_json: bool, spac
 
 def run_embed(arguments: argparse.Namespace) -> None:
     """``arch2vec embed``."""
+    check_transfer(arguments)
     if arguments.architectures is not None and arguments.sample is not None:
         raise InputError("--sample draws architectures and --architectures names them; give one of the two")
     import numpy as np
 
     from arch2vec.cli.inputs import open_source  # which needs this module first
 
-    source = open_source(arguments.source, arguments.space, arguments.device)
+    source = open_source(arguments.source, arguments.space, arguments.representation, arguments.device)
     if source.of is None:
         raise InputError(f"{arguments.source} holds vectors already; a search space or a run's folder can be embedded")
     own = arguments.source / "embedding.parquet" if arguments.source.is_dir() else Path(f"{source.space.name}.parquet")
@@ -390,6 +421,8 @@ def run_embed(arguments: argparse.Namespace) -> None:
         embedding = source.of(source.space.sample(arguments.sample, np.random.default_rng(arguments.seed)))
     else:
         embedding = source.whole()
+    if arguments.transfer is not None:
+        embedding = with_evaluations(embedding, arguments.transfer, arguments.transfer_space)
     seconds = time.perf_counter() - started
     embedding.save(path)
     if reading is not None:

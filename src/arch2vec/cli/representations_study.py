@@ -62,9 +62,9 @@ def add_command(experiments: Any) -> None:
         "--encodings",
         default="structure,adjacency,path",
         metavar="A,B",
-        help="encodings that are compared beside the runs', separated by commas: "
-        "structure, adjacency, path, path-short, supervised, proxies (default "
-        "structure,adjacency,path)",
+        help="encodings that are compared beside the runs', separated by commas: structure, subtrees, "
+        "structure+subtrees, adjacency, path, path-short, supervised, proxies, or your own function as "
+        "python:MODULE_OR_FILE:FUNCTION (default structure,adjacency,path)",
     )
     parser.add_argument(
         "--objectives",

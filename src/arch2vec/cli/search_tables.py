@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arch2vec.cli.choices import METHOD
 from arch2vec.cli.devices import SEARCHES, add_device, note_processor
 from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
 from arch2vec.errors import InputError
@@ -47,8 +48,8 @@ def add_command(experiments: Any) -> None:
         )
         parser.add_argument(
             "--methods",
-            metavar="A,B",
-            help="search methods, separated by commas; 'arch2vec search --help' lists them (default: all)",
+            metavar="M,M",
+            help=f"search methods, separated by commas: {METHOD} (default: all of the package)",
         )
         parser.add_argument(
             "--objectives", metavar="A,B", help="the experiment's data sets, separated by commas (default: all)"
@@ -83,13 +84,12 @@ def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
     from arch2vec.experiments.search_report import write_report
     from arch2vec.experiments.search_settings import EXPERIMENTS, order
     from arch2vec.experiments.search_tables import run_setting
-    from arch2vec.searching import METHODS, get_method
+    from arch2vec.searching import METHODS
+    from arch2vec.searching.spec import resolve_methods, split_methods
 
-    methods = names(arguments.methods) if arguments.methods else order(METHODS)
-    for method in methods:
-        get_method(method)
-    note_processor(methods, arguments.device)
-    runs = numbers_of(methods, arguments.runs, arguments.runs_of, "methods")
+    methods = resolve_methods(split_methods(arguments.methods) if arguments.methods else order(METHODS))
+    note_processor(methods.values(), arguments.device)
+    runs = numbers_of(list(methods), arguments.runs, arguments.runs_of, "methods")
     settings = [setting.capped(arguments.budget) for setting in EXPERIMENTS[name]]
     if arguments.objectives:
         known = {setting.spec.partition("=")[2]: setting for setting in settings}
@@ -113,7 +113,7 @@ def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
                 run_setting(
                     setting,
                     embedding,
-                    methods,
+                    list(methods.values()),
                     runs,
                     arguments.out,
                     data=arguments.data,
@@ -135,6 +135,7 @@ def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
 
 def _print(result: Result) -> None:
     from arch2vec.experiments.search_report import share
+    from arch2vec.reports.numbers import spread
 
     signal = "validation" if result.signal_split == "validation" else "signal"
     paper = str(result.setting.cuts[-1])
@@ -142,8 +143,8 @@ def _print(result: Result) -> None:
         [
             row["label"],
             str(row["runs"]),
-            _spread(row[f"{signal}_mean"], row.get(f"{signal}_std")),
-            _spread(row["test_mean"], row["test_std"]),
+            spread(row[f"{signal}_mean"], row.get(f"{signal}_std")),
+            spread(row["test_mean"], row["test_std"]),
             share(row["optimum_share"]),
             f"{row['evaluations']:.1f}",
         ]
@@ -151,7 +152,7 @@ def _print(result: Result) -> None:
         if row["budget"] == paper
     ]
     for known in result.published:
-        figures = ["" if figure is None else _spread(*figure) for figure in (known.validation, known.test)]
+        figures = ["" if figure is None else spread(*figure) for figure in (known.validation, known.test)]
         queries = known.budget.removesuffix(" queries") if known.budget.endswith(" queries") else ""
         cells.append([f"published: {known.label}", str(known.runs), *figures, "", queries])
     heading = "validation" if result.signal_split == "validation" else f"signal ({result.signal_split.upper()} data)"
@@ -161,9 +162,3 @@ def _print(result: Result) -> None:
         cells,
         footer=result.description,  # with what has to be noted
     )
-
-
-def _spread(mean: float, std: float | None) -> str:
-    if mean != mean:
-        return ""
-    return f"{mean:.2f}" if std is None or std != std else f"{mean:.2f} ± {std:.2f}"

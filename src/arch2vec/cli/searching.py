@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from arch2vec.cli import compare
+from arch2vec.cli.apart import add_apart, apart_of
+from arch2vec.cli.choices import METHOD, OBJECTIVE
 from arch2vec.cli.devices import DEFAULT, DEVICE, SEARCHES, add_device, note_processor
 from arch2vec.cli.inputs import (
-    METHOD,
-    OBJECTIVE,
     add_care,
     add_limits,
     add_source,
@@ -38,7 +38,8 @@ def add_commands(commands: Any) -> None:
     parser.add_argument(
         "--method",
         default="group-bo",
-        help=METHOD,
+        help=f"the search method: {METHOD} (default group-bo, which needs no pre-training; bo and arch2vec-rl are the "
+        "paper's)",
     )
     parser.add_argument(
         "--batch", type=int, default=1, help="how many architectures the search proposes at a time (default 1)"
@@ -50,6 +51,7 @@ def add_commands(commands: Any) -> None:
         help="folder that keeps the search, and from which the same command resumes (default: nothing is kept)",
     )
     add_device(parser, SEARCHES)
+    add_apart(parser)
 
     compare.add_command(commands)
 
@@ -77,18 +79,18 @@ def add_commands(commands: Any) -> None:
 
 def run_search(arguments: argparse.Namespace) -> None:
     """``arch2vec search``."""
-    from arch2vec.searching import get_method
+    from arch2vec.searching.spec import resolve_method
     from arch2vec.searching.study import Trial, search
 
-    get_method(arguments.method)
-    note_processor([arguments.method], arguments.device)
+    method = resolve_method(arguments.method)
+    note_processor([method], arguments.device)
     source, (objective,) = source_and_objectives(
-        arguments.source, arguments.space, [arguments.objective], arguments.device
+        arguments.source, arguments.space, [arguments.objective], arguments.representation, arguments.device
     )
     embedding = source.embedding([objective])
-    note_fidelities([arguments.method], [objective])
+    note_fidelities([method], [objective])
     budget, best_seen, signal = budget_of(arguments), float("-inf"), objective.signal_name
-    with progress_bar(f"{arguments.method} on {objective.name}") as update:
+    with progress_bar(f"{method} on {objective.name}") as update:
 
         def show(trial: Trial) -> None:
             nonlocal best_seen
@@ -98,7 +100,7 @@ def run_search(arguments: argparse.Namespace) -> None:
         result = search(
             embedding,
             objective,
-            method=arguments.method,
+            method=method,
             budget=budget,
             max_cost_s=arguments.max_cost,
             seed=arguments.seed,
@@ -107,6 +109,7 @@ def run_search(arguments: argparse.Namespace) -> None:
             on_evaluation=show,
             device=arguments.device,
             **care_of(arguments),
+            **apart_of(arguments),
         )
     best = result.best
     if arguments.json:

@@ -15,11 +15,14 @@ import inspect
 import linecache
 import sys
 import sysconfig
+import threading
 import types
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 _MARK = 16  # hexadecimal digits
+_LARGEST_SCRIPT = 1 << 24  # bytes; larger files that a command names are data
+_PARSING = threading.Lock()  # Python 3.11's parser loses count when several threads parse
 _PLAIN = (int, float, complex, str, bytes, bool, type(None))
 
 
@@ -37,6 +40,25 @@ def mark_of_name(file: Path, name: str) -> str | None:
     return reader.mark()
 
 
+def mark_of_command(words: Sequence[str], folder: Path) -> str:
+    """The mark of a command line: its words, and the content of the files among them.
+
+    Of Python files what they import beside them counts too, and comments and formatting do not.
+    """
+    reader = _Reader()
+    reader.text(" ".join(words))
+    for word in words:
+        try:
+            file = (folder / word).resolve()
+            if file.is_file() and file.stat().st_size <= _LARGEST_SCRIPT:
+                reader.whole(file)
+        except (OSError, ValueError):  # no path at all
+            continue
+    mark = reader.mark()
+    assert mark is not None
+    return mark
+
+
 class _Reader:
     def __init__(self) -> None:
         self._parts: set[str] = set()
@@ -47,6 +69,20 @@ class _Reader:
         if not self._parts:
             return None
         return hashlib.sha256("\n\n".join(sorted(self._parts)).encode()).hexdigest()[:_MARK]
+
+    def text(self, text: str) -> None:
+        """Take in a text as it is."""
+        self._parts.add(text)
+
+    def whole(self, file: Path) -> None:
+        """Take in a file; of Python with those beside it that it imports."""
+        tree = _tree(str(file)) if file.suffix == ".py" else None
+        if tree is None:
+            self._parts.add(hashlib.sha256(file.read_bytes()).hexdigest())
+            return
+        self._seen.add((str(file), ""))
+        self._parts.add(ast.unparse(tree))
+        self._imports(tree, str(file))
 
     def take(self, found: object) -> None:
         """Take in an object that somebody holds."""
@@ -163,7 +199,8 @@ def _tree(file: str) -> ast.Module | None:
     linecache.checkcache(file)
     lines = linecache.getlines(file)
     try:
-        tree = ast.parse("".join(lines)) if lines else None
+        with _PARSING:
+            tree = ast.parse("".join(lines)) if lines else None
     except (SyntaxError, ValueError):
         return None
     if tree is None:

@@ -38,7 +38,7 @@ TRIAL = record(
     {"fidelity": _FIDELITY, "error": optional(text())},
 )
 
-MARKS = ("measured", "code", "table", "data", "space_code")
+MARKS = ("measured", "code", "table", "data", "space_code", "method_code")
 """The marks of what is measured that studies may have, see :mod:`arch2vec.searching.identity`; older ones had fewer."""
 
 _MARKS = dict.fromkeys(MARKS, text())
@@ -82,6 +82,7 @@ METHOD_STATE = record(
     },
     {
         # What some methods add.
+        "grown": listing(either(row(text(), more=whole(0)), row(text(), more=text()))),
         "levels": listing(_FIDELITY),
         "begun": whole(0),
         "brackets": listing(record({"number": whole(0), "rungs": listing(listing(_ROW))})),
@@ -134,7 +135,8 @@ PARETO_RUN = record(
             )
         ),
         "state": mapping(anything),
-    }
+    },
+    {"method_code": text()},
 )
 """A multi-objective search."""
 
@@ -154,7 +156,8 @@ COMPARISON = record(
 
 ASKED = record(
     {"started_at": number(0), "done_at_start": whole(0)},
-    {"budget": optional(whole(1)), "max_cost_s": optional(number(0)), "runs": mapping(whole(0))},
+    {"budget": optional(whole(1)), "max_cost_s": optional(number(0)), "runs": mapping(whole(0)), "command": text()}
+    | {"units": mapping(text())},
 )
 """``asked.json``, see :mod:`arch2vec.common.request`."""
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import sys
-import threading
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
@@ -32,7 +31,7 @@ class WorkerPool(ProcessPoolExecutor):
         if workers < 1:
             raise InputError(f"at least 1 worker is needed, got {workers}")
         watched, self._lifeline = Pipe(duplex=False)
-        super().__init__(workers, _Context(), initializer=_end_with_parent, initargs=(watched,))
+        super().__init__(workers, _Context(), initializer=end_with_parent, initargs=(watched,))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -59,19 +58,20 @@ def worker_pool(workers: int) -> WorkerPool:
     return WorkerPool(workers)
 
 
-class _Process(SpawnProcess):
+class WorkerProcess(SpawnProcess):
     """A process that does not run the main program again, and that an interruption while it starts does not reach.
 
     What tasks need of the main program travels with them, see :mod:`arch2vec.common.parcels`.
     """
 
     def start(self) -> None:
+        """Start it."""
         with _without_main(), _uninterrupted():
             super().start()
 
 
 class _Context(SpawnContext):
-    Process = _Process
+    Process = WorkerProcess
 
 
 @contextmanager
@@ -87,7 +87,7 @@ def _without_main() -> Iterator[None]:
 @contextmanager
 def _uninterrupted() -> Iterator[None]:
     """Let processes begin with interruptions blocked; they inherit that."""
-    if not hasattr(signal, "pthread_sigmask") or threading.current_thread() is not threading.main_thread():
+    if not hasattr(signal, "pthread_sigmask"):
         yield
         return
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
@@ -97,7 +97,11 @@ def _uninterrupted() -> Iterator[None]:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
-def _end_with_parent(lifeline: Connection) -> None:
+def end_with_parent(lifeline: Connection) -> None:
+    """Let this process end when the one that started it does, or closes the other end of the lifeline.
+
+    Where it leads a group of processes, the others end with it.
+    """
     # An interruption from the keyboard reaches every process; the parent says what becomes of it.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
@@ -107,6 +111,8 @@ def _end_with_parent(lifeline: Connection) -> None:
 
     def watch() -> None:
         wait([parent.sentinel, lifeline])
+        if hasattr(os, "killpg") and os.getpgrp() == os.getpid():
+            os.killpg(os.getpid(), signal.SIGKILL)
         os._exit(1)
 
     Thread(target=watch, daemon=True).start()

@@ -15,7 +15,10 @@ from arch2vec.errors import InputError, unknown
 from arch2vec.experiments.prediction_proxies import PROXIES, SUFFIX
 from arch2vec.graphs import GraphBatch
 from arch2vec.pretraining.supervised import SupervisedConfig
+from arch2vec.representations.base import Representation
 from arch2vec.representations.discrete import ENCODINGS
+from arch2vec.representations.spec import resolve_representation
+from arch2vec.representations.subtrees import SUBTREES
 from arch2vec.spaces import DARTS, DARTSPair, SearchSpace, get_space
 
 if TYPE_CHECKING:
@@ -26,6 +29,8 @@ SUPERVISED = "supervised"
 """The encoding that is learned from the labels."""
 STRUCTURE = "structure"
 """The encoding of what an architecture computes (:mod:`arch2vec.representations.structure`)."""
+BOTH = f"{STRUCTURE}+{SUBTREES}"
+"""The structure, and the subtrees of its function graph (:mod:`arch2vec.representations.subtrees`)."""
 DISCRETE = ("adjacency", "path")
 """The encodings that nothing is learned for and that are compared by default."""
 
@@ -101,7 +106,7 @@ def sources_of(encoders: Sequence[tuple[str, Encoder]]) -> list[Source]:
     Raises:
         InputError: two are the same.
     """
-    digests = [_digest(encoder) for _, encoder in encoders]
+    digests = [encoder_digest(encoder) for _, encoder in encoders]
     if len(set(digests)) < len(digests):
         raise InputError("two of the runs have the same encoder; name each once")
     kinds = [(encoder.config.name, encoder.space.name) for _, encoder in encoders]
@@ -112,7 +117,8 @@ def sources_of(encoders: Sequence[tuple[str, Encoder]]) -> list[Source]:
     return sources
 
 
-def _digest(encoder: Encoder) -> str:
+def encoder_digest(encoder: Encoder) -> str:
+    """A mark of an encoder's weights: results of another one are not taken for its own."""
     # What the encoder reads makes other vectors of the same weights.
     read = " function" if encoder.config.function_graph else ""
     digest = hashlib.sha256(f"{encoder.space.reference} {encoder.pooling}{read}".encode())
@@ -144,11 +150,27 @@ def choose_targets(names: Sequence[str] | None, sources: Sequence[Source]) -> di
 
 
 def check_encodings(names: Sequence[str]) -> None:
-    """Raise :class:`InputError` if one is neither discrete, nor the supervised one, nor made of proxies."""
-    known = (*ENCODINGS, STRUCTURE, SUPERVISED, PROXIES)
+    """Raise :class:`InputError` if one is none of ours, not made of proxies and no representation of the user's own."""
+    known = (*ENCODINGS, STRUCTURE, SUBTREES, BOTH, SUPERVISED, PROXIES)
     for name in names:
-        if name not in known and not name.endswith(SUFFIX):
-            raise unknown("encoding", name, known)
+        if name not in known and not name.endswith(SUFFIX) and not _is_described(name):
+            raise InputError(
+                f"{unknown('encoding', name, known)}; one of your own is python:MODULE_OR_FILE.py:FUNCTION"
+            )
+
+
+def _is_described(name: str) -> bool:
+    """Whether it is more than a name: code, settings, or several joined."""
+    return not name.endswith(SUFFIX) and any(mark in name for mark in (":", "?", "+"))
+
+
+def described(encodings: Iterable[str]) -> dict[str, Representation]:
+    """The representations among encodings that are named by more than one of our names.
+
+    Raises:
+        InputError: one is none, see :func:`arch2vec.representations.spec.resolve_representation`.
+    """
+    return {name: resolve_representation(name) for name in encodings if _is_described(name)}
 
 
 class Columns:

@@ -24,7 +24,7 @@ PADDING = 255
 """The operation code of a vertex that is not there."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GraphBatch:
     """N labelled DAGs of up to V vertices.
 
@@ -82,6 +82,10 @@ class GraphBatch:
 
     def __len__(self) -> int:
         return len(self.ops)
+
+    def __repr__(self) -> str:
+        graphs = "graph" if len(self) == 1 else "graphs"
+        return f"GraphBatch({len(self):,} {graphs} of up to {self.num_vertices} vertices)"
 
     def __getitem__(self, index: int | slice | NDArray[np.generic] | Sequence[int]) -> GraphBatch:
         """A sub-batch; an integer gives a batch of one."""

@@ -62,10 +62,17 @@ def function_graphs(graphs: GraphBatch, skip: Collection[int] = (), zero: Collec
     starts, ends = there & ~wired.any(axis=0), there & ~wired.any(axis=1)
     edges = wired.astype(np.float32)
     if zero:
-        open_ = ~np.isin(ops, list(zero))
+        open_ = ~having(ops, zero)
         edges *= open_[:, None] & open_[None, :]
     live = _restricted(ops, edges, starts, ends)
-    return _contracted(live, np.isin(live.ops, list(skip))) if skip else live
+    return _contracted(live, having(live.ops, skip)) if skip else live
+
+
+def having(ops: NDArray[np.uint8], codes: Collection[int]) -> NDArray[np.bool_]:
+    """Which of the operations are among some codes, of the shape of ``ops``."""
+    table = np.zeros(256, dtype=np.bool_)
+    table[list(codes)] = True
+    return table[ops]
 
 
 def _restricted(

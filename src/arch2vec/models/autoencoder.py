@@ -12,12 +12,17 @@ from torch import Tensor, nn
 
 from arch2vec.errors import InputError, unknown
 from arch2vec.models.decoder import Decoder
-from arch2vec.models.directed import DirectedEncoder
-from arch2vec.models.gcn import GCNEncoder
-from arch2vec.models.gin import GINEncoder
+from arch2vec.models.encoders import GCNEncoder, GINEncoder, GraphEncoder
 from arch2vec.models.inputs import GraphTensors, Share
 from arch2vec.models.layers import linear
-from arch2vec.models.losses import OperationActivation, edge_loss, kl_divergence, operation_loss, target_loss
+from arch2vec.models.losses import (
+    OperationActivation,
+    edge_loss,
+    kl_divergence,
+    operation_loss,
+    ranking_loss,
+    target_loss,
+)
 from arch2vec.models.pooling import pooled, pools_of
 
 Precision = Literal["float32", "bfloat16"]
@@ -35,7 +40,7 @@ class ModelConfig:
         latent: dimensions per vertex.
         dropout: on Z before decoding, in training.
         directed: whether what a vertex reads and what reads it have weights of their own
-            (:mod:`arch2vec.models.directed`); the paper adds the two up.
+            (:class:`arch2vec.models.encoders.GINLayer`); the paper adds the two up.
         function_graph: whether what the encoder reads, and the decoder reconstructs, is the
             graph of what an architecture computes (:mod:`arch2vec.graphs.function`)
             instead of the graph as it is written. How an architecture was written cannot be
@@ -81,7 +86,7 @@ class Family:
             divergence to the prior is part of the loss; otherwise Z is the mean.
     """
 
-    encoder: type[GINEncoder | GCNEncoder]
+    encoder: type[GraphEncoder]
     variational: bool
 
 
@@ -117,9 +122,9 @@ class GraphAutoencoder(nn.Module):
         super().__init__()
         self.config, self.pooling = config, pooling
         family = MODELS[config.name]
-        kind = DirectedEncoder if config.directed else family.encoder
         shown = operations + (config.mask > 0)  # the last one says that an operation is not shown
-        self.encoder = kind(shown, config.hidden, config.layers, config.latent, family.variational, generator)
+        shape = (shown, config.hidden, config.layers, config.latent, family.variational)
+        self.encoder = family.encoder(*shape, generator, config.directed)
         self.decoder = Decoder(config.latent, operations, config.dropout, generator)
         width = len(pools_of(pooling)) * config.latent
         self.head = linear(width, config.predicted, generator) if config.predicted else None
@@ -157,6 +162,7 @@ class GraphAutoencoder(nn.Module):
         precision: Precision = "float32",
         encoder: Callable[..., tuple[Tensor, Tensor | None]] | None = None,
         target_weight: float = 1.0,
+        ranked: bool = False,
     ) -> Losses:
         """The training loss of one batch.
 
@@ -175,6 +181,7 @@ class GraphAutoencoder(nn.Module):
                 and the losses stay in single precision.
             encoder: replaces the encoder by one that computes the same, a compiled one.
             target_weight: factor of the error of what the head predicts.
+            ranked: whether the head's last number only has to order graphs as their last target does.
         """
         hidden = self._drawn(graphs, generator, share)
         short = torch.autocast(graphs.X.device.type, torch.bfloat16) if precision == "bfloat16" else nullcontext()
@@ -197,7 +204,12 @@ class GraphAutoencoder(nn.Module):
             if graphs.targets is None:
                 raise ValueError("a model with a head learns from graphs with targets")
             # From the means, which vectors are made of, not from the sample.
-            targets = target_loss(self.head(pooled(mean, graphs.mask, self.pooling)), graphs.targets)
+            predicted = self.head(pooled(mean, graphs.mask, self.pooling))
+            numbers = predicted.shape[1] - ranked
+            if numbers:
+                targets = target_loss(predicted[:, :numbers], graphs.targets[:, :numbers])
+            if ranked:
+                targets = targets + ranking_loss(predicted[:, -1], graphs.targets[:, -1])
         if share is not None:
             operations, edges, kl = operations * share.vertices, edges * share.pairs, kl * share.vertices
             targets = targets * share.own_graphs

@@ -13,7 +13,7 @@ from typing import NamedTuple, cast
 import torch
 from torch import Tensor, nn
 
-from arch2vec.models.gin import GINEncoder, GINLayer
+from arch2vec.models.encoders import GINEncoder, GINLayer
 from arch2vec.models.inputs import GraphTensors
 from arch2vec.models.regressor import Regressor
 

@@ -69,6 +69,21 @@ def target_loss(predicted: Tensor, targets: Tensor) -> Tensor:
     return functional.mse_loss(predicted, targets)
 
 
+def ranking_loss(scores: Tensor, values: Tensor) -> Tensor:
+    """Mean softplus(s_j - s_i) over the pairs of which i is worth more than j: how wrongly scores order them.
+
+    Scores and values of any shape (..., B) are compared along the last axis; without a pair, 0.
+
+    Args:
+        scores: (..., B).
+        values: (..., B), NaN where it is not known; such are in no pair.
+    """
+    better = values.unsqueeze(-1) > values.unsqueeze(-2)
+    losses = functional.softplus(scores.unsqueeze(-2) - scores.unsqueeze(-1))
+    pairs = better.sum((-2, -1))
+    return ((losses * better).sum((-2, -1)) / pairs.clamp_min(1)).mean()
+
+
 def kl_divergence(mean: Tensor, log_std: Tensor, mask: Tensor | None) -> Tensor:
     """KL(q(Z | X, A) || N(0, I)), summed over dimensions, averaged over vertices and batch.
 

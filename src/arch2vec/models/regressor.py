@@ -14,12 +14,10 @@ import torch
 from torch import Tensor, nn
 
 from arch2vec.errors import InputError, unknown
-from arch2vec.models.gcn import GCNEncoder
-from arch2vec.models.gin import GINEncoder
+from arch2vec.models.encoders import ENCODERS
 from arch2vec.models.inputs import GraphTensors
 from arch2vec.models.layers import linear
-
-ENCODERS: dict[str, type[GINEncoder | GCNEncoder]] = {"gin": GINEncoder, "gcn": GCNEncoder}
+from arch2vec.models.pooling import pooled
 
 
 @dataclass(frozen=True)
@@ -27,7 +25,7 @@ class RegressorConfig:
     """The shape of a regressor; the defaults are those of the paper's encoder.
 
     Attributes:
-        encoder: a key of :data:`ENCODERS`.
+        encoder: a key of :data:`arch2vec.models.encoders.ENCODERS`.
         hidden: width of the encoder's layers.
         layers: how many of them aggregate over neighbours.
         latent: dimensions per vertex, and of an architecture's vector.
@@ -63,10 +61,7 @@ class Regressor(nn.Module):
     def vectors(self, graphs: GraphTensors) -> Tensor:
         """(B, latent) the architectures' vectors: the pooled vertex vectors, before tanh."""
         Z, _ = self.encoder(graphs.X, graphs.symmetrised, graphs.mask)
-        if graphs.mask is None:
-            return Z.mean(1) if self.config.pooling == "mean" else Z.sum(1)
-        pooled = (Z * graphs.mask.unsqueeze(2)).sum(1)
-        return pooled / graphs.mask.sum(1, keepdim=True) if self.config.pooling == "mean" else pooled
+        return pooled(Z, graphs.mask, self.config.pooling)
 
     def basis(self, graphs: GraphTensors) -> Tensor:
         """(B, latent) what the output is linear in: tanh of :meth:`vectors`."""

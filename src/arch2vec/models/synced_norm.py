@@ -15,9 +15,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from typing_extensions import override
 
-from arch2vec.models.directed import DirectedEncoder
-from arch2vec.models.gcn import GCNEncoder
-from arch2vec.models.gin import GINEncoder
+from arch2vec.models.encoders import GraphEncoder
 
 
 class SyncedBatchNorm(nn.BatchNorm1d):
@@ -81,7 +79,7 @@ def synchronise(model: nn.Module) -> None:
     Its layers then list the vertices of each process's part, which the statistics are gathered from.
     """
     for module in model.modules():
-        if isinstance(module, GINEncoder | DirectedEncoder | GCNEncoder):
+        if isinstance(module, GraphEncoder):
             module.masked = False
         if type(module) is nn.BatchNorm1d:
             module.__class__ = SyncedBatchNorm

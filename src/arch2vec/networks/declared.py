@@ -99,37 +99,43 @@ class DeclaredNetwork(StagedNetwork):
     ) -> None:
         graph = space.parse([architecture])
         names = layer_names(space, [space.operations[code] for code in graph.ops[0, graph.mask[0]].tolist()], layers)
-        super().__init__(lambda channels: Cell(graph, names, channels), skeleton, generator)
+        inputs, outputs = space.declaration.inputs, space.declaration.outputs
+        super().__init__(lambda channels: Cell(graph, names, channels, inputs, outputs), skeleton, generator)
 
 
 class Cell(nn.Module):
-    """One cell; maps (B, C, H, W) to the same shape.
+    """One cell; maps (B, C, H, W) to the same shape. Every input reads the same, and outputs are summed.
 
     Args:
         graph: a batch of one.
-        names: of each vertex's layer; those of the first and the last vertex don't count.
+        names: of each vertex's layer; those of inputs and outputs don't count.
         channels: C, the channels that the cell works with.
+        inputs: how many vertices are inputs, the first ones.
+        outputs: how many are outputs, the last ones.
     """
 
-    def __init__(self, graph: GraphBatch, names: Sequence[str], channels: int) -> None:
+    def __init__(
+        self, graph: GraphBatch, names: Sequence[str], channels: int, inputs: int = 1, outputs: int = 1
+    ) -> None:
         super().__init__()
-        self.names = [*names[:-1], SKIP]
+        self.names = [*names[:-outputs], *[SKIP] * outputs]
+        self.inputs, self.outputs = inputs, range(len(names) - outputs, len(names))
         self.reads = [graph.adjacency[0, :, vertex].nonzero()[0].tolist() for vertex in range(len(names))]
         layers = {}
-        for vertex in range(1, len(names) - 1):
+        for vertex in range(inputs, self.outputs.start):
             make = LAYERS[names[vertex]]
             if make is not None:
                 layers[str(vertex)] = make(channels)
         self.layers = nn.ModuleDict(layers)
-        self.computed = {len(names) - 1}  # vertices on which the output depends; the others are left out
-        for vertex in range(len(names) - 1, 0, -1):
+        self.computed = {*self.outputs}  # vertices on which an output depends; the others are left out
+        for vertex in range(len(names) - 1, inputs - 1, -1):
             if vertex in self.computed and self.names[vertex] != ZERO:
                 self.computed.update(self.reads[vertex])
 
     @override
     def forward(self, x: Tensor) -> Tensor:
-        values: list[Tensor | None] = [x]  # None stands for zero
-        for vertex in range(1, len(self.names)):
+        values: list[Tensor | None] = [x] * self.inputs  # None stands for zero
+        for vertex in range(self.inputs, len(self.names)):
             if vertex not in self.computed or self.names[vertex] == ZERO:
                 values.append(None)
                 continue
@@ -138,7 +144,7 @@ class Cell(nn.Module):
             if str(vertex) in self.layers:
                 total = self.layers[str(vertex)](torch.zeros_like(x) if total is None else total)
             values.append(total)
-        output = values[-1]
+        output = _sum([value for value in values[self.outputs.start :] if value is not None])
         return torch.zeros_like(x) if output is None else output
 
 
@@ -157,7 +163,7 @@ def layer_names(space: DeclaredSpace, operations: Sequence[str], layers: Mapping
 
     Args:
         space: to which the operations belong.
-        operations: of a cell's vertices, the first and the last being input and output.
+        operations: of a cell's vertices, inputs first and outputs last, as the space's vocabulary has them.
         layers: what the user says.
 
     Raises:
@@ -165,8 +171,8 @@ def layer_names(space: DeclaredSpace, operations: Sequence[str], layers: Mapping
     """
     given = dict(layers or {})
     for name, layer in given.items():
-        if name not in space.declaration.operations:
-            known = ", ".join(space.declaration.operations)
+        if name not in space.declaration.names:
+            known = ", ".join(space.declaration.names)
             raise InputError(f"{space.name} has no operation {name!r}; it has {known}")
         if layer not in LAYERS:
             raise InputError(f"unknown layer {layer!r} for the operation {name!r}; known: {', '.join(LAYERS)}")
@@ -174,21 +180,24 @@ def layer_names(space: DeclaredSpace, operations: Sequence[str], layers: Mapping
         "identity": SKIP,
         "none": ZERO,
     }
-    names = [SKIP]
-    for name in operations[1:-1]:
-        known_as = squashed.get(_squashed(name))
-        if name in space.declaration.skip:
-            known_as = SKIP
-        elif name in space.declaration.zero:
-            known_as = ZERO
-        meant = given.get(name, known_as)
+    declared = space.declaration
+    variants = {variant.label: variant for variant in declared.variants}
+    names = [SKIP] * declared.inputs
+    for label in operations[declared.inputs : len(operations) - declared.outputs]:
+        name, role = variants[label].name, variants[label].role
+        elsewhere = any(other.name == name and other.role for other in variants.values())
+        known_as = {"skip": SKIP, "zero": ZERO}.get(role, squashed.get(_squashed(name)))
+        if not role and elsewhere and known_as in (SKIP, ZERO):
+            known_as = None  # it sounds like a skip and is none here
+        # What is said of a name holds where it is not declared to be a skip or zero.
+        meant = known_as if label != name else given.get(name, known_as)
         if meant is None:
             raise InputError(
                 f"it is not known what layer the operation {name!r} of {space.name} is; say so as "
                 f"{name}=LAYER, LAYER being one of {', '.join(LAYERS)}"
             )
         names.append(meant)
-    return [*names, SKIP]
+    return [*names, *[SKIP] * declared.outputs]
 
 
 def _squashed(name: str) -> str:

@@ -116,9 +116,9 @@ def _declared_cell(cell: DeclaredCell) -> tuple[set[str], str]:
     uses: set[str] = set()
     layers: list[str] = []
     lines: list[str] = []
-    values: list[str | None] = ["x"]
-    last = len(cell.names) - 1
-    for vertex in range(1, last + 1):
+    values: list[str | None] = ["x"] * cell.inputs
+    results: list[str] = []  # of outputs that are not zero
+    for vertex in range(cell.inputs, len(cell.names)):
         terms = [value for value in (values[source] for source in cell.reads[vertex]) if value is not None]
         name = cell.names[vertex]
         total = sum_of(terms) if terms else None
@@ -131,11 +131,12 @@ def _declared_cell(cell: DeclaredCell) -> tuple[set[str], str]:
             continue
         if name != SKIP_LAYER:
             total = f'self.layers["{vertex}"]({total or "torch.zeros_like(x)"})'
-        if vertex == last:
-            lines.append(f"        return {total or 'torch.zeros_like(x)'}")
+        if vertex in cell.outputs:
+            results += [] if total is None else [f"({total})" if len(cell.outputs) > 1 and len(terms) > 1 else total]
         elif total is not None:
             lines.append(f"        value{vertex} = {total}")
         values.append(None if total is None else f"value{vertex}")
+    lines.append(f"        return {sum_of(results) if results else 'torch.zeros_like(x)'}")
     body = "\n".join(lines)
     text = f'''\
 class Cell(nn.Module):

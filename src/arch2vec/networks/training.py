@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from arch2vec.common.schedules import cosine
 from arch2vec.common.threads import thread_count
 from arch2vec.errors import InputError
 
@@ -210,7 +211,7 @@ def _run(
         order = torch.randperm(len(images), generator=generator, device="cpu").to(images.labels.device)
         for step, rows in enumerate(order.tensor_split(batches), start=(epoch - 1) * batches):
             for group in optimiser.param_groups:
-                group["lr"] = config.learning_rate * (1 + math.cos(math.pi * step / steps)) / 2
+                group["lr"] = cosine(config.learning_rate, step, steps)
             scores = network(images.pixels[rows])
             loss = functional.cross_entropy(scores, images.labels[rows], label_smoothing=config.label_smoothing)
             value = loss.item()

@@ -60,6 +60,9 @@ class Objective(ABC):
     fidelities: tuple[int, ...] = ()
     """The training epochs to choose from, ascending; empty where there is no choice or any number will do."""
 
+    apart: bool = False
+    """Whether searches evaluate it in processes of their own even where nobody asks for it."""
+
     def for_search(self, seed: int) -> Objective:
         """The objective as the search with this seed meets it: this one, but where the noise of trainings is drawn."""
         del seed

@@ -1,8 +1,8 @@
 """Objectives named by one line of text, for the command line and for study files.
 
-Benchmarks by their names, and five other kinds: ``digits``, ``train:DATA``, ``proxy:NAME``,
-``table:PATH`` and ``python:WHERE:FUNCTION``. Each is followed by ``?`` and ``option=value`` pairs
-joined by ``&``::
+Benchmarks by their names, and six other kinds: ``digits``, ``train:DATA``, ``proxy:NAME``,
+``table:PATH``, ``python:WHERE:FUNCTION`` and ``cmd:COMMAND``. Each is followed by ``?`` and ``option=value`` pairs
+joined by ``&``; those of a command stand before its colon::
 
     nasbench201?dataset=cifar100
     nasbench201?seed=random&noise_seed=search
@@ -16,6 +16,8 @@ joined by ``&``::
     python:my_package.training:evaluate
     python:train.py:evaluate?space=nasbench201&unit=%25
     python:train.py:evaluate?fidelities=3,9,27
+    cmd:python train.py --arch {architecture}
+    cmd?fidelities=3,9,27&unit=%25:python train.py --arch {architecture} --epochs {fidelity}
 
 ``%`` and two hexadecimal digits stand for a byte, as in URLs: ``%26`` is an
 ``&`` and ``%3F`` a ``?`` within a name. Relative paths start from the current
@@ -24,12 +26,14 @@ folder.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from arch2vec.common.code_identity import mark_of_name
+from arch2vec.common.options import decimal, read_options, whole, yes_or_no
 from arch2vec.common.user_code import load_object
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
@@ -37,7 +41,7 @@ from arch2vec.spaces import SearchSpace
 
 _FORMS = (
     "digits-201, nasbench101, nasbench201, nasbench301-surrogate, digits, train:DATA, proxy:NAME, "
-    "table:PATH?validation=COLUMN, python:MODULE_OR_FILE:FUNCTION"
+    "table:PATH?validation=COLUMN, python:MODULE_OR_FILE:FUNCTION, cmd:COMMAND"
 )
 
 
@@ -60,6 +64,8 @@ def resolve_objective(spec: str, space: SearchSpace | None = None) -> Objective:
         InputError: the kind or an option is unknown, a needed part is missing, or
             the objective itself refuses what it is given.
     """
+    if (command := _COMMAND.match(spec.strip())) is not None:
+        return _command(command["command"], command["options"] or "")
     head, _, query = spec.strip().partition("?")
     kind, _, target = head.partition(":")
     if kind not in _KINDS:
@@ -75,7 +81,7 @@ def resolve_objective(spec: str, space: SearchSpace | None = None) -> Objective:
 def _digits(target: str, query: str) -> Objective:
     if target:
         raise InputError(f"objective digits takes options only, as in digits?seed=1; got {target!r} after the colon")
-    options = _options("digits", query, {"epochs": _whole, "seed": _whole})
+    options = read_options("objective digits", query, {"epochs": whole, "seed": whole})
     from arch2vec.objectives.digits import DigitsConfig, DigitsObjective
 
     if "seed" in options:
@@ -86,8 +92,8 @@ def _digits(target: str, query: str) -> Objective:
 def _proxy(target: str, query: str) -> Objective:
     if not target:
         raise InputError("objective proxy needs the name of a zero-cost proxy, as in proxy:synflow")
-    numbers = dict.fromkeys(("batch_size", "channels", "cells", "seed"), _whole)
-    options = _options("proxy", query, {"batch": str, "space": str, **numbers})
+    numbers = dict.fromkeys(("batch_size", "channels", "cells", "seed"), whole)
+    options = read_options("objective proxy", query, {"batch": str, "space": str, **numbers})
     from arch2vec.objectives.proxy import ProxyObjective
     from arch2vec.proxies.settings import ProxySetting
 
@@ -98,9 +104,9 @@ def _proxy(target: str, query: str) -> Objective:
 def _train(target: str, query: str) -> Objective:
     if not target:
         raise InputError("objective train needs a data set, as in train:cifar10?space=darts")
-    numbers = dict.fromkeys(("epochs", "cells", "channels", "seed", "split_seed", "limit", "size", "threads"), _whole)
+    numbers = dict.fromkeys(("epochs", "cells", "channels", "seed", "split_seed", "limit", "size", "threads"), whole)
     texts = dict.fromkeys(("space", "recipe", "data_dir", "out", "device"), str)
-    options = _options("train", query, {**texts, **numbers, "validation": _decimal})
+    options = read_options("objective train", query, {**texts, **numbers, "validation": decimal})
     from arch2vec.objectives.training import training_objective
 
     for name in ("data_dir", "out"):
@@ -113,11 +119,11 @@ def _table(target: str, query: str, space: SearchSpace | None = None) -> Objecti
     if not target:
         raise InputError("objective table needs a file, as in table:results.parquet?validation=COLUMN")
     texts = dict.fromkeys(("validation", "test", "cost", "architecture", "space", "name"), str)
-    numbers = dict.fromkeys(("cost_scale", "scale", "absent"), _decimal)
-    words = dict.fromkeys(("partial", "minimise", "minimize"), _yes_or_no)
+    numbers = dict.fromkeys(("cost_scale", "scale", "absent"), decimal)
+    words = dict.fromkeys(("partial", "minimise", "minimize"), yes_or_no)
     known: dict[str, Callable[[str], Any]]
     known = {**texts, "unit": str, **numbers, **words, "seed": _run, "noise_seed": _noise}
-    options = _options("table", query, known)
+    options = read_options("objective table", query, known)
     if "minimize" in options:
         options.setdefault("minimise", options.pop("minimize"))
     if "validation" not in options:
@@ -135,7 +141,9 @@ def _table(target: str, query: str, space: SearchSpace | None = None) -> Objecti
 
 
 def _python(target: str, query: str) -> Objective:
-    options = _options("python", query, {"name": str, "space": str, "unit": str, "fidelities": _whole_numbers})
+    options = read_options(
+        "objective python", query, {"name": str, "space": str, "unit": str, "fidelities": _whole_numbers}
+    )
     found, absolute = load_object(target, "function", "FUNCTION")
     file, _, name = absolute.rpartition(":")
     code = mark_of_name(Path(file), name) if file.endswith(".py") else None
@@ -151,6 +159,18 @@ def _python(target: str, query: str) -> Objective:
     return FunctionObjective(found, **{"name": name, "code": code, **options})
 
 
+_COMMAND = re.compile(r"cmd(\?(?P<options>[^:]*))?:(?P<command>.*)", re.DOTALL)
+
+
+def _command(command: str, query: str) -> Objective:
+    options = read_options(
+        "objective cmd", query, {"name": str, "unit": str, "fidelity": whole, "fidelities": _whole_numbers}
+    )
+    from arch2vec.objectives.command import CommandObjective
+
+    return CommandObjective(command, **options)
+
+
 def _benchmark(name: str, known: Mapping[str, Callable[[str], Any]]) -> Callable[[str, str], Objective]:
     def resolve(target: str, query: str) -> Objective:
         if target:
@@ -158,7 +178,7 @@ def _benchmark(name: str, known: Mapping[str, Callable[[str], Any]]) -> Callable
             raise InputError(
                 f"objective {name} takes options only, as in {name}?{example}; got {target!r} after the colon"
             )
-        options = _options(name, query, known)
+        options = read_options(f"objective {name}", query, known)
         from arch2vec.objectives import named
 
         build: Callable[..., Objective] = getattr(named, name.replace("-", "_"))
@@ -181,50 +201,11 @@ def _word_or_number(words: tuple[str, ...], otherwise: str) -> Callable[[str], i
     return read
 
 
-def _options(kind: str, query: str, known: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
-    """The options of ``query`` by name, each read by its reader in ``known``."""
-    options: dict[str, Any] = {}
-    for pair in filter(None, query.split("&")):
-        raw_name, equals, raw_value = pair.partition("=")
-        name, value = unquote(raw_name), unquote(raw_value)
-        if name not in known:
-            raise InputError(f"objective {kind} has no option {name!r}; it has {', '.join(known)}")
-        if name in options:
-            raise InputError(f"objective {kind} has option {name!r} twice")
-        if not equals or not value:
-            raise InputError(f"objective {kind}: option {name!r} needs a value, as in {name}=VALUE")
-        try:
-            options[name] = known[name](value)
-        except ValueError as error:
-            raise InputError(f"objective {kind}: option {name!r} must be {error}, got {value!r}") from error
-    return options
-
-
-def _whole(value: str) -> int:
-    try:
-        return int(value)
-    except ValueError:
-        raise ValueError("a whole number") from None
-
-
 def _whole_numbers(value: str) -> tuple[int, ...]:
     try:
         return tuple(int(each) for each in value.split(","))
     except ValueError:
         raise ValueError("whole numbers with commas between them") from None
-
-
-def _decimal(value: str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        raise ValueError("a number") from None
-
-
-def _yes_or_no(value: str) -> bool:
-    if value not in ("true", "false"):
-        raise ValueError("true or false")
-    return value == "true"
 
 
 def _path(text: str) -> Path:
@@ -237,9 +218,9 @@ _noise = _word_or_number(("search",), "a whole number")
 _RUNS: Mapping[str, Callable[[str], Any]] = {"seed": _run, "noise_seed": _noise, "data": str}
 _KINDS: Mapping[str, Callable[[str, str], Objective]] = {
     "nasbench101": _benchmark("nasbench101", {"subset": str, **_RUNS}),
-    "nasbench201": _benchmark("nasbench201", {"dataset": str, "signal": _whole, **_RUNS}),
+    "nasbench201": _benchmark("nasbench201", {"dataset": str, "signal": whole, **_RUNS}),
     "nasbench301-surrogate": _benchmark("nasbench301-surrogate", {"data": str}),
-    "digits-201": _benchmark("digits-201", {"signal": _whole, "seed": _run, "noise_seed": _noise}),
+    "digits-201": _benchmark("digits-201", {"signal": whole, "seed": _run, "noise_seed": _noise}),
     "digits": _digits,
     "train": _train,
     "proxy": _proxy,

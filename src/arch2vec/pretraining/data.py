@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
-from arch2vec.models.graph_inputs import StructureTargets, graph_store
+from arch2vec.models.graph_inputs import GraphTargets, graph_store, proxy_ranks, targets_of
 from arch2vec.models.inputs import GraphStore, GraphTensors
 from arch2vec.pretraining.settings import PROTOCOLS, PretrainConfig
 from arch2vec.spaces import SearchSpace
@@ -65,6 +65,10 @@ class TrainingData(Protocol):
     def target_count(self) -> int:
         """How many numbers of each graph are to be predicted, 0 for none."""
 
+    @property
+    def ranked(self) -> bool:
+        """Whether graphs are to be ranked by the last of them."""
+
     def __len__(self) -> int:
         """Graphs an epoch."""
 
@@ -93,9 +97,9 @@ def training_data(
     return StreamedGraphs(space, config, device)
 
 
-def _targets(space: SearchSpace, config: PretrainConfig, sample: GraphBatch) -> StructureTargets | None:
+def _targets(space: SearchSpace, config: PretrainConfig, sample: GraphBatch) -> GraphTargets | None:
     """What is to be predicted, on the scale of a sample of the training graphs."""
-    return None if config.targets is None else StructureTargets(space, sample)
+    return None if config.targets is None else GraphTargets(space, sample, targets_of(config.targets).numbers)
 
 
 class StoredGraphs:
@@ -105,8 +109,11 @@ class StoredGraphs:
         self._config = config
         self._training, self.held_out = split(graphs, config)
         targets = _targets(space, config, self.prior_sample)
-        self.target_count = 0 if targets is None else targets.count
-        self._store = graph_store(self._training, space, config.model, device, targets)
+        proxy = None if config.targets is None else targets_of(config.targets).proxy
+        ranks = None if proxy is None else proxy_ranks(self._training, space, proxy)
+        self.ranked = ranks is not None
+        self.target_count = (0 if targets is None else targets.count) + self.ranked
+        self._store = graph_store(self._training, space, config.model, device, targets, ranks)
 
     @property
     def prior_sample(self) -> GraphBatch:
@@ -156,6 +163,7 @@ class StreamedGraphs:
         self._seen: tuple[int, list[NDArray[np.uint64]]] = (-1, [])
         self._targets = None if config.targets is None else _targets(space, config, self.prior_sample)
         self.target_count = 0 if self._targets is None else self._targets.count
+        self.ranked = False  # a proxy of graphs that are drawn anew would be computed for ever
 
     @cached_property
     def prior_sample(self) -> GraphBatch:

@@ -7,19 +7,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import spearmanr
 
 from arch2vec.encoder import Encoder
-from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
-from arch2vec.graphs.edit_distance import edit_distance
 from arch2vec.graphs.fingerprints import fingerprint
+from arch2vec.representations.geometry import EditPairs, edit_correlation
 
 PRIOR_DRAWS = 10_000
 """How many draws from the prior the paper decodes."""
-
-WALK_STEPS = 10
-"""How many edits the walks of :func:`distance_correlation` make."""
 
 
 @dataclass(frozen=True)
@@ -159,26 +154,5 @@ def distance_correlation(
     Raises:
         InputError: there are fewer than two graphs or pairs.
     """
-    if len(graphs) < 2 or pairs < 2:
-        raise InputError(f"a correlation needs at least 2 graphs and 2 pairs, got {len(graphs)} and {pairs}")
-    rng = np.random.default_rng(seed)
-    first = rng.integers(0, len(graphs), size=pairs)
-    second = (first + rng.integers(1, len(graphs), size=pairs)) % len(graphs)
-    starts = graphs[rng.integers(0, len(graphs), size=-(-pairs // WALK_STEPS))]
-    walk = [starts]
-    for _ in range(WALK_STEPS):
-        walk.append(encoder.space.mutate(walk[-1], rng))
-    return DistanceCorrelation(
-        random=_distance_correlation(encoder, graphs[first], graphs[second]),
-        walk=_distance_correlation(
-            encoder, GraphBatch.concatenate([starts] * WALK_STEPS), GraphBatch.concatenate(walk[1:])
-        ),
-    )
-
-
-def _distance_correlation(encoder: Encoder, first: GraphBatch, second: GraphBatch) -> float:
-    edits = edit_distance(first, second)
-    lengths = np.linalg.norm(encoder.vectors(first) - encoder.vectors(second), axis=1)
-    if (edits == edits[0]).all() or (lengths == lengths[0]).all():
-        return 0.0
-    return float(spearmanr(lengths, edits).statistic)
+    random, walk = EditPairs.drawn(encoder.space, graphs, pairs, seed)
+    return DistanceCorrelation(edit_correlation(random, encoder.vectors), edit_correlation(walk, encoder.vectors))

@@ -10,7 +10,7 @@ from arch2vec.common.documents import anything, checked, flag, mapping, number, 
 from arch2vec.encoder import Encoder
 from arch2vec.errors import InputError, unknown
 from arch2vec.models.autoencoder import PRECISIONS, ModelConfig, Precision
-from arch2vec.models.graph_inputs import TARGETS
+from arch2vec.models.graph_inputs import targets_of
 from arch2vec.models.losses import ACTIVATIONS, OperationActivation
 from arch2vec.models.pooling import pools_of
 
@@ -65,6 +65,9 @@ class PretrainConfig:
         protocol: a key of :data:`PROTOCOLS`.
         activation: of the operation logits; None for :func:`default_activation`.
         epochs: passes over the training split.
+        further: so many more at most, as long as reconstruction is not good and gets better
+            (:mod:`arch2vec.pretraining.patience`); none in the paper's setting, with a schedule, or with several
+            processes.
         batch_size: graphs a step.
         learning_rate: of Adam; with a schedule, that of the first step.
         schedule: how the learning rate goes on, ``constant`` (paper) or ``cosine``, down
@@ -95,8 +98,8 @@ class PretrainConfig:
         pools: how vertices' means become an architecture's vector: names of
             :data:`arch2vec.models.pooling.POOLS`, separated by commas, None for the protocol's.
         targets: what a linear head learns to predict from the vector beside
-            reconstruction, of :data:`arch2vec.models.graph_inputs.TARGETS`; None (paper) for nothing.
-        target_weight: factor of the mean squared error of the standardised targets.
+            reconstruction: names for :func:`arch2vec.models.graph_inputs.targets_of`; None (paper) for nothing.
+        target_weight: factor of the mean squared error of the standardised targets, and of the loss of ranking.
     """
 
     model: ModelConfig = field(default_factory=ModelConfig)
@@ -120,6 +123,7 @@ class PretrainConfig:
     pools: str | None = None
     targets: str | None = None
     target_weight: float = 1.0
+    further: int = 0
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
@@ -133,6 +137,10 @@ class PretrainConfig:
         for name in ("epochs", "batch_size", "processes"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.further < 0:
+            raise InputError(f"further epochs are 0 or more, got {self.further}")
+        if self.further and self.schedule != "constant":
+            raise InputError("a schedule ends at its last epoch: there are no further ones after it")
         if self.sample is not None and self.sample < 2:
             raise InputError(f"a sample has at least 2 architectures, got {self.sample}")
         if self.stream and self.sample is None:
@@ -145,8 +153,12 @@ class PretrainConfig:
             raise InputError(f"threads must be at least 1, got {self.threads}")
         if self.pools is not None:
             pools_of(self.pools)
-        if self.targets is not None and self.targets not in TARGETS:
-            raise unknown("target", self.targets, TARGETS)
+        if self.targets is not None and targets_of(self.targets).proxy is not None:
+            # Pairs of a whole batch are compared, and each architecture is a network that is built.
+            if self.stream:
+                raise InputError("a ranking by a proxy needs architectures that stay: leave stream out")
+            if self.processes > 1:
+                raise InputError("a ranking by a proxy is only for a single process")
         if self.model.predicted and self.targets is None:
             raise InputError("a model that predicts needs targets")
         for name in ("learning_rate", "gradient_clip", "target_weight"):
@@ -179,6 +191,7 @@ _RECORDED = record(
         "pools": optional(text()),
         "targets": optional(text()),
         "target_weight": number(),
+        "further": whole(0),
     },
 )
 """What an encoder's record of its training must be like."""

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -13,13 +12,11 @@ from arch2vec.common.storage import AnyPath
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.reports.layered import layered_layout
-from arch2vec.reports.shapes import FONT, Point, arc, draw_arrow, draw_box, draw_disc, draw_tag, draw_text, track
+from arch2vec.reports.shapes import FONT, AxesCanvas, Canvas, Point, arc, track
 from arch2vec.reports.style import GREY, INK, PALETTE, require_format, text_width, write_figure
+from arch2vec.reports.svg import SvgCanvas
 from arch2vec.spaces import SearchSpace
 from arch2vec.spaces.nasbench201.space import EDGES
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 # Inches, but for the title's font, which is in points.
 _BORDER = 0.15
@@ -51,29 +48,86 @@ def draw_cell(space: SearchSpace, graph: GraphBatch, path: AnyPath, title: str |
             space, the suffix is another, or the folder cannot be written to.
     """
     require_format(path)
-    if len(graph) != 1:
-        raise InputError(f"a picture shows one cell, got {len(graph)}")
-    space.check(graph)
+    _check_one(space, graph)
     from matplotlib.figure import Figure
 
     figure = Figure()
     axes = figure.add_axes((0.0, 0.0, 1.0, 1.0))
     axes.set_axis_off()
-    paint: Callable[[Axes, SearchSpace, GraphBatch], Bounds]
-    paint = _paint_nasbench201 if space.name == "nasbench201" else _paint_graph
-    left, bottom, right, top = paint(axes, space, graph)
+    left, bottom, right, top = paint_cell(AxesCanvas(axes), space, graph, title)
+    figure.set_size_inches(right - left, top - bottom)
+    axes.set_xlim(left, right)
+    axes.set_ylim(bottom, top)
+    write_figure(figure, path)
+
+
+def cell_svg(space: SearchSpace, graph: GraphBatch, title: str | None = None) -> str:
+    """The same picture as an SVG text, for pages and notebooks; needs no matplotlib figure.
+
+    Args:
+        space: the space the cell belongs to.
+        graph: a batch of one.
+        title: above the picture, in as many lines as it needs.
+
+    Raises:
+        InputError: the batch does not hold exactly one architecture of the space.
+    """
+    _check_one(space, graph)
+    canvas = SvgCanvas()
+    bounds = paint_cell(canvas, space, graph, title)
+    return canvas.document(*bounds, label=space.format(graph)[0])
+
+
+class Drawing:
+    """A picture of one cell, which shows itself in a notebook and can be written to a file.
+
+    Raises:
+        InputError: the batch does not hold exactly one architecture of the space.
+    """
+
+    def __init__(self, space: SearchSpace, graph: GraphBatch, title: str | None = None) -> None:
+        self._space, self._graph, self._title = space, graph, title
+        self.svg = cell_svg(space, graph, title)
+
+    def save(self, path: AnyPath) -> None:
+        """Write it to a file that ends in .png, .svg or .pdf.
+
+        Raises:
+            InputError: the suffix is another, or the folder cannot be written to.
+        """
+        draw_cell(self._space, self._graph, path, self._title)
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def __repr__(self) -> str:
+        return f"Drawing({self._space.format(self._graph)[0]!r}; save(path) writes it)"
+
+
+def _check_one(space: SearchSpace, graph: GraphBatch) -> None:
+    if len(graph) != 1:
+        raise InputError(f"a picture shows one cell, got {len(graph)}")
+    space.check(graph)
+
+
+def paint_cell(canvas: Canvas, space: SearchSpace, graph: GraphBatch, title: str | None = None) -> Bounds:
+    """Draw a cell, and a title above it, on a canvas; returns the picture's bounds, border included."""
+    paint = _paint_nasbench201 if has_operations_on_edges(space) else _paint_graph
+    left, bottom, right, top = paint(canvas, space, graph)
     if title:
         top += _TITLE_GAP
         # A picture narrower than a readable title is widened.
         spare = max(0.0, min(_TITLE_WIDTH, text_width(title, _TITLE_FONT)) - (right - left))
         left, right = left - spare / 2, right + spare / 2
         for line in reversed(_title_lines(title, right - left)):
-            draw_text(axes, ((left + right) / 2, top + _TITLE_LINE / 2), line, size=_TITLE_FONT)
+            canvas.text(((left + right) / 2, top + _TITLE_LINE / 2), line, size=_TITLE_FONT)
             top += _TITLE_LINE
-    figure.set_size_inches(right - left + 2 * _BORDER, top - bottom + 2 * _BORDER)
-    axes.set_xlim(left - _BORDER, right + _BORDER)
-    axes.set_ylim(bottom - _BORDER, top + _BORDER)
-    write_figure(figure, path)
+    return left - _BORDER, bottom - _BORDER, right + _BORDER, top + _BORDER
+
+
+def has_operations_on_edges(space: SearchSpace) -> bool:
+    """Whether cells are drawn as nodes with an operation on each edge between them, as NAS-Bench-201's authors do."""
+    return space.name == "nasbench201"
 
 
 def readable(operation: str) -> str:
@@ -97,7 +151,7 @@ def operation_colours(space: SearchSpace) -> dict[str, str]:
     return {name: INK if name in ends else colours.get(name, GREY) for name in space.operations}
 
 
-def _paint_nasbench201(axes: Axes, space: SearchSpace, graph: GraphBatch) -> Bounds:
+def _paint_nasbench201(canvas: Canvas, space: SearchSpace, graph: GraphBatch) -> Bounds:
     """Four nodes in a row; edges that skip a node arch over or under it, those of ``none`` are faint."""
     colours = operation_colours(space)
     centres: list[Point] = [(node * _NODE_STEP, 0.0) for node in range(4)]
@@ -106,15 +160,15 @@ def _paint_nasbench201(axes: Axes, space: SearchSpace, graph: GraphBatch) -> Bou
         absent = operation == "none"
         height, lean = _ARCS.get((source, target), (0.0, _NODE_STEP / 3))
         curve, middle = arc(centres[source], centres[target], height, lean, _NODE_RADIUS)
-        draw_arrow(axes, curve, colours[operation], width=1.0 if absent else 2.0, head=not absent)
-        draw_tag(axes, middle, readable(operation), colours[operation], faint=absent)
+        canvas.arrow(curve, colours[operation], width=1.0 if absent else 2.0, head=not absent)
+        canvas.tag(middle, readable(operation), colours[operation], faint=absent)
     for centre, text in zip(centres, ("in", "1", "2", "out"), strict=True):
-        draw_disc(axes, centre, _NODE_RADIUS, text)
+        canvas.disc(centre, _NODE_RADIUS, text)
     low, high = min(height for height, _ in _ARCS.values()), max(height for height, _ in _ARCS.values())
     return -_NODE_RADIUS, low - _TAG, 3 * _NODE_STEP + _NODE_RADIUS, high + _TAG
 
 
-def _paint_graph(axes: Axes, space: SearchSpace, graph: GraphBatch) -> Bounds:
+def _paint_graph(canvas: Canvas, space: SearchSpace, graph: GraphBatch) -> Bounds:
     """A box for each vertex, layered from left to right."""
     present = np.flatnonzero(graph.mask[0])
     adjacency = graph.adjacency[0][np.ix_(present, present)]
@@ -139,9 +193,9 @@ def _paint_graph(axes: Axes, space: SearchSpace, graph: GraphBatch) -> Bounds:
             x = source[0] + layers_on * step
             points += [(x - width / 2, y), (x + width / 2, y)]
         points.append((target[0] - width / 2 - 0.02, entering[edge]))
-        draw_arrow(axes, track(points), "#555555", width=1.1)
+        canvas.arrow(track(points), "#555555", width=1.1)
     for centre, name, label, extent in zip(centres, names, labels, extents.tolist(), strict=True):
-        draw_box(axes, centre, width, extent, label, colours[name])
+        canvas.box(centre, width, extent, label, colours[name])
     passes = [y for bends in layout.bends.values() for y in bends]
     low = min([*(layout.heights - extents / 2).tolist(), *passes])
     high = max([*(layout.heights + extents / 2).tolist(), *passes])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from arch2vec.reports.style import GREY, INK, mixed
 
@@ -16,6 +16,52 @@ FONT = 10.0
 Point = tuple[float, float]
 Curve = tuple[list[Point], list[int]]
 """Points and matplotlib's path codes: 1 move, 2 line, 4 cubic curve."""
+
+
+class Canvas(Protocol):
+    """What pictures are drawn on: matplotlib's axes, or an SVG text (:mod:`arch2vec.reports.svg`)."""
+
+    def arrow(self, curve: Curve, colour: str, width: float, *, head: bool = True) -> None:
+        """A curve with an arrowhead at its end; without one, a faint dotted line."""
+
+    def tag(self, at: Point, text: str, colour: str, *, faint: bool = False) -> None:
+        """A label on an edge."""
+
+    def disc(self, at: Point, radius: float, text: str) -> None:
+        """A node."""
+
+    def box(self, at: Point, width: float, height: float, text: str, colour: str) -> None:
+        """A vertex with its operation."""
+
+    def text(self, at: Point, text: str, *, size: float = FONT, colour: str = INK) -> None:
+        """Text centred at a point."""
+
+
+class AxesCanvas:
+    """A :class:`Canvas` of matplotlib's axes."""
+
+    def __init__(self, axes: Axes) -> None:
+        self._axes = axes
+
+    def arrow(self, curve: Curve, colour: str, width: float, *, head: bool = True) -> None:
+        """A curve with an arrowhead at its end; without one, a faint dotted line."""
+        draw_arrow(self._axes, curve, colour, width, head=head)
+
+    def tag(self, at: Point, text: str, colour: str, *, faint: bool = False) -> None:
+        """A label on an edge."""
+        draw_tag(self._axes, at, text, colour, faint=faint)
+
+    def disc(self, at: Point, radius: float, text: str) -> None:
+        """A node."""
+        draw_disc(self._axes, at, radius, text)
+
+    def box(self, at: Point, width: float, height: float, text: str, colour: str) -> None:
+        """A vertex with its operation."""
+        draw_box(self._axes, at, width, height, text, colour)
+
+    def text(self, at: Point, text: str, *, size: float = FONT, colour: str = INK) -> None:
+        """Text centred at a point."""
+        draw_text(self._axes, at, text, size=size, colour=colour)
 
 
 def arc(source: Point, target: Point, height: float, lean: float, radius: float) -> tuple[Curve, Point]:

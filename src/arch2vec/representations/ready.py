@@ -1,14 +1,17 @@
-"""Vectors at once: of the structure of architectures, with no run and no training."""
+"""Vectors at once: of the structure of architectures or any other representation, with no run and no training."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
 from arch2vec.graphs import GraphBatch
+from arch2vec.representations.base import Representation
+from arch2vec.representations.spec import AnyRepresentation, Joined, joined, resolve_representation
 from arch2vec.representations.structure import structure
 from arch2vec.spaces import SearchSpace, get_space
 
@@ -54,7 +57,22 @@ def vectors(
 def structure_embedding(
     space: SearchSpace, graphs: GraphBatch | None = None, *, sample: int | None = None, seed: int = 0
 ) -> Embedding:
-    """Architectures of a space with their structure vectors, ready to be searched.
+    """Architectures of a space with their structure vectors, ready to be searched; see :func:`represent`."""
+    return represent(space, "structure", graphs, sample=sample, seed=seed)
+
+
+def represent(
+    space: SearchSpace | str,
+    representation: AnyRepresentation = "structure",
+    graphs: GraphBatch | None = None,
+    *,
+    sample: int | None = None,
+    seed: int = 0,
+) -> Embedding:
+    """Architectures of a space with their vectors by a representation, ready to be searched.
+
+    >>> arch2vec.represent("nasbench201", "adjacency").vectors.shape
+    (15625, 30)
 
     >>> import arch2vec
     >>> embedding = arch2vec.structure_embedding(arch2vec.get_space("nasbench201"), sample=100)
@@ -62,15 +80,59 @@ def structure_embedding(
     ((100, 160), ('paths', 24))
 
     Args:
-        space: the search space.
+        space: the search space, or its name.
+        representation: a name or ``python:FILE:FUNCTION``, several joined by ``+``, or a function
+            (:mod:`arch2vec.representations.spec`).
         graphs: the architectures; None for a sample, or all.
         sample: so many architectures, None for all, or for :data:`SAMPLE` of a space too large to list.
         seed: of the sample.
+
+    Raises:
+        InputError: there is no such space or representation, or a function of the user's own gives no numbers.
     """
+    kind = resolve_representation(representation)
+    space = get_space(space) if isinstance(space, str) else space
     if graphs is None and sample is None and space.enumerable:
         graphs = space.enumerate()
     elif graphs is None:
         wanted = SAMPLE if sample is None else sample
         graphs = space.sample(wanted, np.random.default_rng(seed))
-    known = structure(graphs, space)
-    return Embedding(space, graphs, known.values, known.groups)
+    known = kind.features(graphs, space)
+    return Embedding(space, graphs, known.values, known.groups, extend=FeaturesOf(kind, space))
+
+
+def joined_with(embedding: Embedding, others: Sequence[Representation], own_too: bool) -> Embedding:
+    """An embedding's architectures with their vectors by other representations, beside its own or instead.
+
+    Raises:
+        InputError: two of them have a group of the same name.
+    """
+    found = [each.features(embedding.graphs, embedding.space) for each in others]
+    known = joined([embedding.features, *found] if own_too else found)
+    extend: Callable[[GraphBatch], NDArray[np.float32]] | None = FeaturesOf(Joined(others), embedding.space)
+    if own_too:
+        extend = None if embedding.extend is None else _SideBySide(embedding.extend, Joined(others), embedding.space)
+    return Embedding(embedding.space, embedding.graphs, known.values, known.groups, extend=extend)
+
+
+@dataclass(frozen=True)
+class FeaturesOf:
+    """Gives the vectors of architectures of a space by a representation; can be sent to another process."""
+
+    representation: Representation
+    space: SearchSpace
+
+    def __call__(self, graphs: GraphBatch) -> NDArray[np.float32]:
+        """(N, D) the numbers of :meth:`Representation.features`."""
+        return self.representation.features(graphs, self.space).values
+
+
+@dataclass(frozen=True)
+class _SideBySide:
+    own: Callable[[GraphBatch], NDArray[np.float32]]
+    others: Joined
+    space: SearchSpace
+
+    def __call__(self, graphs: GraphBatch) -> NDArray[np.float32]:
+        parts = [part.features(graphs, self.space).values for part in self.others.parts]
+        return np.concatenate([self.own(graphs), *parts], axis=1)

@@ -20,6 +20,9 @@ what matters differs from space to space and a model can weigh groups
 ``costs``
     parameters, multiply-adds, widths: what the space knows
     (:meth:`arch2vec.spaces.SearchSpace.costs`).
+``numbers``
+    ordered numbers that operations are or have, such as widths
+    (:meth:`arch2vec.spaces.SearchSpace.numbers`).
 ``positions``
     what stands where: for spaces that have one order of vertices for all their
     architectures (:func:`arch2vec.representations.discrete.has_fixed_topology`).
@@ -31,23 +34,26 @@ of one space can be compared; a column may be constant.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec.errors import unknown
 from arch2vec.graphs import GraphBatch
-from arch2vec.graphs.function import FunctionGraphs, function_graphs
+from arch2vec.graphs.function import FunctionGraphs, function_graphs, having
 from arch2vec.graphs.sweeps import at_outputs, count_paths, extremes, totals, walk_moments, walks
 from arch2vec.representations.discrete import adjacency_one_hot, has_fixed_topology
 from arch2vec.representations.features import Features
 from arch2vec.spaces.base import SearchSpace
 
-GROUPS = ("paths", "walks", "neighbours", "costs", "positions")
+GROUPS = ("paths", "walks", "neighbours", "costs", "numbers", "positions")
 """The groups of numbers, those that a space has."""
 
-_CHUNK = 16_384  # graphs worked on at a time: their sweeps stay in the cache
+VERSION = 1
+"""Of the numbers and their order; raised whenever any architecture's change, so that older files can be told."""
+
+_CHUNK = 8_192  # graphs worked on at a time: their sweeps stay in the cache
 _PAIRED = 16  # kinds of operations that pairs are counted of, at most; with more, pairs of roles are
 _WIDE = 12  # vertices up to which totals are taken as they are: beyond, numbers of paths can be exponential
 
@@ -81,6 +87,8 @@ def structure(graphs: GraphBatch, space: SearchSpace, groups: Iterable[str] | No
             parts[name] = np.concatenate([chunk[place][0] for chunk in chunks]), chunks[0][place][1]
     if "costs" in wanted:
         parts["costs"] = space.costs(graphs)
+    if "numbers" in wanted:
+        parts["numbers"] = space.numbers(graphs)
     if "positions" in wanted and has_fixed_topology(space):
         values = adjacency_one_hot(graphs, space)
         parts["positions"] = values, [str(column) for column in range(values.shape[1])]
@@ -102,26 +110,60 @@ class _Columns:
         return np.stack(self.values, axis=1), self.names
 
 
-class _Counter:
-    """The sweeps over the graphs of one space."""
+def shared_structure(graphs: GraphBatch, space: SearchSpace) -> Features:
+    """What architectures of all spaces have in common: numbers that mean the same in each, under the same names.
 
-    def __init__(self, space: SearchSpace) -> None:
+    Paths, walks and neighbours, with three kinds of operations: 1x1 convolutions, other weighted operations, and
+    those without weights. Where a space has several outputs, their mean.
+
+    Raises:
+        InputError: a graph is no architecture of the space.
+    """
+    space.check(graphs)
+    narrow = tuple(code for code in space.roles.weighted if "1x1" in space.operations[code])
+    others = tuple(code for code in space.roles.weighted if code not in narrow)
+    counter = _Counter(space, {"conv1x1": narrow, "conv": others, "pool": tuple(space.roles.free)})
+    names = GROUPS[:3]
+    chunks = [counter.count(graphs[start : start + _CHUNK], names) for start in range(0, max(1, len(graphs)), _CHUNK)]
+    outputs = len(space.roles.outputs)
+    parts = {}
+    for place, name in enumerate(names):
+        table = np.concatenate([chunk[place][0] for chunk in chunks])
+        each = table.shape[1] // outputs  # those of one output follow those of another
+        titles = chunks[0][place][1][:each]
+        end = f" to {space.operations[space.roles.outputs[0]]}" if outputs > 1 else ""
+        mean = table.reshape(len(table), outputs, each).mean(axis=1)
+        parts[name] = mean, [title.replace(end, "") for title in titles]
+    return Features.of(parts)
+
+
+class _Counter:
+    """The sweeps over the graphs of one space.
+
+    Args:
+        space: the space.
+        alphabet: kinds of operations to count instead of every operation, by name.
+    """
+
+    def __init__(self, space: SearchSpace, alphabet: Mapping[str, tuple[int, ...]] | None = None) -> None:
         self._roles = space.roles
         names, roles = space.operations, space.roles
         inner = [*roles.weighted, *roles.free]
-        self._kinds = _distinct(
-            {
-                **{names[code]: (code,) for code in sorted(inner)},
-                "weighted": roles.weighted,
-                "unweighted": roles.free,
-                "operations": tuple(inner),
-            }
-        )
+        whole = {"weighted": roles.weighted, "unweighted": roles.free, "operations": tuple(inner)}
         ends = [code for code in range(len(names)) if code not in {*inner, *roles.skip, *roles.zero}]
         # What pairs are counted of: every operation, or where these are many, roles.
-        few = len(inner) <= _PAIRED
-        labels = {names[code]: (code,) for code in inner} if few else {"weighted": roles.weighted, "free": roles.free}
-        self._labels = {**{names[code]: (code,) for code in ends}, **{k: v for k, v in labels.items() if v}}
+        if alphabet is None:
+            self._inner: Mapping[str, tuple[int, ...]] = {names[code]: (code,) for code in sorted(inner)}
+            self._kinds = _distinct({**self._inner, **whole})
+            few = len(inner) <= _PAIRED
+            labels = (
+                {names[code]: (code,) for code in inner} if few else {"weighted": roles.weighted, "free": roles.free}
+            )
+            self._labels = {**{names[code]: (code,) for code in ends}, **{k: v for k, v in labels.items() if v}}
+        else:
+            self._inner, self._kinds = alphabet, {**alphabet, **whole}
+            starts = tuple(code for code in ends if code not in roles.outputs)
+            self._labels = {"input": starts, "output": tuple(roles.outputs), **alphabet}
         self._label_of = np.full(256, -1, dtype=np.int64)
         for place, codes in enumerate(self._labels.values()):
             self._label_of[list(codes)] = place
@@ -145,17 +187,17 @@ class _Counter:
     def _damp(self, values: Table) -> Table:
         return np.log1p(values) if self._wide else values
 
-    def _weights(self, graphs: FunctionGraphs) -> NDArray[np.float32]:
-        """(G, V, N) which vertices are of each kind."""
-        return np.stack([np.isin(graphs.ops, codes) for codes in self._kinds.values()]).astype(np.float32)
+    def _weights(self, graphs: FunctionGraphs) -> NDArray[np.bool_]:
+        """(V, G, N) which vertices are of each kind."""
+        return np.stack([having(graphs.ops, codes) for codes in self._kinds.values()], axis=1)
 
     def _paths(self, graphs: FunctionGraphs, end: str, columns: _Columns) -> None:
         weights, paths = self._weights(graphs), count_paths(graphs)
-        operations = np.isin(graphs.ops, [*self._roles.weighted, *self._roles.free])
+        operations = having(graphs.ops, [*self._roles.weighted, *self._roles.free])
         number = at_outputs(graphs, paths)
         columns.add(f"paths{end}", self._damp(number))
         columns.add(f"log of paths{end}", np.log1p(number))
-        for name, avoided in (("weights", np.isin(graphs.ops, self._roles.weighted)), ("operations", operations)):
+        for name, avoided in (("weights", having(graphs.ops, self._roles.weighted)), ("operations", operations)):
             columns.add(f"paths{end} without {name}", self._damp(at_outputs(graphs, count_paths(graphs, avoided))))
         total, (least, most) = totals(graphs, weights, paths), extremes(graphs, weights)
         for place, kind in enumerate(self._kinds):
@@ -167,9 +209,8 @@ class _Counter:
     def _walks(self, graphs: FunctionGraphs, end: str, columns: _Columns) -> None:
         back, back_steps = walks(graphs, forwards=False)
         forth, forth_steps = walks(graphs, forwards=True)
-        inner = {kind: codes for kind, codes in self._kinds.items() if len(codes) == 1}
-        for kind, codes in inner.items():
-            there = np.isin(graphs.ops, codes)
+        for kind, codes in self._inner.items():
+            there = having(graphs.ops, codes)
             columns.add(f"{kind} on a backward walk{end}", (back * there).sum(axis=0))
             columns.add(f"{kind} on a forward walk{end}", (forth * there).sum(axis=0))
             columns.add(f"{kind} on both walks{end}", (back * forth * there).sum(axis=0))
@@ -185,7 +226,7 @@ class _Counter:
         self._add_pairs(graphs, read, f"edges{end}", columns)
         sources, readers = read.sum(axis=0), read.sum(axis=1)
         for name, codes in self._labels.items():
-            there = np.isin(graphs.ops, codes)
+            there = having(graphs.ops, codes)
             columns.add(f"sources of {name}{end}", (sources * there).sum(axis=0))
             columns.add(f"readers of {name}{end}", (readers * there).sum(axis=0))
 
@@ -217,4 +258,4 @@ def _distinct(kinds: dict[str, tuple[int, ...]]) -> dict[str, tuple[int, ...]]:
     return found
 
 
-__all__ = ["GROUPS", "structure"]
+__all__ = ["GROUPS", "VERSION", "structure"]

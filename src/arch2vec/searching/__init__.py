@@ -1,23 +1,35 @@
-"""Search methods (ask and tell), and studies that run them against an objective."""
+"""Search methods (ask and tell), and studies that run them against an objective.
+
+Names are imported when they are first used, so that processes which only evaluate do not wait for the methods.
+"""
 
 from __future__ import annotations
 
-from arch2vec.errors import unknown
-from arch2vec.searching.adjacency_bo import AdjacencyBayesianOptimization
-from arch2vec.searching.arch2vec_rl import Arch2vecRL, ReleasedArch2vecRL
-from arch2vec.searching.base import Candidate, SearchMethod
-from arch2vec.searching.bo import BayesianOptimization
-from arch2vec.searching.bohb import BOHB
-from arch2vec.searching.evolution import RegularizedEvolution
-from arch2vec.searching.gp_bo import GPBayesianOptimization, LocalBayesianOptimization
-from arch2vec.searching.greedy_forest import GreedyForest
-from arch2vec.searching.group_bo import GroupedBayesianOptimization
-from arch2vec.searching.local_search import LocalSearch
-from arch2vec.searching.random_search import RandomSearch
-from arch2vec.searching.reinforce import Reinforce
-from arch2vec.searching.released_bo import ReleasedBayesianOptimization
-from arch2vec.searching.supervised_bo import ReleasedSupervisedBayesianOptimization, SupervisedBayesianOptimization
-from arch2vec.searching.supervised_rl import SupervisedRL
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from arch2vec.searching.base import Candidate, SearchMethod
+    from arch2vec.searching.bo import BayesianOptimization
+    from arch2vec.searching.bohb import BOHB
+    from arch2vec.searching.evolution import RegularizedEvolution
+    from arch2vec.searching.local_search import LocalSearch
+    from arch2vec.searching.methods import METHODS, get_method
+    from arch2vec.searching.random_search import RandomSearch
+    from arch2vec.searching.reinforce import Reinforce
+
+_HOMES = {
+    "BOHB": "bohb",
+    "METHODS": "methods",
+    "BayesianOptimization": "bo",
+    "Candidate": "base",
+    "LocalSearch": "local_search",
+    "RandomSearch": "random_search",
+    "RegularizedEvolution": "evolution",
+    "Reinforce": "reinforce",
+    "SearchMethod": "base",
+    "get_method": "methods",
+}
 
 __all__ = [
     "BOHB",
@@ -32,37 +44,8 @@ __all__ = [
     "get_method",
 ]
 
-METHODS: dict[str, type[SearchMethod]] = {
-    method.name: method
-    for method in (
-        RandomSearch,
-        RegularizedEvolution,
-        LocalSearch,
-        Reinforce,
-        BOHB,
-        BayesianOptimization,
-        GPBayesianOptimization,
-        LocalBayesianOptimization,
-        GroupedBayesianOptimization,
-        AdjacencyBayesianOptimization,
-        ReleasedBayesianOptimization,
-        GreedyForest,
-        Arch2vecRL,
-        ReleasedArch2vecRL,
-        SupervisedRL,
-        SupervisedBayesianOptimization,
-        ReleasedSupervisedBayesianOptimization,
-    )
-}
-"""Every search method by its name."""
 
-
-def get_method(name: str) -> type[SearchMethod]:
-    """The search method called ``name``.
-
-    Raises:
-        InputError: there is none.
-    """
-    if name not in METHODS:
-        raise unknown("search method", name, METHODS)
-    return METHODS[name]
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

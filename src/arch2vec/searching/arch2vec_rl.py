@@ -62,6 +62,9 @@ if TYPE_CHECKING:
     from arch2vec.searching.policy import Policies
 
 
+_DEFAULT = RLConfig()
+
+
 class Arch2vecRL(SearchMethod):
     """A policy over points of the latent space, trained by policy gradient.
 
@@ -73,9 +76,9 @@ class Arch2vecRL(SearchMethod):
 
     name: ClassVar[str] = "arch2vec-rl"
 
-    def __init__(self, embedding: Embedding, *, seed: int, config: RLConfig | None = None) -> None:
+    def __init__(self, embedding: Embedding, *, seed: int, config: RLConfig = _DEFAULT) -> None:
         super().__init__(embedding, seed=seed)
-        self.config = config or RLConfig()
+        self.config = config
         self._told_when_asked: list[int] = []  # a number for every step
         self._forget()
 
@@ -98,6 +101,11 @@ class Arch2vecRL(SearchMethod):
     def _learn(self, row: int, value: float, fidelity: int | None) -> None:
         self._first_told.setdefault(row, (self._count, value))
         self._count += 1
+
+    @override
+    def _expected(self, row: int, fidelity: int | None) -> None:
+        del self._told_when_asked[len(self._asked) - 1 :]
+        self._told_when_asked.append(len(self._told))
 
     @override
     def _own_state(self) -> dict[str, Any]:
@@ -145,7 +153,7 @@ class Arch2vecRL(SearchMethod):
             if method._walk or not method.config.pay_initial:
                 groups[method._alike()].append(number)
             elif known is None:
-                rows[number] = method._draw(1)[0]
+                rows[number] = method.draw(1)[0]
         for numbers in groups.values():
             group = [methods[number] for number in numbers]
             actions = cls._act(group)

@@ -38,6 +38,9 @@ class Decisions:
         sizes: (D,) how many choices each decision has; operations come first, then edges.
         choices: (N, D) int8, those of each architecture as it is numbered in the embedding.
         has_unmade: (D,) whether any of them leaves a decision unmade.
+        vertices: that operation decisions are about, in order.
+        codes: the operations that each of them chooses from.
+        edges: that edge decisions are about, in order.
     """
 
     def __init__(self, embedding: Embedding) -> None:
@@ -55,6 +58,9 @@ class Decisions:
             if len(codes) > 1:
                 self._operations.append((vertex, codes))
         self._edges = np.argwhere(graphs.adjacency.any(axis=0) & ~self._adjacency)
+        self.vertices = [vertex for vertex, _ in self._operations]
+        self.codes = [codes.tolist() for _, codes in self._operations]
+        self.edges: list[tuple[int, int]] = [(int(source), int(target)) for source, target in self._edges]
         self.sizes = np.array([*(len(codes) for _, codes in self._operations), *[2] * len(self._edges)], dtype=np.int64)
         self.choices = self._encode(graphs)
         self.has_unmade = (self.choices == UNMADE).any(axis=0)

@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from typing import Any
 
 from arch2vec.common.guard import guarded
@@ -13,7 +14,7 @@ from arch2vec.embedding import Embedding
 from arch2vec.errors import EvaluationError, InputError
 from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.searching.base import LARGEST, Candidate, SearchMethod
-from arch2vec.searching.failures import Failures
+from arch2vec.searching.failures import Failure, Failures
 from arch2vec.searching.trials import Limits, Trial
 
 Returned = Outcome | float | Mapping[str, Any]
@@ -67,6 +68,41 @@ def check_budget(limits: Limits, method: SearchMethod) -> None:
     )
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """What came of evaluating an architecture once; it can be sent from one process to another.
+
+    Attributes:
+        seconds: it took.
+        outcome: what the objective said, None where it failed.
+        failure: what went wrong, None where nothing did.
+        refused: whether an objective of ours refused the architecture or the fidelity, which is
+            no matter of one evaluation; ``failure`` then says why.
+        lost: whether its process ended or was ended before it could tell.
+    """
+
+    seconds: float
+    outcome: Outcome | None = None
+    failure: Failure | None = None
+    refused: bool = False
+    lost: bool = False
+
+
+def attempt(objective: Objective, candidate: Candidate) -> Attempt:
+    """Evaluate a candidate at its fidelity; whatever is raised but a KeyboardInterrupt makes it a failure."""
+    start = time.perf_counter()
+    try:
+        outcome = _outcome(objective, candidate)
+        return Attempt(time.perf_counter() - start, outcome)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as raised:
+        seconds = time.perf_counter() - start
+        if isinstance(raised, InputError) and not isinstance(raised, EvaluationError) and _is_ours(objective):
+            return Attempt(seconds, failure=Failure(str(raised)), refused=True)
+        return Attempt(seconds, failure=Failure.of(raised))
+
+
 def evaluate(
     objective: Objective, candidate: Candidate, earlier: Sequence[Trial], failures: Failures | None = None
 ) -> Trial:
@@ -84,32 +120,50 @@ def evaluate(
         InputError: an objective of ours refused the architecture or the fidelity, which is
             no matter of one evaluation.
     """
-    failures = Failures(None) if failures is None else failures
-    start = time.perf_counter()
-    error: str | None = None
-    try:
-        outcome = _outcome(objective, candidate)
-        failures.succeeded(objective, outcome.validation)
-    except KeyboardInterrupt:
-        raise
-    except BaseException as raised:
-        if isinstance(raised, InputError) and not isinstance(raised, EvaluationError) and _is_ours(objective):
-            raise
-        error = failures.note(objective.name, candidate.architecture, raised)
-        outcome = Outcome(math.nan, None, time.perf_counter() - start)
+    made = attempt(objective, candidate)
+    return trial_of(objective, candidate, made, earlier, Failures(None) if failures is None else failures)
+
+
+def trial_of(
+    objective: Objective, candidate: Candidate, made: Attempt, earlier: Sequence[Trial], failures: Failures
+) -> Trial:
+    """What became of an evaluation, as the next trial after ``earlier``. Failures are noted.
+
+    Raises:
+        InputError: it was refused.
+    """
+    if made.failure is None:
+        assert made.outcome is not None
+        failures.succeeded(objective, made.outcome.validation)
+    elif made.refused:
+        raise InputError(made.failure.told)
+    else:
+        failures.note(objective.name, candidate.architecture, made.failure)
+    return numbered(alone(candidate, made), earlier)
+
+
+def alone(candidate: Candidate, made: Attempt) -> Trial:
+    """What became of an evaluation, as if it were a study's first."""
+    outcome = made.outcome or Outcome(math.nan, None, made.seconds)
     return Trial(
-        number=len(earlier) + 1,
+        number=1,
         index=candidate.index,
         architecture=candidate.architecture,
         validation=math.nan if math.isnan(outcome.validation) else outcome.validation,
         test=outcome.test,
         cost_s=outcome.cost_s,
-        cumulative_cost_s=(earlier[-1].cumulative_cost_s if earlier else 0.0) + outcome.cost_s,
+        cumulative_cost_s=outcome.cost_s,
         method_s=0.0,
         extra=outcome.extra,
         fidelity=candidate.fidelity,
-        error=error,
+        error=None if made.failure is None else made.failure.told,
     )
+
+
+def numbered(trial: Trial, earlier: Sequence[Trial]) -> Trial:
+    """The trial as the next one after ``earlier``."""
+    before = earlier[-1].cumulative_cost_s if earlier else 0.0
+    return replace(trial, number=len(earlier) + 1, cumulative_cost_s=before + trial.cost_s)
 
 
 def _outcome(objective: Objective, candidate: Candidate) -> Outcome:

@@ -2,8 +2,9 @@
 
 A training can fail in every way that a program can. Whatever it raises makes a failed trial, but for
 KeyboardInterrupt, by which people stop a search. What ends the process at once (``os._exit``, a fault in
-compiled code, a kill for want of memory) cannot be caught from within it; the evaluation in progress is then lost, and
-the same command makes it again.
+compiled code, a kill for want of memory) cannot be caught from within it: in a process of its own
+(:mod:`arch2vec.studies.processes`) that is a failed trial too; in the search's own process the evaluation in
+progress is lost, and the same command makes it again.
 """
 
 from __future__ import annotations
@@ -35,6 +36,26 @@ def check_limit(limit: int | None) -> None:
         raise InputError(f"a search gives up after at least 1 failure in a row, got {limit}; None is never")
 
 
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong in an evaluation, in words: it can be sent from one process to another.
+
+    Attributes:
+        told: in one line.
+        trace: the traceback, empty where it would say nothing more.
+    """
+
+    told: str
+    trace: str = ""
+
+    @classmethod
+    def of(cls, error: BaseException) -> Failure:
+        """An exception in words."""
+        plain = isinstance(error, EvaluationError) and error.__cause__ is None
+        text = "" if plain else "".join(traceback.format_exception(error))
+        return cls(one_line(error), text.encode(errors="backslashreplace").decode())
+
+
 @dataclass
 class Failures:
     """The failures of a search, or of the searches of a block.
@@ -51,16 +72,12 @@ class Failures:
     _last: str = field(default="", compare=False)
     _beyond: bool = field(default=False, compare=False)
 
-    def note(self, objective: str, architecture: str, error: BaseException) -> str:
-        """Tell of a failed evaluation in one line, and keep its traceback.
-
-        Returns:
-            The error, in one line, as a trial keeps it.
-        """
+    def note(self, objective: str, architecture: str, failure: Failure) -> None:
+        """Tell of a failed evaluation in one line, and keep its traceback."""
         self.in_a_row += 1
-        self._last = told = one_line(error)
-        say(f"the evaluation of {architecture} failed: {told}; {self._kept(objective, architecture, error)}")
-        return told
+        self._last = failure.told
+        kept = self._kept(objective, architecture, failure)
+        say(f"the evaluation of {architecture} failed: {failure.told}; {kept}")
 
     def succeeded(self, objective: Objective, value: float) -> None:
         """Begin to count anew; say so once where a value cannot be in the objective's unit."""
@@ -84,17 +101,16 @@ class Failures:
                 "as failed trials. Mend the objective, or allow more (--max-failures)"
             )
 
-    def _kept(self, objective: str, architecture: str, error: BaseException) -> str:
+    def _kept(self, objective: str, architecture: str, failure: Failure) -> str:
         """Where the traceback is, as the line says it."""
-        if isinstance(error, EvaluationError) and error.__cause__ is None:
+        if not failure.trace:
             return "it is a failed trial"
         if self.folder is None:
             return "it is a failed trial; with an output folder (--out) its traceback is kept"
         mark = hashlib.sha256(f"{objective}\n{architecture}".encode()).hexdigest()[:12]
         path = self.folder / FOLDER / f"{mark}.txt"
-        text = f"objective: {objective}\narchitecture: {architecture}\n\n{''.join(traceback.format_exception(error))}"
         try:
-            write_text(path, text.encode(errors="backslashreplace").decode())
+            write_text(path, f"objective: {objective}\narchitecture: {architecture}\n\n{failure.trace}")
         except InputError as full:
             return f"it is a failed trial, its traceback is lost ({full})"
         return f"it is a failed trial, its traceback is in {path}"

@@ -16,34 +16,94 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from arch2vec.embedding import Embedding
-from arch2vec.representations.features import Groups
+from arch2vec.representations.features import Groups, slices
+from arch2vec.representations.subtrees import holds_tokens
+from arch2vec.representations.transfer import TRANSFER
 from arch2vec.searching.bo import BayesianOptimization
-from arch2vec.searching.vectors import grouped_vectors
+from arch2vec.searching.vectors import GroupedVectors, grouped_vectors, subtree_vectors, with_subtrees
 from arch2vec.surrogates.base import Surrogate
-from arch2vec.surrogates.grouped_process import GroupedProcess
+from arch2vec.surrogates.grouped_process import GroupedProcess, Prior
 
 TOGETHER = ("paths", "walks", "neighbours", "costs")
 """The groups that have a term together, besides one each."""
+
+_FIRST = 3  # evaluations of what is most expected, before the first model says what that is worth
+
+
+PATHS_SHARE = 0.5
+"""Of the prior variance that paths are expected to have among all terms. With ten labels the prior decides, and on
+every space that we know the paths' numbers say most; with a hundred it makes no difference."""
 
 
 class GroupedBayesianOptimization(BayesianOptimization):
     """Structure and vectors, weighed by a Gaussian process, and expected improvement.
 
+    Where the embedding holds what was learned elsewhere (:mod:`arch2vec.representations.transfer`), the
+    architectures that most is expected of come first instead of random ones, three at most.
     Settings as for :class:`BayesianOptimization`.
     """
 
     name: ClassVar[str] = "group-bo"
 
     def __init__(
-        self, embedding: Embedding, *, seed: int, initial: int = 5, surrogate: Surrogate | None = None, **settings: Any
+        self, embedding: Embedding, *, seed: int, initial: int = 4, surrogate: Surrogate | None = None, **settings: Any
     ) -> None:
-        own = surrogate if surrogate is not None else grouped_process(grouped_vectors(embedding).groups)
+        own = surrogate if surrogate is not None else grouped_process(self._grouped(embedding).groups)
+        self._transferred = slices(embedding.groups).get(TRANSFER)
+        if self._transferred is not None:
+            initial = min(initial, _FIRST)
         super().__init__(embedding, seed=seed, initial=initial, surrogate=own, **settings)
+
+    @override
+    def draw(self, n: int) -> list[int]:
+        if self._transferred is None or not n:
+            return super().draw(n)
+        rows: list[int] = []
+        free = self.uncovered()
+        expected = self.embedding.vectors[free, self._transferred].sum(axis=1)
+        functions: set[int] = set()
+        for row in free[np.argsort(-expected, kind="stable")].tolist():
+            if len(rows) < n and int(self._function[row]) not in functions:
+                functions.add(int(self._function[row]))
+                rows.append(row)
+        return rows
+
+    @classmethod
+    def _grouped(cls, embedding: Embedding) -> GroupedVectors:
+        """What the surrogate sees of the architectures, in groups."""
+        return grouped_vectors(embedding)
 
     @classmethod
     @override
     def _vectors(cls, embedding: Embedding) -> NDArray[np.float32]:
-        return grouped_vectors(embedding).vectors
+        return cls._grouped(embedding).vectors
+
+
+class SubtreeBayesianOptimization(GroupedBayesianOptimization):
+    """Subtrees of the function graph alone: a kernel on graphs, with a weight and a length for every depth.
+
+    The labels of Weisfeiler and Lehman, optimally assigned (:mod:`arch2vec.graphs.subtrees`). It needs to know of a
+    space no more than which operations are skips and zeros; the structure, where it is counted, says more.
+    Settings as for :class:`BayesianOptimization`.
+    """
+
+    name: ClassVar[str] = "wl-bo"
+
+    @classmethod
+    @override
+    def _grouped(cls, embedding: Embedding) -> GroupedVectors:
+        return subtree_vectors(embedding)
+
+
+class StructureAndSubtreesBayesianOptimization(GroupedBayesianOptimization):
+    """``group-bo`` with the subtrees of the function graph as one more group; settings as there."""
+
+    name: ClassVar[str] = "group-wl-bo"
+
+    @classmethod
+    @override
+    def _grouped(cls, embedding: Embedding) -> GroupedVectors:
+        return with_subtrees(embedding)
 
 
 def grouped_process(groups: Groups) -> GroupedProcess:
@@ -54,5 +114,10 @@ def grouped_process(groups: Groups) -> GroupedProcess:
     """
     names = [name for name, _ in groups]
     together = tuple(place for place, name in enumerate(names) if name in TOGETHER)
-    terms = [(place,) for place in range(len(names))]
-    return GroupedProcess(tuple(size for _, size in groups), (*terms, together) if len(together) > 1 else tuple(terms))
+    terms = [(place,) for place in range(len(names))] + ([together] if len(together) > 1 else [])
+    shares = None
+    if "paths" in names and len(terms) > 1:
+        others = (1 - PATHS_SHARE) / (len(terms) - 1)
+        shares = tuple(PATHS_SHARE if term == (names.index("paths"),) else others for term in terms)
+    tokens = frozenset(place for place, name in enumerate(names) if holds_tokens(name))
+    return GroupedProcess(tuple(size for _, size in groups), tuple(terms), tokens, Prior.wide(len(terms), shares))

@@ -22,6 +22,7 @@ NAMED = {
     "table": "the numbers in the objective's table",
     "data": "the content of the objective's data",
     "space_code": "the code of the search space",
+    "method_code": "the code of the search method",
 }
 """How messages call each mark."""
 
@@ -31,11 +32,11 @@ def identity_of(objective: Objective, embedding: Embedding) -> dict[str, str]:
     marks = dict(objective.identity)
     if isinstance(objective, LookupObjective):
         marks["table"] = _table_mark(objective, embedding)
-    reference = embedding.space.loaded_from
-    if reference is not None and reference.startswith("python:"):
+    code = embedding.space.own_code
+    if code is not None:
         from arch2vec.common.code_identity import mark_of
 
-        mark = mark_of(embedding.space)
+        mark = mark_of(code)
         if mark is not None:
             marks["space_code"] = mark
     return marks

@@ -105,6 +105,11 @@ class Moves:
 _MOVES: WeakKeyDictionary[Embedding, Moves] = WeakKeyDictionary()
 
 
+def use_moves(embedding: Embedding, moves: Moves) -> None:
+    """From now on, these are the moves of an embedding."""
+    _MOVES[embedding] = moves
+
+
 def moves_of(embedding: Embedding) -> Moves:
     """The moves of an embedding, the same object for every caller."""
     if embedding not in _MOVES:

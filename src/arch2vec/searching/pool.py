@@ -97,9 +97,9 @@ def pool_for(embedding: Embedding, pool: int | Sampled | None) -> Sampled | None
 
 def sampled(embedding: Embedding, pool: Sampled, seed: int | Sequence[int]) -> Rows:
     """The random rows of a pool, all of them where there are no more."""
-    if pool.size >= len(embedding):
-        return np.arange(len(embedding))
-    return np.random.default_rng(seed).integers(len(embedding), size=pool.size)
+    if pool.size >= embedding.drawn_from:
+        return np.arange(embedding.drawn_from)
+    return np.random.default_rng(seed).integers(embedding.drawn_from, size=pool.size)
 
 
 def gather(

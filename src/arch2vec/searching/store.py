@@ -59,6 +59,41 @@ class StudyConfig:
         """All but the marks, and without a device that there is none of."""
         return {name: value for name, value in asdict(self).items() if name != "marks" and (name, value) != _NOWHERE}
 
+    def compared(
+        self, stored: Mapping[str, Any], where: object, trials: int, accept_changes: bool
+    ) -> list[dict[str, Any]]:
+        """The changes since a study was stored.
+
+        Args:
+            stored: the configuration there.
+            where: it is, for complaints.
+            trials: how many it holds.
+            accept_changes: whether marks may differ.
+
+        Raises:
+            InputError: it is another study, or its marks differ and that is not accepted.
+        """
+        for name, value in {"device": None, **self.fixed}.items():
+            if stored.get(name) != value:
+                raise InputError(
+                    f"{where} is a study with {name} {stored.get(name)!r}, not {value!r}; "
+                    f"repeat its {name} or name another {_elsewhere(where)}"
+                )
+        changed = changes(stored, self.marks)
+        if changed and not accept_changes:
+            raise InputError(
+                f"{where} holds {trials} evaluations, and {in_words(changed[0], stored, self.marks)}: name "
+                f"another {_elsewhere(where)}, or accept that they are not comparable (--accept-changes)"
+            )
+        return [
+            {"what": NAMED.get(name, name), "from": stored[name], "to": self.marks[name], "after_trial": trials}
+            for name in changed
+        ]
+
+
+def _elsewhere(where: object) -> str:
+    return "output folder" if isinstance(where, Path) else "study"
+
 
 class StudyFile:
     """``study.json`` in a folder.
@@ -109,10 +144,13 @@ class StudyFile:
             raise InputError(f"{self.path} is not a study; name another output folder")
         checked(document, STUDY, self.path)
         self.changes = list(document.get("changes", []))
-        self._compare(document["config"], len(document["trials"]))
+        self.changes += self.config.compared(document["config"], self.path, len(document["trials"]), self._accept)
         trials = [_from_json(entry) for entry in document["trials"]]
         state = document["method"]
-        known = method.embedding.architectures
+        try:
+            known = method.architectures_of(state)
+        except InputError as error:
+            raise InputError(f"{self.path} is damaged: {error}") from error
         for number, trial in enumerate(trials, start=1):
             if trial.number != number or trial.index >= len(known) or known[trial.index] != trial.architecture:
                 raise InputError(f"{self.path} is damaged: trial {number} is not one of this embedding")
@@ -125,23 +163,6 @@ class StudyFile:
         except InputError as error:
             raise InputError(f"{self.path} is damaged: {error}") from error
         return trials
-
-    def _compare(self, stored: Mapping[str, Any], trials: int) -> None:
-        for name, value in {"device": None, **self.config.fixed}.items():
-            if stored.get(name) != value:
-                raise InputError(
-                    f"{self.path} is a study with {name} {stored.get(name)!r}, not {value!r}; "
-                    f"repeat its {name} or name another output folder"
-                )
-        changed = changes(stored, self.config.marks)
-        if changed and not self._accept:
-            raise InputError(
-                f"{self.path} holds {trials} evaluations, and {in_words(changed[0], stored, self.config.marks)}: name "
-                "another output folder, or accept that they are not comparable (--accept-changes)"
-            )
-        for name in changed:
-            change = {"what": NAMED.get(name, name), "from": stored[name], "to": self.config.marks[name]}
-            self.changes.append({**change, "after_trial": trials})
 
 
 def _to_json(trial: Trial) -> dict[str, Any]:

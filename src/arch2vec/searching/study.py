@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from arch2vec.common.ownership import owning
 from arch2vec.common.request import note_start
@@ -13,14 +14,19 @@ from arch2vec.common.storage import AnyPath
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
-from arch2vec.searching import get_method
+from arch2vec.objectives.lookup import LookupObjective
 from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget, evaluate
 from arch2vec.searching.failures import MOST_IN_A_ROW, Failures, check_limit
+from arch2vec.searching.growing import for_study
 from arch2vec.searching.identity import identity_of
 from arch2vec.searching.pool import OnDevice
+from arch2vec.searching.spec import AnyMethod, resolve_method
 from arch2vec.searching.store import StudyConfig, StudyFile, embedding_digest
 from arch2vec.searching.trials import Limits, SearchResult, Trial
+from arch2vec.studies.apart import Apart, search_apart
+from arch2vec.studies.jobs import BOOKS
+from arch2vec.studies.records import InFile, InMemory, Record
 
 __all__ = ["SearchResult", "Trial", "search"]
 
@@ -28,7 +34,7 @@ __all__ = ["SearchResult", "Trial", "search"]
 def search(
     embedding: Embedding,
     objective: AnyObjective,
-    method: str = "group-bo",
+    method: AnyMethod = "group-bo",
     budget: int | None = 100,
     max_cost_s: float | None = None,
     seed: int = 0,
@@ -38,6 +44,13 @@ def search(
     max_failures: int | None = MOST_IN_A_ROW,
     accept_changes: bool = False,
     device: str | None = None,
+    workers: int | None = None,
+    executor: Any = None,
+    timeout_s: float | None = None,
+    retries: int = 0,
+    resources: Mapping[str, float] | None = None,
+    storage: str | None = None,
+    study_name: str | None = None,
 ) -> SearchResult:
     """Search the embedding's architectures for one of high validation accuracy.
 
@@ -62,7 +75,9 @@ def search(
         embedding: the architectures and their vectors.
         objective: what is maximised; a function from an architecture to an
             outcome, a mapping or an accuracy will do, and a text as on the command line.
-        method: the name of a search method.
+        method: the name of a search method, with settings (``bo?initial=10``) or without; one of your own, as
+            ``python:FILE:CLASS``, its class or a function that makes it (see :mod:`arch2vec.searching.spec`);
+            or one that was made already, whose own seed then counts.
         budget: evaluations at most, None for no limit but the cost.
         max_cost_s: no evaluation starts once those before it cost this many seconds.
         seed: of everything random in the method.
@@ -75,6 +90,17 @@ def search(
         device: such as ``cuda``, where the method's model looks at all architectures in every round
             (:class:`arch2vec.searching.pool.OnDevice`); None for the processor and the method's own choice
             of what to look at.
+        workers: evaluations at once, each in a process of its own, where one that ends its process
+            is a failed trial; None for one after the other in this process.
+        executor: makes the evaluations instead, anything with the interface of
+            :class:`concurrent.futures.Executor`; ``workers`` is then how many at once.
+        timeout_s: an evaluation has failed after so many seconds, None for never.
+        retries: how often a failed evaluation is tried again before it is a failed trial.
+        resources: of each worker, ``{"gpu": 1}``: graphics cards of its own, ``{"cpu": 4}``: threads.
+        storage: the URL of an Optuna storage (``sqlite:///FILE``, ``journal:///FILE``, ``postgresql://...``), where the
+            trials are then kept. Any number of processes and machines may call this with
+            the same arguments at once: no architecture is evaluated twice.
+        study_name: of the study in the storage; by default it says what is searched, and how.
 
     Raises:
         InputError: an unknown method, a limit that cannot be, a budget beyond the
@@ -87,24 +113,51 @@ def search(
     if batch < 1:
         raise InputError(f"a batch holds at least 1 architecture, got {batch}")
     check_limit(max_failures)
+    spec = resolve_method(method)
+    if spec.instance is not None:
+        seed = spec.instance.seed
+        if folder is not None and (spec.instance.told or spec.instance.pending):
+            raise InputError("a search method that has begun already cannot be kept in a folder; make a new one")
     target = as_objective(objective, embedding).for_search(seed)
-    kind = get_method(method)
     pool = None if device is None else OnDevice(device)
-    searcher = kind.for_study(embedding, seed=seed, fidelities=target.fidelities, pool=pool)
-    place = None if device is None or not kind.computes_on_device else device.partition(":")[0]
+    anywhere = not isinstance(target, LookupObjective)
+    searcher = for_study(spec, embedding, seed=seed, fidelities=target.fidelities, pool=pool, anywhere=anywhere)
+    place = None if device is None or not spec.computes_on_device else device.partition(":")[0]
     check_budget(limits, searcher)
     failures = Failures(max_failures, None if folder is None else folder.absolute())
-    if folder is None:
-        return SearchResult(_run(target, searcher, [], limits, batch, failures, None, on_evaluation))
+    if target.apart and executor is None:
+        workers = 1 if workers is None else workers
+    apart = Apart(workers, executor, timeout_s, retries, resources or {})
+    if storage is None and study_name is not None:
+        raise InputError(f"a study is named in a storage, and none is: leave out the name {study_name!r}")
+
+    def begin(trials: list[Trial]) -> None:
+        if folder is not None:
+            note_start(folder, done=len(trials), budget=budget, max_cost_s=max_cost_s)
+
     with owning(folder):
-        marks = identity_of(target, embedding)
-        subject = embedding.space.name, embedding_digest(embedding), target.name
-        config = StudyConfig(*subject, method, seed, batch, marks, place)
-        file = StudyFile(folder.absolute(), config, accept_changes, {"signal": target.signal, "unit": target.unit})
-        trials = file.load(searcher)
+        books = None if folder is None else folder.absolute() / BOOKS
+        marks = {} if folder is None and storage is None else {**identity_of(target, embedding), **spec.marks}
+        digest = "" if folder is None and storage is None else embedding_digest(embedding)
+        config = StudyConfig(embedding.space.name, digest, target.name, spec.name, seed, batch, marks, place)
+        about = {"signal": target.signal, "unit": target.unit}
+        file = None
+        record: Record = InMemory()
+        if storage is not None:
+            from arch2vec.studies.optuna.record import InStorage, books_of, name_of
+
+            name = study_name or name_of(config)
+            record = InStorage(storage, name, config, accept_changes, {**about, "budget": budget})
+            books = books or books_of(storage, name)
+        elif folder is not None:
+            file = StudyFile(folder.absolute(), config, accept_changes, about)
+            record = InFile(file, folder.absolute() / BOOKS)
+        if storage is not None or apart.wanted:
+            return search_apart(apart, target, searcher, record, limits, failures, batch, books, on_evaluation, begin)
+        trials = [] if file is None else file.load(searcher)
         if len(kept := limits.within(trials)) < len(trials):
             return SearchResult(kept)
-        note_start(folder, done=len(trials), budget=budget, max_cost_s=max_cost_s)
+        begin(trials)
         return SearchResult(_run(target, searcher, trials, limits, batch, failures, file, on_evaluation))
 
 

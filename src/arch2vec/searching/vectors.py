@@ -20,10 +20,13 @@ from numpy.typing import NDArray
 from arch2vec.embedding import Embedding
 from arch2vec.representations.features import Groups, slices
 from arch2vec.representations.structure import GROUPS, structure
+from arch2vec.representations.subtrees import BESIDE, subtrees
 
 _DIMENSIONS = 32
 _VECTORS: WeakKeyDictionary[Embedding, NDArray[np.float32]] = WeakKeyDictionary()
 _GROUPED: WeakKeyDictionary[Embedding, GroupedVectors] = WeakKeyDictionary()
+_SUBTREES: WeakKeyDictionary[Embedding, GroupedVectors] = WeakKeyDictionary()
+_BOTH: WeakKeyDictionary[Embedding, GroupedVectors] = WeakKeyDictionary()
 
 
 def function_vectors(embedding: Embedding) -> NDArray[np.float32]:
@@ -68,6 +71,29 @@ def grouped_vectors(embedding: Embedding) -> GroupedVectors:
         kept = tuple((name, size) for name, size in kept if size)
         _GROUPED[embedding] = GroupedVectors(np.ascontiguousarray(vectors[:, varies]), kept)
     return _GROUPED[embedding]
+
+
+def subtree_vectors(embedding: Embedding) -> GroupedVectors:
+    """The tokens of subtrees, a group for every depth (:mod:`arch2vec.representations.subtrees`); worked out once."""
+    if embedding not in _SUBTREES:
+        _SUBTREES[embedding] = _first_of_function(*subtrees(embedding.graphs, embedding.space), embedding)
+    return _SUBTREES[embedding]
+
+
+def with_subtrees(embedding: Embedding) -> GroupedVectors:
+    """:func:`grouped_vectors`, and the tokens of subtrees as one more group; worked out once."""
+    if embedding not in _BOTH:
+        known = grouped_vectors(embedding)
+        tokens = _first_of_function(*subtrees(embedding.graphs, embedding.space, BESIDE, apart=False), embedding)
+        both = np.concatenate([known.vectors, tokens.vectors], axis=1)
+        _BOTH[embedding] = GroupedVectors(both, (*known.groups, *tokens.groups))
+    return _BOTH[embedding]
+
+
+def _first_of_function(tokens: NDArray[np.float32], groups: Groups, embedding: Embedding) -> GroupedVectors:
+    """Architectures that compute the same function have the tokens of the first of them: tokens have no mean."""
+    _, first, function = np.unique(embedding.function_classes, return_index=True, return_inverse=True)
+    return GroupedVectors(tokens[first][function], groups)
 
 
 def _by_function(values: NDArray[np.float32], embedding: Embedding) -> NDArray[np.float32]:

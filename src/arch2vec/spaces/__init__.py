@@ -13,6 +13,7 @@ from arch2vec.spaces.darts.space import DARTS
 from arch2vec.spaces.declared import text as declared_text
 from arch2vec.spaces.declared.fields import SpaceDeclaration
 from arch2vec.spaces.declared.space import DeclaredSpace
+from arch2vec.spaces.listed import ListedSpace
 from arch2vec.spaces.nasbench101.space import NASBench101
 from arch2vec.spaces.nasbench201.space import NASBench201
 
@@ -90,6 +91,16 @@ def stored_space(reference: str, given: SearchSpace | None, where: object) -> Se
         raise InputError(
             f"{where} is of a search space in Python code, which is not run unasked: name it, {reference!r}"
         )
+    if reference.startswith(declared_text.PREFIX):
+        try:
+            constraint = declared_text.from_reference(reference).constraint
+        except InputError as error:
+            raise InputError(f"{where}: {error}") from error
+        if constraint is not None:
+            raise InputError(
+                f"{where} is of a search space with a constraint in Python code, {shown(constraint)}, which is not run "
+                "unasked: name the space, --space FILE.yaml"
+            )
     if reference.endswith((".yaml", ".yml")) and not reference.startswith(declared_text.PREFIX):
         raise InputError(f"{where} names a file as its search space, {shown(reference)}, which is not read unasked")
     try:
@@ -103,6 +114,7 @@ __all__ = [
     "SPACES",
     "DARTSPair",
     "DeclaredSpace",
+    "ListedSpace",
     "NASBench101",
     "NASBench201",
     "SearchSpace",

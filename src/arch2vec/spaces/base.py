@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +28,9 @@ from arch2vec.spaces.likelihood import (
 )
 from arch2vec.spaces.reading import Reading, texts_of
 from arch2vec.spaces.roles import Roles, ends_of, roles_by_name
+
+if TYPE_CHECKING:
+    from arch2vec.reports.cells import Drawing
 
 _LOOKED_AT = 1_000  # architectures that tell where a space's inputs and outputs are
 _CANDIDATES = 20_000  # architectures that the most likely is looked for among, where a space knows no better way
@@ -68,6 +72,21 @@ class SearchSpace(ABC):
         whole declaration for declared spaces.
         """
         return self.loaded_from or self.name
+
+    @property
+    def own_code(self) -> object | None:
+        """The user's code that says what the space is: its class or a function; None for a space that has none."""
+        loaded = self.loaded_from
+        return self if loaded is not None and loaded.startswith("python:") else None
+
+    @property
+    def given_edges(self) -> NDArray[np.bool_] | None:
+        """(V, V) the edges of every architecture where they are declared to be the same: nothing needs to decode them.
+
+        None where architectures differ in them, and in the built-in spaces, whose published figures are of edges that
+        are decoded.
+        """
+        return None
 
     @property
     def num_operations(self) -> int:
@@ -172,6 +191,14 @@ class SearchSpace(ABC):
         """
         return np.empty((len(graphs), 0), dtype=np.float32), ()
 
+    def numbers(self, graphs: GraphBatch) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+        """Ordered numbers that N architectures' operations are or have, widths for example: (N, C), and C names.
+
+        They are on a scale on which distances mean something. A space whose operations are only names gives
+        (N, 0), as does this default.
+        """
+        return np.empty((len(graphs), 0), dtype=np.float32), ()
+
     def most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
         """For each of N beliefs of a decoder, the architecture that is most likely under them.
 
@@ -250,6 +277,21 @@ class SearchSpace(ABC):
                     raise
                 number //= 2
 
+    def draw(self, architecture: str | GraphBatch, title: str | None = None) -> Drawing:
+        """A picture of an architecture: notebooks show it, ``save`` writes it to a file.
+
+        Args:
+            architecture: its text, in any notation that the space reads, or a batch of one graph.
+            title: above the picture.
+
+        Raises:
+            InputError: it is malformed, or not one architecture of this space.
+        """
+        from arch2vec.reports.cells import Drawing
+
+        graph = self.parse([architecture]) if isinstance(architecture, str) else architecture
+        return Drawing(self, graph, title)
+
     def check_sample_size(self, n: int) -> None:
         """Raise :class:`InputError` if the space has fewer than ``n`` architectures."""
         if self.size is not None and n > self.size:
@@ -257,6 +299,11 @@ class SearchSpace(ABC):
 
     def check(self, graphs: GraphBatch) -> None:
         """Raise :class:`InputError` unless every graph is an architecture of this space."""
+        if graphs.num_vertices != self.num_vertices:
+            raise InputError(
+                f"graphs of {graphs.num_vertices} vertices are no architectures of {self.name}, whose have "
+                f"{self.num_vertices}"
+            )
         valid = self.is_valid(graphs)
         if not valid.all():
             raise InputError(

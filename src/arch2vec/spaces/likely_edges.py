@@ -4,8 +4,9 @@ A cell of n vertices needs an edge into every vertex but the first and one out o
 last (its edges go upwards, so each vertex is then on a path from the first to the last), at most so many
 into one vertex and at most so many in all. The set of edges of the greatest total log-odds is a flow of
 maximum profit: from a source through each vertex as a sender, along the edge, through its target as a
-receiver, into a sink. A sender must pass on one unit at least, a receiver one at least and ``in_degree`` at
-most, the source ``edges`` at most. So shortest augmenting paths solve it (Ahuja, Magnanti and Orlin,
+receiver, into a sink. A sender must pass on one unit at least, a receiver one at least and ``in_degree`` (an output
+``into_output``) at most, the source ``edges`` at most. Inputs do not receive, outputs do not send.
+So shortest augmenting paths solve it (Ahuja, Magnanti and Orlin,
 "Network Flows", 1993, chapter 9):
 
 1. Each receiver takes its best edge, and what room there is goes to the best other edges of positive log-odds. This is
@@ -36,7 +37,7 @@ def best_edges(logits: NDArray[np.floating], counts: NDArray[np.integer], limits
     Args:
         logits: (N, V, V) log-odds of edges, of which the strict upper triangle counts, of
             magnitude 1e5 at most.
-        counts: (N,) how many vertices each cell has, from 2 to ``limits.edges + 1``.
+        counts: (N,) how many vertices each cell has, of which there must be cells.
         limits: how many vertices and edges cells may have.
     """
     n, v = logits.shape[:2]
@@ -46,10 +47,12 @@ def best_edges(logits: NDArray[np.floating], counts: NDArray[np.integer], limits
         part = slice(start, start + _CHUNK)
         # Sender i is vertex i, receiver j vertex j + 1. Cells come last: a pair's numbers are side by side.
         worth = np.round(logits[part, :-1, 1:].transpose(1, 2, 0).astype(np.float64) / _UNIT) * _UNIT
-        receivers = np.arange(1, v)[:, None] < counts[part]
-        worth = np.ascontiguousarray(np.where(upper & receivers, worth, -np.inf))
-        exchanges = _Exchanges(worth, _best_of_receivers(worth, receivers, limits), limits)
-        senders = np.arange(v - 1)[:, None] < counts[part] - 1
+        vertex = np.arange(1, v)[:, None]
+        receivers = (vertex < counts[part]) & (vertex >= limits.inputs)
+        senders = vertex - 1 < counts[part] - limits.outputs
+        worth = np.ascontiguousarray(np.where(upper & receivers & senders[:, None], worth, -np.inf))
+        most = np.where(vertex < counts[part] - limits.outputs, limits.in_degree, limits.into_output)
+        exchanges = _Exchanges(worth, _best_of_receivers(worth, receivers, most, limits), most, limits)
         while len(rows := np.flatnonzero((senders & (exchanges.sent == 0)).any(axis=0))):
             idle = senders.take(rows, axis=1) & (exchanges.sent.take(rows, axis=1) == 0)
             exchanges.employ(rows, idle.argmax(axis=0))
@@ -57,8 +60,17 @@ def best_edges(logits: NDArray[np.floating], counts: NDArray[np.integer], limits
     return edges
 
 
-def _best_of_receivers(worth: NDArray[np.float64], receivers: NDArray[np.bool_], limits: Limits) -> NDArray[np.bool_]:
-    """(V - 1, V - 1, N) the edges of the greatest worth with which every receiver has one, senders ignored."""
+def _best_of_receivers(
+    worth: NDArray[np.float64], receivers: NDArray[np.bool_], most: NDArray[np.integer], limits: Limits
+) -> NDArray[np.bool_]:
+    """(V - 1, V - 1, N) the edges of the greatest worth with which every receiver has one, senders ignored.
+
+    Args:
+        worth: of the edges.
+        receivers: (V - 1, N) which there are.
+        most: (V - 1, N) edges that each may have.
+        limits: of cells.
+    """
     size, _, n = worth.shape
     taken = np.zeros(worth.shape, dtype=np.bool_)
     best, without = worth.max(axis=0), receivers
@@ -66,11 +78,11 @@ def _best_of_receivers(worth: NDArray[np.float64], receivers: NDArray[np.bool_],
         taken[sender] = without & (worth[sender] == best)
         without = without & ~taken[sender]
     others = (worth > 0) & ~taken
-    if limits.in_degree < size:
+    if min(limits.in_degree, limits.into_output) < size:
         order = np.argsort(-worth, axis=0, kind="stable")
-        others &= order.argsort(axis=0, kind="stable") < limits.in_degree
+        others &= order.argsort(axis=0, kind="stable") < most
     room = limits.edges - receivers.sum(axis=0, dtype=np.int16)
-    full = np.flatnonzero(others.reshape(size * size, n).sum(axis=0, dtype=np.uint8) > room)
+    full = np.flatnonzero(others.reshape(size * size, n).sum(axis=0, dtype=np.int16) > room)
     keys = np.where(others.take(full, axis=2), -worth.take(full, axis=2), np.inf).reshape(size * size, -1)
     order = keys.argsort(axis=0, kind="stable")
     kept = np.zeros(keys.shape, dtype=np.bool_)
@@ -90,8 +102,10 @@ class _Exchanges:
         number: (N,) that of all.
     """
 
-    def __init__(self, worth: NDArray[np.float64], taken: NDArray[np.bool_], limits: Limits) -> None:
-        self.worth, self.taken, self._limits = worth, taken, limits
+    def __init__(
+        self, worth: NDArray[np.float64], taken: NDArray[np.bool_], most: NDArray[np.integer], limits: Limits
+    ) -> None:
+        self.worth, self.taken, self._most, self._limits = worth, taken, most, limits
         self.sent, self.received = taken.sum(axis=1, dtype=np.int16), taken.sum(axis=0, dtype=np.int16)
         self.number = self.sent.sum(axis=0)
         self._changed = np.zeros(len(self.number), dtype=np.bool_)
@@ -108,7 +122,7 @@ class _Exchanges:
             receivers = (take + from_receiver[:, column].T).argmin(axis=1)
             self.taken[senders, receivers, rows] = True
             # which its receiver gets besides its others,
-            spare = self.received[receivers, rows] < self._limits.in_degree
+            spare = self.received[receivers, rows] < self._most[receivers, rows]
             beside = spare & (from_receiver[receivers, column] == _ARC + from_sink[column])
             self.received[receivers[beside], rows[beside]] += 1
             ended = beside & (from_sink[column] == 0)
@@ -145,7 +159,7 @@ class _Exchanges:
         # Unlike an index, take leaves cells side by side in memory, and what follows is several times as fast.
         taken, worth = self.taken.take(rows, axis=2), self.worth.take(rows, axis=2)
         drop = np.where(taken, _ARC + worth, np.inf)
-        spare = np.where(self.received.take(rows, axis=1) < self._limits.in_degree, _ARC, np.inf)
+        spare = np.where(self.received.take(rows, axis=1) < self._most.take(rows, axis=1), _ARC, np.inf)
         give = np.where(self.received.take(rows, axis=1) > 1, _ARC, np.inf)
         room = np.where(self.number[rows] < self._limits.edges, 0.0, np.inf)
         ends = np.where(self.sent.take(rows, axis=1) > 1, 0.0, np.inf)

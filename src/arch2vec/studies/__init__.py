@@ -1,9 +1,33 @@
-"""Many searches: methods x objectives x seeds, their trajectories, and what follows from them."""
+"""Many searches: methods x objectives x seeds, their trajectories, and what follows from them.
 
-from arch2vec.studies.horizon import Horizon
-from arch2vec.studies.repeated import run_many, summarise
-from arch2vec.studies.runs import Runs
-from arch2vec.studies.study import run_study
-from arch2vec.studies.table import Trajectories
+Names are imported when they are first used, so that processes which only evaluate start fast.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from arch2vec.studies.horizon import Horizon
+    from arch2vec.studies.repeated import run_many, summarise
+    from arch2vec.studies.runs import Runs
+    from arch2vec.studies.study import run_study
+    from arch2vec.studies.table import Trajectories
+
+_HOMES = {
+    "Horizon": "horizon",
+    "Runs": "runs",
+    "Trajectories": "table",
+    "run_many": "repeated",
+    "run_study": "study",
+    "summarise": "repeated",
+}
 
 __all__ = ["Horizon", "Runs", "Trajectories", "run_many", "run_study", "summarise"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in _HOMES:
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

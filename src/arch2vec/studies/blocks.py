@@ -15,15 +15,16 @@ from functools import cache
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 
 from arch2vec.common.documents import parse_json
 from arch2vec.common.parcels import Parcel, unpack
 from arch2vec.common.storage import read_arrays, write_arrays
 from arch2vec.embedding import Embedding
 from arch2vec.graphs import GraphBatch
-from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.failures import Failures
 from arch2vec.searching.pool import OnDevice, Sampled
+from arch2vec.searching.spec import MethodSpec
 from arch2vec.spaces import get_space
 from arch2vec.studies.folder import BLOCKS, block_stem
 from arch2vec.studies.horizon import Horizon
@@ -51,11 +52,12 @@ class Block:
         pool: which architectures models look at in a round, None for the method's own choice.
         study: the study's folder, where evaluations are written down that no table has; None for nowhere.
         max_failures: evaluations that fail in a row before it gives up, None for never.
+        extend: how architectures that are not in the embedding are embedded; shared embeddings do not hold it.
     """
 
     method: str
     objective: str
-    kind: type[SearchMethod]
+    kind: MethodSpec
     values: Values
     seeds: tuple[int, ...]
     horizon: Horizon
@@ -64,6 +66,7 @@ class Block:
     pool: Sampled | OnDevice | None = None
     study: Path | None = None
     max_failures: int | None = None
+    extend: Callable[[GraphBatch], NDArray[np.float32]] | None = None
 
     def run(self, embedding: Embedding, progress: Callable[[int], None] | None = None) -> Runs:
         """The runs, made here, with one thread: results then don't depend on how many cores there are."""
@@ -100,7 +103,9 @@ class Block:
 def run_stored(parcel: Parcel, file: Path) -> Runs:
     """The runs of a block in the embedding that :func:`share` has written; what an executor is given to do."""
     block: Block = unpack(parcel)
-    return block.run(_shared(file))
+    embedding = _shared(file)
+    object.__setattr__(embedding, "extend", block.extend)  # its cached properties stay
+    return block.run(embedding)
 
 
 def share(embedding: Embedding, file: Path) -> None:

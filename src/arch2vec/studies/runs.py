@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 
@@ -11,8 +11,11 @@ from numpy.typing import NDArray
 
 from arch2vec.errors import InputError
 
+FIRST_BEYOND = -2
+"""The row of the first architecture that is not in the embedding; further ones count down."""
 
-@dataclass(frozen=True, eq=False)
+
+@dataclass(frozen=True, eq=False, repr=False)
 class Runs:
     """R runs of at most T evaluations each, in the order in which they were made.
 
@@ -23,13 +26,14 @@ class Runs:
         objective: its name.
         seeds: (R,) int64.
         lengths: (R,) int64, evaluations of each run.
-        rows: (R, T) int32, rows of the embedding.
+        rows: (R, T) int32, rows of the embedding; -2 - k for an architecture that is in ``beyond``, at place k.
         fidelity: (R, T) int32, training epochs, 0 for the objective's default.
         validation: (R, T) float64, the signal the method was told, percent; NaN for a failure.
         test: (R, T) float64, percent, never seen by the method.
         reported: (R, T) float64, the validation accuracy that tables show, percent.
         cost_s: (R, T) float64, seconds an evaluation cost.
         method_s: (R, T) float32, seconds the method itself took, not simulated ones.
+        beyond: architectures that were evaluated and are not in the embedding, as text.
     """
 
     method: str
@@ -43,15 +47,23 @@ class Runs:
     reported: NDArray[np.float64]
     cost_s: NDArray[np.float64]
     method_s: NDArray[np.float32]
+    beyond: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.seeds)
+
+    def __repr__(self) -> str:
+        return f"Runs({len(self)} of {self.method} on {self.objective}, up to {self.rows.shape[1]} evaluations each)"
 
     def select(self, seeds: Iterable[int]) -> Runs:
         """The runs of some seeds."""
         kept = np.isin(self.seeds, list(seeds))
         columns = {name: value[kept] for name, value in vars(self).items() if name in _BY_RUN}
-        return Runs(self.method, self.objective, **columns)
+        return Runs(self.method, self.objective, **columns, beyond=self.beyond)
+
+    def texts(self, rows: Iterable[int], architectures: Sequence[str]) -> list[str]:
+        """The architectures of some rows, given those of the embedding."""
+        return [architectures[row] if row >= 0 else self.beyond[FIRST_BEYOND - row] for row in rows]
 
     @cached_property
     def made(self) -> NDArray[np.bool_]:
@@ -78,7 +90,7 @@ class Runs:
         return np.maximum.accumulate(np.where(better, np.arange(worth.shape[1]), -1), axis=1)
 
 
-_BY_RUN = {entry.name for entry in fields(Runs)} - {"method", "objective"}
+_BY_RUN = {entry.name for entry in fields(Runs)} - {"method", "objective", "beyond"}
 
 
 def _ordered(fidelity: NDArray[np.int32], worth: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -112,8 +124,11 @@ def joined(parts: Sequence[Runs]) -> Runs:
         raise InputError(f"a seed of method {parts[0].method!r} on {parts[0].objective!r} was run twice")
     order = np.argsort(seeds)
 
+    beyond = {text: place for place, text in enumerate(dict.fromkeys(text for part in parts for text in part.beyond))}
+    rows = [_renumbered(part, beyond) for part in parts]
+
     def column(name: str, filler: float) -> NDArray[np.generic]:
-        arrays = [getattr(part, name) for part in parts]
+        arrays = [getattr(part, name) for part in parts] if name != "rows" else rows
         padded = [
             np.pad(array, ((0, 0), (0, longest - array.shape[1])), constant_values=array.dtype.type(filler))
             for array in arrays
@@ -127,5 +142,17 @@ def joined(parts: Sequence[Runs]) -> Runs:
         objective=parts[0].objective,
         seeds=seeds[order],
         lengths=np.concatenate([part.lengths for part in parts])[order],
+        beyond=tuple(beyond),
         **{name: column(name, filler) for name, filler in fillers.items()},  # type: ignore[arg-type]
     )
+
+
+def _renumbered(part: Runs, beyond: Mapping[str, int]) -> NDArray[np.int32]:
+    """The rows of some runs, with those beyond the embedding as ``beyond`` numbers them."""
+    if not part.beyond:
+        return part.rows
+    places = np.array([beyond[text] for text in part.beyond], dtype=np.int32)
+    outside = part.rows <= FIRST_BEYOND
+    rows = part.rows.copy()
+    rows[outside] = FIRST_BEYOND - places[FIRST_BEYOND - part.rows[outside]]
+    return rows

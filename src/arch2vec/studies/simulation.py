@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
 from arch2vec.searching.base import Candidate, SearchMethod
+from arch2vec.searching.growing import for_study
 from arch2vec.searching.pool import OnDevice, Sampled
+from arch2vec.searching.spec import AnyMethod, resolve_method
 from arch2vec.studies.horizon import Horizon
-from arch2vec.studies.runs import Runs
-from arch2vec.studies.values import Outcomes, Values
+from arch2vec.studies.runs import FIRST_BEYOND, Runs
+from arch2vec.studies.values import ObjectiveValues, Outcomes, Values
 
 _COLUMNS = {
     "rows": (np.int32, -1),
@@ -35,7 +37,7 @@ _COLUMNS = {
 
 
 def simulate(
-    kind: type[SearchMethod],
+    method: AnyMethod,
     embedding: Embedding,
     values: Values,
     seeds: Sequence[int],
@@ -50,7 +52,7 @@ def simulate(
     """Runs of one method with the given seeds, to their end.
 
     Args:
-        kind: the class of the search method.
+        method: the search method.
         embedding: the architectures and their vectors.
         values: what they are worth.
         seeds: one a run.
@@ -64,10 +66,13 @@ def simulate(
     Raises:
         InputError: an architecture is unknown to the objective.
     """
-    searches = [kind.for_study(embedding, seed=seed, fidelities=fidelities, pool=pool) for seed in seeds]
+    anywhere, spec = isinstance(values, ObjectiveValues), resolve_method(method)
+    searches = [
+        for_study(spec, embedding, seed=seed, fidelities=fidelities, pool=pool, anywhere=anywhere) for seed in seeds
+    ]
     _ = embedding.architectures  # written out once, at nobody's expense
     numbers = np.array(seeds, dtype=np.uint64)
-    record = _Record(len(searches), horizon.least or 128)
+    record = _Record(len(searches), horizon.least or 128, len(embedding))
     going = np.arange(len(searches))
     while True:
         going = going[~horizon.reached(record.lengths[going], record.spent_s[going])]
@@ -76,7 +81,7 @@ def simulate(
         if not len(going):
             return record.runs(names, seeds)
         start = time.perf_counter()
-        proposals = _ask(kind, [searches[number] for number in going], sizes[sizes > 0])
+        proposals = _ask([searches[number] for number in going], sizes[sizes > 0])
         ask_s = (time.perf_counter() - start) / sum(map(len, proposals))
         waiting = dict(zip(going.tolist(), proposals, strict=True))
         active = going
@@ -105,15 +110,20 @@ def _sizes(searches: Sequence[SearchMethod], lengths: NDArray[np.int64], batch: 
     return sizes
 
 
-def _ask(kind: type[SearchMethod], searches: Sequence[SearchMethod], sizes: NDArray[np.int64]) -> list[list[Candidate]]:
-    alike: dict[int, list[int]] = defaultdict(list)
+def _ask(searches: Sequence[SearchMethod], sizes: NDArray[np.int64]) -> list[list[Candidate]]:
+    alike: dict[tuple[type[SearchMethod], int], list[int]] = defaultdict(list)
     for place, size in enumerate(sizes.tolist()):
-        alike[size].append(place)
+        alike[type(searches[place]), size].append(place)
     proposals: list[list[Candidate]] = [[] for _ in searches]
-    for size, places in alike.items():
-        for place, candidates in zip(places, kind.ask_together([searches[p] for p in places], size), strict=True):
+    for (_, size), places in alike.items():
+        for place, candidates in zip(places, _together([searches[p] for p in places], size), strict=True):
             proposals[place] = candidates
     return proposals
+
+
+def _together(searches: Sequence[SearchMethod], size: int) -> list[list[Candidate]]:
+    """What several searches by one method propose."""
+    return type(searches[0]).ask_together(searches, size)
 
 
 class _Record:
@@ -124,7 +134,9 @@ class _Record:
         spent_s: (R,) what they cost.
     """
 
-    def __init__(self, runs: int, capacity: int) -> None:
+    def __init__(self, runs: int, capacity: int, known: int) -> None:
+        self._known = known  # rows of the embedding; architectures that searches have added come after them
+        self._beyond: dict[str, int] = {}
         self.lengths = np.zeros(runs, dtype=np.int64)
         self.spent_s = np.zeros(runs)
         self._columns = {name: np.full((runs, capacity), filler, kind) for name, (kind, filler) in _COLUMNS.items()}
@@ -139,7 +151,7 @@ class _Record:
                 old = self._columns[name]
                 self._columns[name] = np.concatenate([old, np.full(old.shape, filler, kind)], axis=1)
         columns = self._columns
-        columns["rows"][runs, places] = [candidate.index for candidate in candidates]
+        columns["rows"][runs, places] = [self._row(candidate) for candidate in candidates]
         columns["fidelity"][runs, places] = [candidate.fidelity or 0 for candidate in candidates]
         columns["validation"][runs, places] = outcomes.validation
         columns["test"][runs, places] = outcomes.test
@@ -149,9 +161,15 @@ class _Record:
         self.lengths[runs] += 1
         self.spent_s[runs] += outcomes.cost_s
 
+    def _row(self, candidate: Candidate) -> int:
+        if candidate.index < self._known:
+            return candidate.index
+        return FIRST_BEYOND - self._beyond.setdefault(candidate.architecture, len(self._beyond))
+
     def runs(self, names: tuple[str, str], seeds: Sequence[int]) -> Runs:
         """What was recorded."""
         longest = int(self.lengths.max(initial=0))
         columns: dict[str, Any] = {name: column[:, :longest].copy() for name, column in self._columns.items()}
         method, objective = names
+        columns["beyond"] = tuple(self._beyond)
         return Runs(method, objective, np.array(seeds, dtype=np.int64), self.lengths, **columns)

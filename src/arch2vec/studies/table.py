@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from arch2vec.common.parquet import checked_metadata, opened_parquet
 from arch2vec.errors import InputError
-from arch2vec.studies.runs import Runs, joined
+from arch2vec.studies.runs import FIRST_BEYOND, Runs, joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +39,8 @@ SCHEMA = pa.schema(
         ("method_s", pa.float32()),
     ]
 )
-"""The columns. ``evaluation`` counts from 1 in each run; ``row`` is the embedding's; no ``fidelity`` is the default."""
+"""The columns. ``evaluation`` counts from 1 in each run; ``row`` is the embedding's, negative for what is
+not in it; no ``fidelity`` is the default."""
 
 _NEEDED = ("method", "objective", "seed", "evaluation", "row", "architecture", "cost_s")
 
@@ -61,7 +63,7 @@ def to_table(runs: Runs, architectures: Sequence[str]) -> pa.Table:
         np.repeat(runs.seeds, runs.lengths),
         np.broadcast_to(np.arange(1, made.shape[1] + 1, dtype=np.int32), made.shape)[made],
         rows,
-        pa.DictionaryArray.from_arrays(codes.astype(np.int32), pa.array([architectures[row] for row in used.tolist()])),
+        pa.DictionaryArray.from_arrays(codes.astype(np.int32), pa.array(runs.texts(used.tolist(), architectures))),
         pa.array(fidelity, mask=fidelity == 0),
         pa.array(runs.validation[made], from_pandas=True),
         pa.array(runs.reported[made], from_pandas=True),
@@ -91,12 +93,19 @@ def to_runs(table: pa.Table) -> Runs:
         array[made] = _numbers(table, name, kind)
         return array
 
+    rows = column("row", np.int32, -1)
+    outside = rows <= FIRST_BEYOND
+    if outside.any():  # parts of a table number them each in its own way: their texts tell
+        texts = np.array(table.column("architecture").to_pylist(), dtype=object)[outside[made]].tolist()
+        beyond = {text: place for place, text in enumerate(dict.fromkeys(texts))}
+        rows[outside] = [FIRST_BEYOND - beyond[text] for text in texts]
     return Runs(
+        beyond=tuple(beyond) if outside.any() else (),
         method=table.column("method")[0].as_py(),
         objective=table.column("objective")[0].as_py(),
         seeds=seeds,
         lengths=lengths,
-        rows=column("row", np.int32, -1),
+        rows=rows,
         fidelity=column("fidelity", np.int32, 0),
         validation=column("validation", np.float64, np.nan),
         test=column("test", np.float64, np.nan),
@@ -125,6 +134,20 @@ class Trajectories:
 
     def __len__(self) -> int:
         return len(self.table)
+
+    def __repr__(self) -> str:
+        keys = self.keys()
+        methods = ", ".join(dict.fromkeys(method for method, _ in keys))
+        objectives = ", ".join(dict.fromkeys(objective for _, objective in keys))
+        return f"Trajectories({len(self):,} evaluations by {methods or 'nobody'} on {objectives or 'nothing'})"
+
+    def _repr_html_(self) -> str:
+        head = self.table.slice(0, 5).to_pandas().to_html(index=False, float_format="%.2f")
+        return f"<p>{escape(repr(self))}</p>{head}"
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The table for pandas, see :meth:`frame`."""
+        return self.frame()
 
     @classmethod
     def read(cls, path: Path) -> Trajectories:

@@ -23,7 +23,8 @@ import torch
 from torch import Tensor
 
 from arch2vec.common.devices import CPU
-from arch2vec.models.adam import FlatAdam, cosine
+from arch2vec.common.schedules import cosine
+from arch2vec.models.adam import FlatAdam
 from arch2vec.surrogates.base import Seed
 
 _ALIGN = 64  # floats; a run's parameters are padded to a multiple of this

@@ -11,7 +11,8 @@ The noise has variance v lambda. At given l and lambda the best v has a closed
 form, and at given l one eigendecomposition gives the likelihood of every lambda
 (:mod:`arch2vec.surrogates.spectrum`). That leaves l, which is scanned and then
 refined: no gradient, no start, no local optimum. Two wide log-normal priors, on
-l and on lambda, keep them sensible where there are few targets.
+l and on lambda, keep them sensible where there are few targets. Beyond
+:data:`arch2vec.surrogates.gp_belief.FEW` observations they are those of the first few.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ from arch2vec.common.devices import CPU
 from arch2vec.common.threads import thread_count
 from arch2vec.errors import unknown
 from arch2vec.surrogates.base import Array, Learned, Scale, Seed, checked
-from arch2vec.surrogates.gp_belief import GPBelief
+from arch2vec.surrogates.gp_belief import FEW, GPBelief, posterior_mean
 from arch2vec.surrogates.kernels import Kernel, correlation
 from arch2vec.surrogates.pooled import PooledSurrogate
 from arch2vec.surrogates.pooled_process import PooledProcess, Term
@@ -79,8 +80,9 @@ class GaussianProcess(PooledSurrogate):
         """As :meth:`learn_on`; nothing is random, so that seeds do not matter."""
         features, targets = checked(features, targets, seeds if seeds is not None else range(len(targets)))
         with thread_count(1):
+            targets = targets[:, :FEW]
             y = torch.from_numpy(Scale.of(targets).standardise(targets)).to(device)
-            distances = _distances(torch.from_numpy(features).to(device))
+            distances = _distances(torch.from_numpy(features[:, :FEW]).to(device))
             n = distances.shape[1]
             unit = (distances.square().sum((1, 2)) / max(1, n * (n - 1))).sqrt()
             unit = torch.where(unit > 0, unit, 1.0)
@@ -137,10 +139,15 @@ class LearnedGP(Learned):
 
     @override
     def belief(self, points: Array, observed: Array) -> GPBelief:
-        def covariance(a: Tensor, b: Tensor) -> Tensor:
-            return correlation(torch.cdist(a, b).div_(self.length), self.kernel)
+        return GPBelief(self.covariance, self.ratio, points, observed)
 
-        return GPBelief(covariance, self.ratio, points, observed)
+    def covariance(self, a: Tensor, b: Tensor) -> Tensor:
+        """(p, q) prior covariances of points (p, d) and (q, d), where the prior variance is 1."""
+        return correlation(torch.cdist(a, b).div_(self.length), self.kernel)
+
+    def posterior_mean(self, points: Array, observed: Array, targets: NDArray[np.float64]) -> NDArray[np.float64]:
+        """(N,) what is expected at points (N, d), given targets (n,) at observed points (n, d)."""
+        return posterior_mean(self.covariance, self.ratio, points, observed, targets)
 
 
 def _distances(points: Tensor) -> Tensor:

@@ -21,6 +21,9 @@ from typing_extensions import override
 from arch2vec.common.threads import thread_count
 from arch2vec.surrogates.base import Array, Belief, Forecast
 
+Covariance = Callable[[Tensor, Tensor], Tensor]
+"""From points (a, d) and (b, d) to (a, b) covariances, in either precision."""
+
 _ROOM = 32  # rows that the factors grow by
 _SPARE = 1.5  # times as many columns as are needed when there have to be more
 _FLOOR = 1e-7  # the least variance relative to the prior: below is rounding of single precision
@@ -36,7 +39,7 @@ class GPBelief(Belief):
         observed: (n, d) the points at which the function was observed.
     """
 
-    def __init__(self, covariance: Callable[[Tensor, Tensor], Tensor], ratio: float, points: Array, observed: Array):
+    def __init__(self, covariance: Covariance, ratio: float, points: Array, observed: Array):
         self._covariance = covariance
         self._ratio = ratio
         self._x = _double(observed)
@@ -144,3 +147,38 @@ class GPForecast(Forecast):
 
 def _double(points: Array) -> Tensor:
     return torch.from_numpy(np.array(points, dtype=np.float64))
+
+
+FEW = 512
+"""Observations that a process's parameters are found from, at most: beyond that they hardly change, and time does."""
+
+_ENTRIES = 1 << 18  # covariances worked out at a time: they stay in the cache
+
+
+def posterior_mean(
+    covariance: Covariance, ratio: float, points: Array, observed: Array, targets: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """What a process of constant mean expects at many points, without their variances.
+
+    Args:
+        covariance: of prior variance 1, as for :class:`GPBelief`.
+        ratio: the noise's variance lambda.
+        points: (N, d), looked at a few thousand at a time in single precision.
+        observed: (n, d).
+        targets: (n,) what was observed there.
+
+    Returns:
+        (N,) expected targets.
+    """
+    x = torch.from_numpy(np.ascontiguousarray(observed, dtype=np.float64))
+    centre = float(targets.mean())
+    matrix = covariance(x, x)
+    matrix.diagonal().add_(ratio)
+    centred = torch.from_numpy(targets - centre).unsqueeze(1)
+    alpha = torch.cholesky_solve(centred, torch.linalg.cholesky(matrix)).float()
+    means = np.empty(len(points))
+    known, together = x.float(), max(16, _ENTRIES // len(x))
+    for start in range(0, len(points), together):
+        part = torch.from_numpy(np.ascontiguousarray(points[start : start + together], dtype=np.float32))
+        means[start : start + len(part)] = (covariance(part, known) @ alpha)[:, 0].numpy()
+    return means + centre

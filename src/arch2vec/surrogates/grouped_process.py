@@ -20,7 +20,9 @@ Williams, 2006, equation 5.9):
     d log p(y) / dt = 1/2 tr((a a^T - K^-1) dK/dt),   a = K^-1 y.
 
 Lengths are in units of the root mean square distance of the observed points in a term's
-columns. Beyond :data:`FEW` observations the parameters are those of the first few.
+columns. A group may hold tokens instead of numbers: its distance is that of an optimal
+assignment (:mod:`arch2vec.surrogates.assignment`).
+Beyond :data:`arch2vec.surrogates.gp_belief.FEW` observations the parameters are those of the first few.
 """
 
 from __future__ import annotations
@@ -38,20 +40,51 @@ from typing_extensions import override
 from arch2vec.common.devices import CPU
 from arch2vec.common.threads import thread_count
 from arch2vec.errors import InputError
+from arch2vec.surrogates.assignment import token_squares
 from arch2vec.surrogates.base import Array, Learned, Scale, Seed, checked
-from arch2vec.surrogates.gp_belief import GPBelief
+from arch2vec.surrogates.gp_belief import FEW, GPBelief, posterior_mean
 from arch2vec.surrogates.kernels import correlation
 from arch2vec.surrogates.pooled import PooledSurrogate
 from arch2vec.surrogates.pooled_process import PooledProcess, Term
 from arch2vec.surrogates.quasi_newton import minimise
 
-FEW = 512
-"""Observations that the parameters are found from, at most."""
-
 _NOISE_MEAN, _NOISE_STD = math.log(0.1), 1.5  # of the prior of log v
-_WEIGHT_STD, _LENGTH_STD = 1.5, 1.0  # of the priors of log w (mean 1 / terms) and log l (mean 1)
+_WEIGHT_STD, _LENGTH_STD = 1.5, 1.0  # of the priors of log w (median: its share) and log l (median 1)
 _JITTER = 1e-6  # added to the diagonal: equal vectors with equal labels have a singular covariance
-_ENTRIES = 1 << 18  # covariances worked out at a time: they stay in the cache
+
+
+@dataclass(frozen=True)
+class Prior:
+    """Normal distributions of the parameters of T terms: T log weights, T log lengths and the log noise.
+
+    Weights and the noise are shares of the standardised labels' variance; lengths are in units of the root mean
+    square distance of the observed points, so that a prior says the same of other data.
+
+    Attributes:
+        means: 2 T + 1 of them.
+        deviations: as many.
+    """
+
+    means: tuple[float, ...]
+    deviations: tuple[float, ...]
+
+    @classmethod
+    def wide(cls, terms: int, shares: Sequence[float] | None = None) -> Prior:
+        """What is taken for granted where nothing is known.
+
+        Args:
+            terms: T.
+            shares: of the prior variance that each is expected to have, the medians of the weights; None for
+                equal ones. They decide with few observations.
+        """
+        return cls(
+            (*map(math.log, shares or [1 / terms] * terms), *[0.0] * terms, _NOISE_MEAN),
+            (*[_WEIGHT_STD] * terms, *[_LENGTH_STD] * terms, _NOISE_STD),
+        )
+
+    def around(self, parameters: Sequence[float], narrower: float) -> Prior:
+        """The same around other means, with deviations ``narrower`` times as large."""
+        return Prior(tuple(parameters), tuple(narrower * deviation for deviation in self.deviations))
 
 
 @dataclass(frozen=True)
@@ -61,6 +94,8 @@ class GroupedProcess(PooledSurrogate):
     Attributes:
         sizes: how many columns each group has, in the order of the columns.
         terms: of the covariance, each the numbers of the groups that it looks at.
+        tokens: the numbers of the groups that hold tokens.
+        prior: of the parameters, None for :meth:`Prior.wide`.
 
     Raises:
         InputError: a group has no column, or there is no term, or one looks at no group or at one that is not there.
@@ -68,6 +103,8 @@ class GroupedProcess(PooledSurrogate):
 
     sizes: tuple[int, ...]
     terms: tuple[tuple[int, ...], ...]
+    tokens: frozenset[int] = frozenset()
+    prior: Prior | None = None
 
     def __post_init__(self) -> None:
         known = range(len(self.sizes))
@@ -75,6 +112,11 @@ class GroupedProcess(PooledSurrogate):
             raise InputError(f"a covariance needs terms and groups of at least one column each, got {self}")
         if any(not term or any(group not in known for group in term) for term in self.terms):
             raise InputError(f"a term looks at some of the groups 0 to {len(self.sizes) - 1}, got {self.terms}")
+        if not self.tokens <= set(known):
+            raise InputError(f"tokens are in some of the groups 0 to {len(self.sizes) - 1}, got {sorted(self.tokens)}")
+        numbers = 2 * len(self.terms) + 1
+        if self.prior is not None and not len(self.prior.means) == len(self.prior.deviations) == numbers:
+            raise InputError(f"a prior of {len(self.terms)} terms has {numbers} means and deviations, got {self.prior}")
 
     @override
     def learn_on(
@@ -86,6 +128,8 @@ class GroupedProcess(PooledSurrogate):
     def pooled(
         self, learned: Sequence[Learned], observed: Array, targets: NDArray[np.float64], device: torch.device
     ) -> PooledProcess:
+        if self.tokens:
+            raise InputError("groups of tokens are compared on the processor only: choose the device cpu")
         own = [one for one in learned if isinstance(one, LearnedGroups)]
         terms = [
             Term(self._columns(term), [one.weights[place] for one in own], [one.lengths[place] for one in own])
@@ -108,26 +152,50 @@ class GroupedProcess(PooledSurrogate):
                 f"groups of {self.sizes} columns need features (R, n, {sum(self.sizes)}), got {features.shape}"
             )
         with thread_count(1):
-            x = torch.from_numpy(features[:, :FEW]).to(device)
-            y = torch.from_numpy(Scale.of(targets[:, :FEW]).standardise(targets[:, :FEW])).to(device)
-            squares, units = self._squares(x)
-            posterior = _Posterior(squares, y)
-            found = minimise(posterior, posterior.start())
-            weights, lengths, noise = posterior.split(found)
+            found, units = self._found(features, targets, device)
+            weights, lengths, noise = _split(found, len(self.terms))
             total = weights.sum(1, keepdim=True)
             scales = lengths * units
         return [
-            LearnedGroups(self.sizes, self.terms, tuple(weight), tuple(length), ratio)
+            LearnedGroups(self.sizes, self.terms, tuple(weight), tuple(length), ratio, self.tokens)
             for weight, length, ratio in zip(
                 (weights / total).tolist(), scales.tolist(), (noise / total[:, 0]).tolist(), strict=True
             )
         ]
 
+    def posterior(self, features: Array, targets: Array, narrower: float = 0.5) -> Prior:
+        """What the data of one run says of the parameters, as a prior for other data.
+
+        Args:
+            features: (n, d).
+            targets: (n,).
+            narrower: how much smaller the deviations are than those of this process's own prior.
+        """
+        x, y = checked(features[None], targets[None], [0])
+        with thread_count(1):
+            found, _ = self._found(x, y)
+        return self._prior.around(found[0].tolist(), narrower)
+
+    @property
+    def _prior(self) -> Prior:
+        return self.prior if self.prior is not None else Prior.wide(len(self.terms))
+
+    def _found(
+        self, features: NDArray[np.float64], targets: NDArray[np.float64], device: torch.device = CPU
+    ) -> tuple[Tensor, Tensor]:
+        """The most probable parameters (R, 2 T + 1), and the units of lengths (R, T)."""
+        y = torch.from_numpy(Scale.of(targets[:, :FEW]).standardise(targets[:, :FEW])).to(device)
+        squares, units = self._squares(torch.from_numpy(features[:, :FEW]).to(device))
+        posterior = _Posterior(squares, y, self._prior)
+        return minimise(posterior, posterior.start()), units
+
     def _squares(self, x: Tensor) -> tuple[list[Tensor], Tensor]:
         """For each term (R, n, n) squared distances in units, and (R, T) the units."""
         groups = [
-            torch.cdist(part, part, compute_mode="donot_use_mm_for_euclid_dist").square_()
-            for part in torch.split(x, list(self.sizes), dim=2)
+            torch.stack([token_squares(run, run) for run in part])
+            if place in self.tokens
+            else torch.cdist(part, part, compute_mode="donot_use_mm_for_euclid_dist").square_()
+            for place, part in enumerate(torch.split(x, list(self.sizes), dim=2))
         ]
         squares, units = [], []
         n = x.shape[1]
@@ -143,13 +211,11 @@ class GroupedProcess(PooledSurrogate):
 class _Posterior:
     """The negative log posterior density of R runs' parameters, (A, 2 T + 1): log weights, log lengths, log noise."""
 
-    def __init__(self, squares: list[Tensor], targets: Tensor) -> None:
+    def __init__(self, squares: list[Tensor], targets: Tensor, prior: Prior | None = None) -> None:
         self._squares, self._targets = squares, targets
-        terms = len(squares)
-        means = [math.log(1 / terms)] * terms + [0.0] * terms + [_NOISE_MEAN]
-        deviations = [_WEIGHT_STD] * terms + [_LENGTH_STD] * terms + [_NOISE_STD]
-        self._mean = torch.tensor(means, dtype=torch.float64, device=targets.device)
-        self._std = torch.tensor(deviations, dtype=torch.float64, device=targets.device)
+        prior = prior if prior is not None else Prior.wide(len(squares))
+        numbers = (prior.means, prior.deviations)
+        self._mean, self._std = (torch.tensor(each, dtype=torch.float64, device=targets.device) for each in numbers)
 
     def start(self) -> Tensor:
         """(R, P) the prior's means."""
@@ -157,9 +223,7 @@ class _Posterior:
 
     def split(self, parameters: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Weights (A, T), lengths (A, T) and noise variances (A,)."""
-        terms = len(self._squares)
-        numbers = parameters.exp()
-        return numbers[:, :terms], numbers[:, terms : 2 * terms], numbers[:, -1]
+        return _split(parameters, len(self._squares))
 
     def __call__(self, runs: Tensor, parameters: Tensor) -> tuple[Tensor, Tensor]:
         weights, lengths, noise = self.split(parameters)
@@ -194,6 +258,12 @@ class _Posterior:
         return value, torch.nan_to_num(-(gradient - away / self._std))
 
 
+def _split(parameters: Tensor, terms: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Weights (A, T), lengths (A, T) and noise variances (A,) of their logarithms (A, 2 T + 1)."""
+    numbers = parameters.exp()
+    return numbers[:, :terms], numbers[:, terms : 2 * terms], numbers[:, -1]
+
+
 @dataclass(frozen=True)
 class LearnedGroups(Learned):
     """One run's parameters.
@@ -204,6 +274,7 @@ class LearnedGroups(Learned):
         weights: their shares of the prior variance; they sum to 1.
         lengths: of each term, in the features' unit.
         ratio: the noise's variance relative to the function's.
+        tokens: the numbers of the groups that hold tokens.
     """
 
     sizes: tuple[int, ...]
@@ -211,6 +282,7 @@ class LearnedGroups(Learned):
     weights: tuple[float, ...]
     lengths: tuple[float, ...]
     ratio: float
+    tokens: frozenset[int] = frozenset()
 
     def covariance(self, a: Tensor, b: Tensor) -> Tensor:
         """(p, q) prior covariances of points (p, d) and (q, d), where the prior variance is 1."""
@@ -223,11 +295,18 @@ class LearnedGroups(Learned):
 
     def _group_squares(self, a: Tensor, b: Tensor) -> list[Tensor]:
         """For each group (p, q) squared distances."""
-        if len(a) == 1:  # one pass over the points for all groups
-            away = (b - a).square_()
-            return [part.sum(1).unsqueeze(0) for part in torch.split(away, list(self.sizes), dim=1)]
-        parts = zip(torch.split(a, list(self.sizes), dim=1), torch.split(b, list(self.sizes), dim=1), strict=True)
-        return [torch.cdist(one.contiguous(), other.contiguous()).square_() for one, other in parts]
+        parts = list(zip(torch.split(a, list(self.sizes), dim=1), torch.split(b, list(self.sizes), dim=1), strict=True))
+        # One point takes one pass over the others for all groups.
+        away = torch.split((b - a).square_(), list(self.sizes), dim=1) if len(a) == 1 else None
+        squares = []
+        for place, (one, other) in enumerate(parts):
+            if place in self.tokens:
+                squares.append(token_squares(one.contiguous(), other.contiguous()))
+            elif away is not None:
+                squares.append(away[place].sum(1).unsqueeze(0))
+            else:
+                squares.append(torch.cdist(one.contiguous(), other.contiguous()).square_())
+        return squares
 
     @override
     def belief(self, points: Array, observed: Array) -> GPBelief:
@@ -235,15 +314,4 @@ class LearnedGroups(Learned):
 
     def posterior_mean(self, points: Array, observed: Array, targets: NDArray[np.float64]) -> NDArray[np.float64]:
         """(N,) what is expected at points (N, d), given targets (n,) at observed points (n, d)."""
-        x = torch.from_numpy(np.ascontiguousarray(observed, dtype=np.float64))
-        centre = float(targets.mean())
-        matrix = self.covariance(x, x)
-        matrix.diagonal().add_(self.ratio + _JITTER)
-        centred = torch.from_numpy(targets - centre).unsqueeze(1)
-        alpha = torch.cholesky_solve(centred, torch.linalg.cholesky(matrix)).float()
-        means = np.empty(len(points))
-        known, together = x.float(), max(16, _ENTRIES // len(x))
-        for start in range(0, len(points), together):
-            part = torch.from_numpy(np.ascontiguousarray(points[start : start + together], dtype=np.float32))
-            means[start : start + len(part)] = (self.covariance(part, known) @ alpha)[:, 0].numpy()
-        return means + centre
+        return posterior_mean(self.covariance, self.ratio + _JITTER, points, observed, targets)

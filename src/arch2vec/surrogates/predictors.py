@@ -10,7 +10,8 @@ from scipy.stats import kendalltau, pearsonr, spearmanr
 
 from arch2vec.errors import InputError
 from arch2vec.representations.features import Groups, slices
-from arch2vec.surrogates.gp_regression import GaussianProcess
+from arch2vec.representations.subtrees import holds_tokens, token_columns
+from arch2vec.surrogates.gaussian_process import GaussianProcess
 
 Values = NDArray[np.float64]
 Vectors = NDArray[np.floating]
@@ -22,21 +23,26 @@ _TREES = 200
 
 
 def gaussian_process(vectors: Vectors, values: Values, others: Vectors, seed: int, groups: Groups) -> Values:  # noqa: ARG001
-    """The posterior mean of :class:`arch2vec.surrogates.gp_regression.GaussianProcess`."""
-    return GaussianProcess(vectors, values).predict(others)
+    """The posterior mean of :class:`arch2vec.surrogates.gaussian_process.GaussianProcess`, with an RBF covariance."""
+    vectors, others = _numbers(groups, vectors, others)
+    learned = GaussianProcess("rbf").fit(vectors[None].astype(np.float32), values[None])[0]
+    return learned.posterior_mean(others.astype(np.float32), vectors.astype(np.float32), values)
 
 
 def grouped_process(vectors: Vectors, values: Values, others: Vectors, seed: int, groups: Groups) -> Values:  # noqa: ARG001
     """The posterior mean of a process that weighs groups of numbers, the surrogate of the search ``group-bo``.
 
-    It sees vectors standardised over all architectures, labelled or not, and labels as
-    normal scores; its predictions have the labels' mean and spread.
+    It sees vectors standardised over all architectures, labelled or not, but for tokens
+    (:mod:`arch2vec.representations.subtrees`), and labels as normal scores; its predictions have the labels' mean
+    and spread.
     """
     from arch2vec.searching.bo import normal_scores
     from arch2vec.searching.group_bo import grouped_process as surrogate_for
 
     centre, spread = others.mean(axis=0, dtype=np.float64), others.std(axis=0, dtype=np.float64)
-    varies = spread > 1e-6 * np.abs(others).max(axis=0, initial=0)
+    tokens = token_columns(groups)
+    varies = (spread > 1e-6 * np.abs(others).max(axis=0, initial=0)) | tokens
+    centre, spread = np.where(tokens, 0, centre), np.where(tokens, 1, spread)
     kept = tuple((name, int(varies[part].sum())) for name, part in slices(groups).items() if varies[part].any())
     if not kept:
         return np.full(len(others), values.mean())
@@ -59,22 +65,40 @@ def process_and_trees(vectors: Vectors, values: Values, others: Vectors, seed: i
 
     scores = normal_scores(values)
     smooth = grouped_process(vectors, values, others, seed, groups) - values.mean()
+    if all(holds_tokens(name) for name, _ in groups):  # nothing that a tree could split
+        return smooth + values.mean()
     steps = extra_trees(vectors, scores, others, seed, groups) * values.std()
     return (2 * smooth + steps) / 3 + values.mean()
 
 
-def random_forest(vectors: Vectors, values: Values, others: Vectors, seed: int, groups: Groups) -> Values:  # noqa: ARG001
+def _numbers(groups: Groups, *tables: Vectors) -> list[Vectors]:
+    """The columns that hold numbers, for models that take nothing else.
+
+    Raises:
+        InputError: there is none.
+    """
+    if not any(holds_tokens(name) for name, _ in groups):
+        return list(tables)
+    kept = ~token_columns(groups)
+    if not kept.any():
+        raise InputError("subtrees are no numbers: the predictor 'groups' weighs them, and no other")
+    return [table[:, kept] for table in tables]
+
+
+def random_forest(vectors: Vectors, values: Values, others: Vectors, seed: int, groups: Groups) -> Values:
     """The mean of 200 regression trees, each grown on a bootstrap sample and a third of the dimensions a split."""
     from sklearn.ensemble import RandomForestRegressor
 
+    vectors, others = _numbers(groups, vectors, others)
     forest = RandomForestRegressor(_TREES, max_features=1 / 3, random_state=seed, n_jobs=1)
     return np.asarray(forest.fit(vectors, values).predict(others), dtype=np.float64)
 
 
-def extra_trees(vectors: Vectors, values: Values, others: Vectors, seed: int, groups: Groups) -> Values:  # noqa: ARG001
+def extra_trees(vectors: Vectors, values: Values, others: Vectors, seed: int, groups: Groups) -> Values:
     """The mean of 200 extremely randomised trees (Geurts, Ernst and Wehenkel, 2006), a third of dimensions a split."""
     from sklearn.ensemble import ExtraTreesRegressor
 
+    vectors, others = _numbers(groups, vectors, others)
     forest = ExtraTreesRegressor(_TREES, max_features=1 / 3, random_state=seed, n_jobs=1)
     return np.asarray(forest.fit(vectors, values).predict(others), dtype=np.float64)
 

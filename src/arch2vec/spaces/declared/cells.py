@@ -56,6 +56,10 @@ class Cells(ABC):
         """The results of all edits of a batch of one, isomorphic ones once."""
 
     @abstractmethod
+    def renumbered(self, cells: GraphBatch, rng: np.random.Generator) -> GraphBatch:
+        """Each cell in another numbering, where it has one."""
+
+    @abstractmethod
     def parse(self, architectures: Sequence[str]) -> GraphBatch:
         """Read the notation; raises InputError."""
 

@@ -19,28 +19,43 @@ from typing_extensions import override
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.spaces.declared.cells import MAX_LISTED, Cells
+from arch2vec.spaces.declared.checks import is_number, number_text
 from arch2vec.spaces.declared.fields import SpaceDeclaration
 from arch2vec.spaces.declared.labels import distinct, labelled
+from arch2vec.spaces.declared.roles import role_at
 from arch2vec.spaces.declared.symmetry import Labellings
 from arch2vec.spaces.reading import name_list
 
 
 class FixedCells(Cells):
-    """The cells that a declaration with ``edges`` describes; operation k of it has code k + 1."""
+    """The cells that a declaration with ``edges`` describes; its operations' codes come after those of the inputs."""
 
     def __init__(self, declaration: SpaceDeclaration) -> None:
-        names = declaration.operations
         self.adjacency = adjacency_of(declaration)
         self.num_vertices = v = len(self.adjacency)
-        self._name, self._operations, self._positions = declaration.name, names, declaration.positions
-        self._choices = [[names.index(name) + 1 for name in choice] for choice in declaration.choices]
-        self._ends = (0, len(names) + 1)
-        self._labellings = Labellings(self.adjacency, self._choices)
+        self._name, self._positions = declaration.name, declaration.positions
+        first, outputs = declaration.inputs, declaration.outputs
+        self._inner = slice(first, v - outputs)
+        codes = {(kind.name, kind.role): code for code, kind in enumerate(declaration.variants, start=first)}
+        self._written = {code: name for (name, _), code in codes.items()}
+        # By position, the code of each operation in the role that it has there.
+        self._code_of = [
+            {name: codes[name, role_at(name, position, declaration.skip, declaration.zero)] for name in choice}
+            for position, choice in zip(self._positions, declaration.choices, strict=True)
+        ]
+        self._operations = declaration.names
+        self._choices = [sorted(code_of.values()) for code_of in self._code_of]
+        last = first + len(codes)
+        self._ends = (list(range(first)), list(range(last, last + outputs)))
+        self._labellings = Labellings(self.adjacency, self._choices, first)
         self._allowed = np.zeros((v, 256), dtype=np.bool_)
-        for vertex, choice in enumerate([[self._ends[0]], *self._choices, [self._ends[1]]]):
+        ends = ([[code] for code in codes] for codes in self._ends)
+        for vertex, choice in enumerate([*next(ends), *self._choices, *next(ends)]):
             self._allowed[vertex, choice] = True
         # All edits: at a vertex, to the operation so many places further in its list.
-        places = [(vertex, k) for vertex, choice in enumerate(self._choices, start=1) for k in range(1, len(choice))]
+        places = [
+            (vertex, k) for vertex, choice in enumerate(self._choices, start=first) for k in range(1, len(choice))
+        ]
         self._edits = np.array(places, dtype=np.int64)
         groups: dict[int, list[int]] = {}  # edges by target node, for the notation
         for edge, (_, target) in enumerate(declaration.edges or ()):
@@ -50,10 +65,11 @@ class FixedCells(Cells):
         self._example = self.format(self._with([[choice[0] for choice in self._choices]]))[0]
 
     def _with(self, operations: NDArray[np.uint8] | Sequence[Sequence[int]]) -> GraphBatch:
-        """Cells with these (N, V - 2) codes."""
+        """Cells with the codes of (N, P) positions."""
         codes = np.asarray(operations, dtype=np.uint8)
         ops = np.empty((len(codes), self.num_vertices), dtype=np.uint8)
-        ops[:, 0], ops[:, 1:-1], ops[:, -1] = self._ends[0], codes, self._ends[1]
+        ops[:, : self._inner.start], ops[:, self._inner.stop :] = self._ends
+        ops[:, self._inner] = codes
         return GraphBatch(ops, np.tile(self.adjacency, (len(codes), 1, 1)))
 
     @override
@@ -82,7 +98,7 @@ class FixedCells(Cells):
     def _list(self) -> GraphBatch | None:
         if self._labellings.symmetric:
             limit = None if self._labellings.counted else MAX_LISTED
-            return labelled(self._with([[0] * len(self._choices)]), self._choices, limit)
+            return labelled(self._with([[0] * len(self._choices)]), self._choices, limit, self._inner.start)
         grid = np.meshgrid(*(np.array(choice, dtype=np.uint8) for choice in self._choices), indexing="ij")
         return self._with(np.stack([axis.ravel() for axis in grid], axis=1))
 
@@ -101,7 +117,7 @@ class FixedCells(Cells):
     def most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
         codes = np.empty((len(op_logits), len(self._choices)), dtype=np.uint8)
         for position, choice in enumerate(self._choices):
-            best = op_logits[:, position + 1, choice].argmax(axis=1)
+            best = op_logits[:, self._inner.start + position, choice].argmax(axis=1)
             codes[:, position] = np.array(choice, dtype=np.uint8)[best]
         return self._with(codes)
 
@@ -113,33 +129,41 @@ class FixedCells(Cells):
     @override
     def all_edits(self, cell: GraphBatch) -> GraphBatch:
         start = cell[np.zeros(len(self._edits), dtype=np.int64)]
-        return distinct(self._edited(start, self._edits))
+        edited = self._edited(start, self._edits)
+        return distinct(edited) if self._labellings.symmetric else edited
 
     def _edited(self, cells: GraphBatch, edits: NDArray[np.int64]) -> GraphBatch:
         """Each cell with its (vertex, shift) edit made; it changes how often an operation occurs, hence the class."""
         ops = cells.ops.copy()
-        for vertex, choice in enumerate(self._choices, start=1):
+        for vertex, choice in enumerate(self._choices, start=self._inner.start):
             rows = np.flatnonzero(edits[:, 0] == vertex)
             place = np.searchsorted(choice, ops[rows, vertex])
             ops[rows, vertex] = np.array(choice, dtype=np.uint8)[(place + edits[rows, 1]) % len(choice)]
         return GraphBatch(ops, cells.adjacency.copy())
 
     @override
+    def renumbered(self, cells: GraphBatch, rng: np.random.Generator) -> GraphBatch:
+        moved = self._with(self._labellings.moved(cells.ops[:, self._inner], rng))
+        return GraphBatch(np.where(self.is_cell(moved)[:, None], moved.ops, cells.ops), cells.adjacency)
+
+    @override
     def parse(self, architectures: Sequence[str]) -> GraphBatch:
-        code_of = {name: code for code, name in enumerate(self._operations, start=1)}
         rows = np.empty((len(architectures), len(self._choices)), dtype=np.uint8)
         for index, text in enumerate(architectures):
             names = self._split(text)
             for position, name in enumerate(names):
-                code = code_of.get(name)
+                code = self._code_of[position].get(name)
                 if code is None:
-                    raise InputError(f"unknown operation {name!r} in {text!r}; known: {', '.join(self._operations)}")
-                if code not in self._choices[position]:
-                    known = ", ".join(self._operations[k - 1] for k in self._choices[position])
-                    where = f"{'edge' if self._groups else 'vertex'} {self._positions[position]}"
-                    raise InputError(f"operation {name!r} is not allowed at {where} in {text!r}; allowed: {known}")
+                    raise self._misplaced(text, name, position)
                 rows[index, position] = code
         return self._with(rows)
+
+    def _misplaced(self, text: str, name: str, position: int) -> InputError:
+        if name not in self._operations:
+            return InputError(f"unknown operation {name!r} in {text!r}; known: {', '.join(self._operations)}")
+        known = ", ".join(self._code_of[position])
+        where = f"{'edge' if self._groups else 'vertex'} {self._positions[position]}"
+        return InputError(f"operation {name!r} is not allowed at {where} in {text!r}; allowed: {known}")
 
     def _split(self, text: str) -> list[str]:
         """The operations that an architecture's text names, by position."""
@@ -155,7 +179,9 @@ class FixedCells(Cells):
 
     @override
     def text_of(self, value: object) -> str | None:
-        """Of a list with an operation's name for each position."""
+        """Of a list with an operation's name, or its number, for each position."""
+        if isinstance(value, list):
+            value = [number_text(entry) if is_number(entry) else entry for entry in value]
         listed = name_list(value)
         return self._joined(listed) if listed is not None and len(listed) == len(self._choices) else None
 
@@ -168,14 +194,13 @@ class FixedCells(Cells):
 
     @override
     def format(self, cells: GraphBatch) -> list[str]:
-        names = ("", *self._operations)
-        return [self._joined([names[code] for code in row]) for row in cells.ops[:, 1:-1].tolist()]
+        return [self._joined([self._written[code] for code in row]) for row in cells.ops[:, self._inner].tolist()]
 
 
 def adjacency_of(declaration: SpaceDeclaration) -> NDArray[np.bool_]:
     """(V, V), the DAG that all architectures of a fixed topology share.
 
-    With operations on edges, vertex e + 1 is edge e; edges are sorted by target, so
+    With operations on edges, these come after the inputs; they are sorted by target, so
     that the operations that one reads come before it.
     """
     edges = declaration.edges or ()
@@ -183,9 +208,12 @@ def adjacency_of(declaration: SpaceDeclaration) -> NDArray[np.bool_]:
         adjacency = np.zeros((declaration.count, declaration.count), dtype=np.bool_)
         adjacency[tuple(np.array(edges).T)] = True
         return adjacency
-    adjacency = np.zeros((len(edges) + 2, len(edges) + 2), dtype=np.bool_)
+    first, stop = declaration.inputs, declaration.inputs + len(edges)
+    adjacency = np.zeros((stop + declaration.outputs, stop + declaration.outputs), dtype=np.bool_)
     source, target = np.array(edges).T
-    adjacency[0, 1:-1] = source == 0
-    adjacency[1:-1, 1:-1] = target[:, None] == source[None]
-    adjacency[1:-1, -1] = target == declaration.count - 1
+    adjacency[:first, first:stop] = source == np.arange(first)[:, None]
+    adjacency[first:stop, first:stop] = target[:, None] == source[None]
+    adjacency[first:stop, stop:] = target[:, None] == declaration.count - declaration.outputs + np.arange(
+        declaration.outputs
+    )
     return adjacency

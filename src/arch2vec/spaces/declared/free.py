@@ -21,6 +21,7 @@ from arch2vec.spaces.declared import limits as cells_within
 from arch2vec.spaces.declared.cells import MAX_LISTED, Cells
 from arch2vec.spaces.declared.drawing import NumberedCells
 from arch2vec.spaces.declared.fields import INPUT, OUTPUT, SpaceDeclaration
+from arch2vec.spaces.declared.orders import ordered
 from arch2vec.spaces.likely_cells import most_likely_cells
 from arch2vec.spaces.reading import name_list, whole_numbers
 
@@ -28,21 +29,25 @@ _MAX_NUMBERED = 20 * MAX_LISTED  # with more numbered cells than this, making th
 
 
 class FreeCells(Cells):
-    """All cells within a declaration's limits; operation k of it has code k + 1."""
+    """All cells within a declaration's limits; its operations' codes come after those of the inputs."""
 
     def __init__(self, declaration: SpaceDeclaration) -> None:
-        v = declaration.count
-        self.num_vertices = v
-        self.limits = cells_within.Limits(
-            vertices=v,
-            edges=v * (v - 1) // 2 if declaration.max_edges is None else declaration.max_edges,
-            in_degree=declaration.max_in_degree or v - 1,
-            operations=len(declaration.operations),
-        )
+        self.num_vertices = declaration.count
+        self.limits = cells_within.limits_of(declaration)
         self._name = declaration.name
-        self._vocabulary = (INPUT, *declaration.operations, OUTPUT)
-        self._numbered = NumberedCells(self.limits)
-        self._example = f"010;001;000|{INPUT},{declaration.operations[0]},{OUTPUT}"
+        inputs, outputs = declaration.ends
+        self._ends = list(inputs), list(outputs)
+        self._vocabulary = (*inputs, *declaration.names, *outputs)
+
+    @cached_property
+    def _numbered(self) -> NumberedCells:
+        return NumberedCells(self.limits)
+
+    @cached_property
+    def _example(self) -> str:
+        if self.limits.counts[0] < 3 < self.num_vertices and self.limits.choices is None:
+            return f"010;001;000|{INPUT},{self._vocabulary[1]},{OUTPUT}"
+        return self.format(self._numbered.draw_numbered(1, np.random.default_rng(0)))[0]
 
     @override
     def size(self) -> int | None:
@@ -55,6 +60,8 @@ class FreeCells(Cells):
     @override
     def can_list(self) -> bool:
         number = self._numbered.number
+        if not cells_within.can_list(self.limits):
+            return False
         return number <= MAX_LISTED or (number <= _MAX_NUMBERED and self._estimate <= MAX_LISTED)
 
     @override
@@ -84,6 +91,14 @@ class FreeCells(Cells):
     @override
     def all_edits(self, cell: GraphBatch) -> GraphBatch:
         return edits.all_edits(cell, self.limits)
+
+    @override
+    def renumbered(self, cells: GraphBatch, rng: np.random.Generator) -> GraphBatch:
+        keys = np.where(cells.ops < self.limits.inputs, -1.0, rng.random(cells.ops.shape))
+        mixed = np.where(cells.mask, keys, 2.0).argsort(axis=1, kind="stable")
+        rows = np.arange(len(cells))[:, None]
+        shuffled = cells.adjacency[rows[:, :, None], mixed[:, :, None], mixed[:, None, :]]
+        return ordered(GraphBatch(cells.ops[rows, mixed], shuffled), self.limits)
 
     @override
     def parse(self, architectures: Sequence[str]) -> GraphBatch:
@@ -119,8 +134,10 @@ class FreeCells(Cells):
     def _read_matrix(self, rows: str, text: str) -> NDArray[np.bool_]:
         entries = rows.split(";")
         n = len(entries)
-        if not 2 <= n <= self.num_vertices:
-            raise self._malformed(text, f"{n} vertices, a cell has 2 to {self.num_vertices}")
+        counts = self.limits.counts
+        if n not in counts:
+            right = f"{counts[0]} to {self.num_vertices}" if len(counts) > 1 else str(counts[0])
+            raise self._malformed(text, f"{n} vertices, a cell has {right}")
         if any(len(row) != n or set(row) - {"0", "1"} for row in entries):
             raise self._malformed(text, f"the matrix needs {n} rows of {n} digits 0 or 1")
         matrix = np.array([[digit == "1" for digit in row] for row in entries])
@@ -133,18 +150,34 @@ class FreeCells(Cells):
         for name in listed:
             if name not in self._vocabulary:
                 raise self._malformed(text, f"unknown operation {name!r}, known: {', '.join(self._vocabulary)}")
-        if listed[0] != INPUT or listed[-1] != OUTPUT or {INPUT, OUTPUT} & set(listed[1:-1]):
-            raise self._malformed(text, "operations run from one input at the start to one output at the end")
+        inputs, outputs = self._ends
+        inner = listed[len(inputs) : len(listed) - len(outputs)]
+        if listed != [*inputs, *inner, *outputs] or set(inner) & {*inputs, *outputs}:
+            start, end = ("one input", "one output") if len(inputs) == len(outputs) == 1 else (inputs, outputs)
+            start, end = (part if isinstance(part, str) else ", ".join(part) for part in (start, end))
+            raise self._malformed(text, f"operations run from {start} at the start to {end} at the end")
         return np.array([self._vocabulary.index(name) for name in listed], dtype=np.uint8)
 
     def _reason(self, graph: GraphBatch) -> str:
         """Why a well-written graph of ``graph`` (one) is no cell."""
-        edges, in_degree = int(graph.adjacency.sum()), int(graph.adjacency[0].sum(axis=0).max())
-        if edges > self.limits.edges:
-            return f"{edges} edges, at most {self.limits.edges} are allowed"
-        if in_degree > self.limits.in_degree:
-            return f"{in_degree} edges into one vertex, at most {self.limits.in_degree} are allowed"
-        return "a vertex is on no path from input to output"
+        limits, matrix = self.limits, graph.adjacency[0]
+        n, edges, into = int(graph.mask.sum()), int(matrix.sum()), matrix.sum(axis=0)
+        first = n - limits.outputs
+        if edges > limits.edges:
+            return f"{edges} edges, at most {limits.edges} are allowed"
+        for what, most, here in (
+            ("vertex", limits.in_degree, into[:first]),
+            ("output", limits.into_output, into[first:]),
+        ):
+            if here.max(initial=0) > most:
+                return f"{int(here.max())} edges into one {what}, at most {most} are allowed"
+        for vertex in range(limits.inputs, first):
+            if not limits.allowed[vertex, graph.ops[0, vertex]]:
+                known = ", ".join(self._vocabulary[code] for code in limits.choice(vertex))
+                return f"{self._vocabulary[graph.ops[0, vertex]]!r} is not allowed at vertex {vertex}, allowed: {known}"
+        if into[: limits.inputs].any() or matrix[first:].any():
+            return "an edge into an input, or out of an output"
+        return f"a vertex is on no path from {'input to output' if limits.inputs == 1 else 'an input to an output'}"
 
     def _malformed(self, text: str, reason: str) -> InputError:
         return InputError(f"not a {self._name} architecture ({reason}): {text!r}; one looks like {self._example}")

@@ -49,7 +49,9 @@ def strong_fingerprint(graphs: GraphBatch) -> NDArray[np.uint64]:
     return result
 
 
-def labelled(shapes: GraphBatch, choices: Sequence[Sequence[int]], limit: int | None = None) -> GraphBatch | None:
+def labelled(
+    shapes: GraphBatch, choices: Sequence[Sequence[int]], limit: int | None = None, first: int = 1
+) -> GraphBatch | None:
     """All labellings of graphs, one of each isomorphism class.
 
     Vertices get their operations one after another, and graphs that have become
@@ -61,8 +63,9 @@ def labelled(shapes: GraphBatch, choices: Sequence[Sequence[int]], limit: int | 
 
     Args:
         shapes: N graphs of n vertices, possibly padded, no two of them isomorphic.
-        choices: the operations that vertices 1 to n - 2 allow; the first and the last are left.
+        choices: the operations that one vertex after another allows; those before and after are left.
         limit: how many graphs, half-labelled or labelled, may be on the list.
+        first: the vertex of the first choice, the number of inputs.
 
     Returns:
         The labelled graphs, by shape, then by the operations in the order of
@@ -70,9 +73,9 @@ def labelled(shapes: GraphBatch, choices: Sequence[Sequence[int]], limit: int | 
     """
     blanks = {choice: MAX_CODES + k for k, choice in enumerate(dict.fromkeys(map(tuple, choices)))}
     graphs = GraphBatch(shapes.ops.copy(), shapes.adjacency)
-    for vertex, choice in enumerate(choices, start=1):
+    for vertex, choice in enumerate(choices, start=first):
         graphs.ops[:, vertex] = blanks[tuple(choice)]
-    for vertex, choice in enumerate(choices, start=1):
+    for vertex, choice in enumerate(choices, start=first):
         step = max(1, _CHUNK // len(choice))
         starts = range(0, max(1, len(graphs)), step)
         parts = [distinct(_with_operation(graphs[at : at + step], vertex, choice)) for at in starts]

@@ -8,7 +8,7 @@ declaration has code k + 1, and everything works on batches.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 
@@ -21,13 +21,16 @@ from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
 from arch2vec.spaces.base import SearchSpace
 from arch2vec.spaces.declared.cells import MAX_LISTED, Cells
-from arch2vec.spaces.declared.fields import INPUT, OUTPUT, SpaceDeclaration
-from arch2vec.spaces.declared.fixed import FixedCells
+from arch2vec.spaces.declared.constraint import ConstrainedCells, Constraint
+from arch2vec.spaces.declared.fields import SpaceDeclaration
+from arch2vec.spaces.declared.fixed import FixedCells, adjacency_of
 from arch2vec.spaces.declared.free import FreeCells
 from arch2vec.spaces.declared.functions import function_labels
+from arch2vec.spaces.declared.numbers import Scales
+from arch2vec.spaces.declared.roles import anywhere
 from arch2vec.spaces.declared.text import read_yaml, to_reference
 from arch2vec.spaces.reading import Reading, literal, read_texts
-from arch2vec.spaces.roles import Roles, roles_by_name
+from arch2vec.spaces.roles import Roles, guess_weighted, roles_by_name
 
 _SPACED = re.compile(r"\s*([|+,;~])\s*")  # what separates the parts of an architecture
 _MOST_ATTEMPTS = 200_000  # cells drawn at a time
@@ -56,9 +59,12 @@ class DeclaredSpace(SearchSpace):
     def __init__(self, declaration: SpaceDeclaration) -> None:
         self.declaration = declaration
         self.name = declaration.name
-        self.operations = (INPUT, *declaration.operations, OUTPUT)
+        inputs, outputs = declaration.ends
+        self.operations = (*inputs, *(variant.label for variant in declaration.variants), *outputs)
         free = declaration.max_edges is not None
         self._cells: Cells = FreeCells(declaration) if free else FixedCells(declaration)
+        if declaration.constraint is not None:
+            self._cells = ConstrainedCells(self._cells, Constraint(declaration.constraint))
         self.num_vertices = self._cells.num_vertices
 
     @classmethod
@@ -104,7 +110,27 @@ class DeclaredSpace(SearchSpace):
     @cached_property
     def _list(self) -> GraphBatch:
         """All architectures. Never handed out, only copies of it."""
-        return self._cells.all_cells()
+        listed = self._cells.all_cells()
+        if not len(listed):
+            raise InputError(f"{self.name}: its constraint {self.declaration.constraint} allows no architecture")
+        return listed
+
+    @property
+    @override
+    def given_edges(self) -> NDArray[np.bool_] | None:
+        return adjacency_of(self.declaration) if self.declaration.edges is not None else None
+
+    @property
+    @override
+    def own_code(self) -> object | None:
+        if isinstance(self._cells, ConstrainedCells) and type(self) is DeclaredSpace:
+            return self._cells.constraint.function
+        return super().own_code
+
+    @property
+    @override
+    def _narrowed(self) -> bool:
+        return isinstance(self._cells, ConstrainedCells) or super()._narrowed
 
     @override
     def enumerate(self) -> GraphBatch:
@@ -217,16 +243,47 @@ class DeclaredSpace(SearchSpace):
         the same.
         """
         self.check(graphs)
-        skip, zero = (
-            {self.operations.index(name) for name in names} for names in (self.declaration.skip, self.declaration.zero)
-        )
-        return function_labels(graphs, skip, zero) if skip or zero else super().function_classes(graphs)
+        skip, zero = self._having("skip"), self._having("zero")
+        if not skip and not zero:
+            return super().function_classes(graphs)
+        inputs, outputs = self.declaration.inputs, self.declaration.outputs
+        last = None if outputs == 1 else len(self.operations) - outputs
+        return function_labels(graphs, skip, zero, inputs, last)
+
+    def _having(self, role: str) -> set[int]:
+        """The codes of the operations in a role."""
+        return {
+            code
+            for code, variant in enumerate(self.declaration.variants, start=self.declaration.inputs)
+            if variant.role == role
+        }
 
     @cached_property
     @override
     def roles(self) -> Roles:
-        declared, last = self.declaration, len(self.operations) - 1
-        return roles_by_name(self.operations, [0], [last], declared.skip, declared.zero, declared.weights)
+        declared = self.declaration
+        inputs, outputs = range(declared.inputs), range(len(self.operations) - declared.outputs, len(self.operations))
+        labels = {role: [each.label for each in declared.variants if each.role == role] for role in ("skip", "zero")}
+        active = [each for each in declared.variants if not each.role]
+        if declared.weights is None:
+            # What is a skip elsewhere and not here has something to learn here.
+            sometimes = anywhere(declared.skip) if isinstance(declared.skip, Mapping) else set()
+            weighted = {*guess_weighted(each.name for each in active), *sometimes}
+        else:
+            weighted = set(declared.weights)
+        heavy = [each.label for each in active if each.name in weighted]
+        return roles_by_name(self.operations, inputs, outputs, labels["skip"], labels["zero"], heavy)
+
+    @cached_property
+    def _scales(self) -> Scales:
+        declared, (inputs, outputs) = self.declaration, self.declaration.ends
+        names = (*inputs, *(variant.name for variant in declared.variants), *outputs)
+        return Scales(names, declared.values, declared.attributes)
+
+    @override
+    def numbers(self, graphs: GraphBatch) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+        """Of ``values`` and numeric ``attributes``: :meth:`arch2vec.spaces.declared.numbers.Scales.columns`."""
+        return self._scales.columns(graphs, fixed=self.declaration.edges is not None)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, DeclaredSpace) and type(self) is type(other) and self.declaration == other.declaration

@@ -33,17 +33,20 @@ class Labellings:
     """The labellings of the inner vertices of a DAG.
 
     Args:
-        adjacency: (V, V), the DAG; its first and last vertex carry no label.
-        choices: for each of the V - 2 inner vertices, the labels it allows, at least one.
+        adjacency: (V, V), the DAG; its first and last vertices carry no label.
+        choices: for each of the V - I - O inner vertices, the labels it allows, at least one.
+        inputs: I, how many vertices come before these; no symmetry moves them.
     """
 
-    def __init__(self, adjacency: NDArray[np.bool_], choices: Sequence[Sequence[int]]) -> None:
+    def __init__(self, adjacency: NDArray[np.bool_], choices: Sequence[Sequence[int]], inputs: int = 1) -> None:
         n = len(choices)
-        self._adjacency, self._colours = adjacency, [1, *[0] * n, 2]
+        outputs = len(adjacency) - inputs - n
+        self._adjacency = adjacency
+        self._colours = [*range(1, inputs + 1), *[0] * n, *range(inputs + 1, inputs + outputs + 1)]
         found = automorphisms(adjacency, self._colours, MAX_SYMMETRIES)
         self.counted = found is not None
         """Whether the symmetries are few enough to be listed."""
-        self._group = np.arange(n)[None] if found is None else found[:, 1:-1] - 1
+        self._group = np.arange(n)[None] if found is None else found[:, inputs : inputs + n] - inputs
         self._choices = [tuple(choice) for choice in choices]
         orbit = self._group.min(axis=0)  # of a position, named by its least member
         self._wide = [
@@ -90,7 +93,7 @@ class Labellings:
         return max(1, round(wide * len(drawn) / _TRIALS))
 
     def draw(self, attempts: int, rng: np.random.Generator) -> NDArray[np.uint8]:
-        """(M, V - 2) labellings, every class equally likely; M is ``attempts`` unless some had no allowed one."""
+        """(M, V - I - O) labellings, every class equally likely; M is ``attempts`` unless some had no allowed one."""
         cycles = self._cycles[rng.choice(len(self._group), size=attempts, p=self._weights)]
         table = np.zeros((len(self._wide), max(map(len, self._wide))), dtype=np.uint8)
         for position, wide in enumerate(self._wide):
@@ -98,6 +101,11 @@ class Labellings:
         sizes = np.array([len(wide) for wide in self._wide])
         labels = table[np.arange(len(sizes)), rng.integers(0, sizes, size=cycles.shape)]
         return self._moved_in(np.take_along_axis(labels, cycles, axis=1))
+
+    def moved(self, labels: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.uint8]:
+        """Labellings (M, V - I - O) after a random symmetry each."""
+        chosen = self._group[rng.integers(len(self._group), size=len(labels))]
+        return np.take_along_axis(labels, chosen, axis=1)
 
     def _moved_in(self, labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
         """An allowed labelling of each class that has one; the first in the order of the symmetries."""
@@ -115,7 +123,7 @@ class Labellings:
 
     @cached_property
     def _cycles(self) -> NDArray[np.int64]:
-        """(G, V - 2) for every symmetry and position, the least position of its cycle."""
+        """(G, V - I - O) for every symmetry and position, the least position of its cycle."""
         least = np.tile(np.arange(self._group.shape[1]), (len(self._group), 1))
         while True:
             less = np.minimum(least, np.take_along_axis(least, self._group, axis=1))

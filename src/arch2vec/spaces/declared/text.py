@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import json
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from typing import Any
 from arch2vec.common.documents import parse_json, shown
 from arch2vec.common.storage import read_text
 from arch2vec.errors import InputError
+from arch2vec.spaces.declared.checks import PYTHON_WAY
 from arch2vec.spaces.declared.fields import SpaceDeclaration
 
 PREFIX = "declared:"
@@ -19,6 +21,8 @@ PREFIX = "declared:"
 
 _FIELDS = tuple(field.name for field in dataclasses.fields(SpaceDeclaration))
 _NEEDED = ("name", "operations", "carries")
+_OPERATIONS = ("operations", "values", "attributes")  # one of these at least
+_FILE = re.compile(r"python:([^:]+\.py|[^:]*/[^:]*):(\w+)")
 _YAML_BYTES, _YAML_NODES = 1 << 16, 20_000  # much more than the largest possible declaration
 
 
@@ -47,13 +51,20 @@ def read_yaml(path: Path) -> SpaceDeclaration:
         raise InputError(f"{path}: not YAML ({str(error)[:200]})") from error
     if twice is not None:
         raise InputError(f"{path}: field {twice!r} is there twice; every field once")
+    if isinstance(document, dict) and isinstance(document.get("constraint"), str):
+        document["constraint"] = _found_from(path.parent, document["constraint"])
     return from_document(document, str(path))
+
+
+def _found_from(folder: Path, constraint: str) -> str:
+    """A constraint whose file's place is absolute; it is given from the folder of the YAML file."""
+    named = _FILE.fullmatch(constraint)
+    return f"python:{(folder / Path(named[1]).expanduser()).resolve()}:{named[2]}" if named else constraint
 
 
 def to_reference(declaration: SpaceDeclaration) -> str:
     """``declared:`` and the declaration as compact JSON, equal for equal declarations."""
-    document = {name: value for name, value in dataclasses.asdict(declaration).items() if value not in (None, (), {})}
-    return PREFIX + json.dumps(document, separators=(",", ":"), sort_keys=True)
+    return PREFIX + json.dumps(declaration.given, separators=(",", ":"), sort_keys=True)
 
 
 def from_reference(reference: str) -> SpaceDeclaration:
@@ -78,10 +89,10 @@ def from_document(document: object, where: str) -> SpaceDeclaration:
     for key in document:
         if key not in _FIELDS:
             close = difflib.get_close_matches(str(key)[:40], _FIELDS, n=1)
-            hint = f"did you mean {close[0]!r}?" if close else f"the fields are {', '.join(_FIELDS)}"
+            hint = f"did you mean {close[0]!r}?" if close else f"the fields are {', '.join(_FIELDS)}; {PYTHON_WAY}"
             raise InputError(f"{where}: unknown field {shown(key)}; {hint}")
     for key in _NEEDED:
-        if key not in document:
+        if key not in document and not (key == "operations" and any(other in document for other in _OPERATIONS)):
             raise InputError(f"{where}: field {key!r} is missing")
     # A field left empty is one left out, but for those that must be there.
     given = {key: value for key, value in document.items() if value is not None or key in _NEEDED}

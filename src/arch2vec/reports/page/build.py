@@ -1,0 +1,284 @@
+"""Puts a page together: what is in the folder, in words, tables, curves, drawings and a map."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from arch2vec import __version__
+from arch2vec.common.storage import AnyPath, write_text
+from arch2vec.errors import InputError
+from arch2vec.objectives.base import Objective
+from arch2vec.reports.cells import cell_svg
+from arch2vec.reports.page.charts import search_chart
+from arch2vec.reports.page.commands import commands_for
+from arch2vec.reports.page.evaluations import Evaluations, evaluations_in
+from arch2vec.reports.page.landscape import Landscape, landscape
+from arch2vec.reports.page.sources import known_space, vectors_for
+from arch2vec.reports.page.training import Training, training_in
+from arch2vec.spaces import SearchSpace
+from arch2vec.studies.inspection import Status, inspect
+from arch2vec.studies.inspection.top import best_first
+
+NAME = "report.html"
+_MOST_DRAWN = 100
+_LONG = 400  # characters of a setting that are shown
+
+
+@dataclass(frozen=True)
+class Report:
+    """A page that has been written.
+
+    Attributes:
+        file: where.
+        bytes: how large it is.
+        points: architectures on its map.
+        masked: whether test values are hidden, since the work still runs.
+    """
+
+    file: Path
+    bytes: int
+    points: int
+    masked: bool
+
+
+def report(
+    folder: AnyPath,
+    out: AnyPath | None = None,
+    *,
+    vectors: AnyPath | None = None,
+    space: str | None = None,
+    objective: Objective | None = None,
+    projection: str | None = "pca",
+    best: int = 10,
+    seed: int = 0,
+) -> Report:
+    """Write one HTML page of what a folder holds. It needs no network and opens from disk.
+
+    Test values are hidden while the search is running.
+
+    Args:
+        folder: of a run, a search, a comparison or a multi-objective study.
+        out: the page, by default ``report.html`` in the folder.
+        vectors: a run's folder or a file of ``arch2vec embed`` whose vectors make the map; by default the run's
+            own, or the structure of the architectures.
+        space: the search space, where the folder names one in Python code.
+        objective: a table, to colour all architectures of the map by.
+        projection: ``pca`` or ``tsne``; None for no map.
+        best: how many of the best architectures are drawn.
+        seed: of samples of large spaces, and of t-SNE.
+
+    Raises:
+        InputError: the folder holds nothing to report on, or several parts; a file is damaged; what was named
+            does not fit; or the page cannot be written.
+    """
+    folder = Path(folder)
+    if not 1 <= best <= _MOST_DRAWN:
+        raise InputError(f"between 1 and {_MOST_DRAWN} architectures can be drawn, got {best}")
+    status = inspect(folder)
+    if status.parts:
+        parts = ", ".join(str(Path(part.folder).relative_to(folder)) for part in status.parts[:5])
+        raise InputError(f"{folder} holds {len(status.parts)} parts, and a page is of one: name {parts} ...")
+    folder = Path(status.folder)
+    found = evaluations_in(folder)
+    later = inspect(folder)  # it may have ended, or begun, while it was read
+    masked = "running" in (status.state, later.state)
+    found = found.masked() if found is not None and masked else found
+    training = None
+    if found is None:
+        if status.kind != "training":
+            raise InputError(f"{folder} holds a {status.kind}, which has no page; runs, searches and comparisons have")
+        training = training_in(folder, masked=masked)
+    stored = found.space if found is not None else training.space if training is not None else None
+    where, unknown = known_space(stored, space, folder) if stored else (None, "There is no search space to show.")
+    chosen = {} if found is None else {name: _best(found, name, best) for name in found.objectives}
+    notes, drawn = [], None
+    if where is None:
+        notes.append(unknown)
+    elif projection is not None:
+        drawn = _map(where, found, training, folder, vectors, objective, chosen, projection, seed, masked)
+    page = _Page(folder, status, masked, found, training, where, chosen, drawn, notes)
+    text = page.html(objective)
+    path = Path(out) if out is not None else folder / NAME
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"a page's name ends in .html, got {path}")
+    write_text(path, text)
+    return Report(path, len(text.encode()), len(drawn.texts) if drawn else 0, masked)
+
+
+def _map(
+    where: SearchSpace,
+    found: Evaluations | None,
+    training: Training | None,
+    folder: Path,
+    vectors: AnyPath | None,
+    objective: Objective | None,
+    chosen: Mapping[str, Sequence[Mapping[str, Any]]],
+    projection: str,
+    seed: int,
+    masked: bool,
+) -> Landscape | None:
+    from arch2vec.objectives.lookup import LookupObjective
+
+    if objective is not None and not isinstance(objective, LookupObjective):
+        raise InputError(f"a map is coloured by a table of all architectures; objective {objective.name} is none")
+    if objective is not None and objective.space != where.name:
+        raise InputError(
+            f"objective {objective.name} is for the space {objective.space}, the folder is of {where.name}"
+        )
+    own = None if vectors is None else Path(vectors)
+    if own is None and training is not None:
+        if not training.finished:
+            return None
+        own = folder
+    source = vectors_for(where, own, None if found is None else found.digest)
+    best = [str(row["architecture"]) for rows in chosen.values() for row in rows]
+    return landscape(source, found, best, objective, way=projection, seed=seed, masked=masked)
+
+
+def _best(found: Evaluations, objective: str, number: int) -> list[dict[str, Any]]:
+    mine = found.frame[found.frame["objective"] == objective]
+    return [{str(key): value for key, value in row.items()} for row in best_first(mine).head(number).to_dict("records")]
+
+
+@dataclass(frozen=True, eq=False)
+class _Page:
+    """What a page is made of."""
+
+    folder: Path
+    status: Status
+    masked: bool
+    found: Evaluations | None
+    training: Training | None
+    space: SearchSpace | None
+    chosen: Mapping[str, Sequence[Mapping[str, Any]]]
+    map: Landscape | None
+    notes: list[str]
+
+    def html(self, table: Objective | None) -> str:
+        """The page's text. Everything that comes from a file or a user is escaped, or is data of a script."""
+        from jinja2 import Environment
+
+        assets = files("arch2vec.reports.page") / "assets"
+        environment = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
+        template = environment.from_string((assets / "page.html").read_text(encoding="utf-8"))
+        charts, notes = self._charts(table)
+        data = {"charts": charts, "map": None if self.map is None else self.map.payload}
+        text = json.dumps(data, separators=(",", ":"), allow_nan=False)
+        scripts = ("draw.js", "chart.js", "map.js", "start.js")
+        return template.render(
+            title=f"{self.folder.resolve().name}: {self.status.kind}",
+            status=self.status,
+            masked=self.masked,
+            facts=self._facts(),
+            tables=[self._table(name) for name in self.chosen],
+            metrics=() if self.training is None else self.training.metrics,
+            charts=[{"title": chart["title"], "note": chart["note"]} for chart in charts],
+            map=self.map,
+            notes=[*self.notes, *notes],
+            settings=self._settings(),
+            commands=commands_for(self.folder, self.status.kind, self.found),
+            made=f"arch2vec {__version__}",
+            style=(assets / "page.css").read_text(encoding="utf-8"),
+            script="\n".join((assets / name).read_text(encoding="utf-8") for name in scripts),
+            # Compressed, and in an alphabet without a bracket: no text in it can end the element.
+            data=base64.b64encode(gzip.compress(text.encode(), mtime=0)).decode(),
+        )
+
+    def _charts(self, table: Objective | None) -> tuple[list[dict[str, Any]], list[str]]:
+        if self.training is not None:
+            return list(self.training.charts), []
+        charts, notes = [], []
+        optimum = {"validation": getattr(table, "optimum", None)} if table is not None else {}
+        for objective in [] if self.found is None else self.found.objectives:
+            known = {name: value for name, value in optimum.items() if value is not None and table is not None}
+            chart, lines = search_chart(self.found, objective, known if table and table.name == objective else {})  # type: ignore[arg-type]
+            notes += lines
+            if chart is not None:
+                charts.append(chart)
+        return charts, notes
+
+    def _facts(self) -> list[tuple[str, str]]:
+        """What stands at the top: names and values."""
+        status = self.status
+        of = "" if status.of is None else f" of {status.of:,}"
+        facts = [(status.kind, status.what), ("done", f"{status.done:,}{of} {status.unit}, {status.state}")]
+        if self.space is not None:
+            size = "" if self.space.size is None else f", {self.space.size:,} architectures"
+            facts.append(("search space", f"{_short(self.space.name)}{size}"))
+        if self.found is not None and len(self.found.frame):
+            frame = self.found.frame
+            failed = int(frame["validation"].isna().sum())
+            facts.append(("evaluations", f"{len(frame):,}, {failed:,} failed, {_span(float(frame['cost_s'].sum()))}"))
+            for name, rows in self.chosen.items():
+                if rows:
+                    unit = self.found.unit and f" {self.found.unit}"
+                    test = rows[0]["test"]
+                    tested = "" if test != test else f", test {test:.2f}{unit}"
+                    facts.append((f"best, {name}", f"validation {rows[0]['validation']:.2f}{unit}{tested}"))
+        at = datetime.fromtimestamp(status.updated_at, UTC)
+        facts.append(("last change", f"{at:%Y-%m-%d %H:%M} UTC"))
+        return facts
+
+    def _table(self, objective: str) -> dict[str, Any]:
+        """The best architectures of an objective, drawn."""
+        assert self.found is not None
+        extra = self.found.extra
+        tested = any(row["test"] == row["test"] for row in self.chosen[objective])
+        graphs = None
+        if self.space is not None and self.chosen[objective]:
+            graphs = self.space.parse([str(row["architecture"]) for row in self.chosen[objective]])
+        rows = []
+        for place, row in enumerate(self.chosen[objective]):
+            drawing = ""
+            if graphs is not None and self.space is not None:
+                drawing = cell_svg(self.space, graphs[place])
+            numbers = [f"{row['validation']:.2f}"]
+            numbers += [f"{row['test']:.2f}" if row["test"] == row["test"] else "-"] if tested else []
+            numbers.append(f"{row['cost_s']:,.1f}")
+            numbers += [f"{row[name]:,.6g}" if row.get(name) == row.get(name) else "-" for name in extra]
+            by = f"{row['method']}, seed {row['seed']}, evaluation {row['evaluation']}"
+            rows.append(
+                {"rank": place + 1, "text": str(row["architecture"]), "numbers": numbers, "by": by, "svg": drawing}
+            )
+        unit = self.found.unit and f", {self.found.unit}"
+        heads = [self.found.signal, *([f"test{unit}"] if tested else []), "cost, s", *extra]
+        return {"objective": objective, "heads": heads, "rows": rows, "measured": self._measured(objective)}
+
+    def _measured(self, objective: str) -> str:
+        assert self.found is not None
+        entry = self.found.settings.get(objective, self.found.settings.get("search", {}))
+        return str(entry.get("measured", "")) if isinstance(entry, Mapping) else ""
+
+    def _settings(self) -> list[tuple[str, list[tuple[str, str]]]]:
+        groups = (self.found or self.training).settings if self.found or self.training else {}  # type: ignore[union-attr]
+        return [
+            (name, [(str(key), _shown(value)) for key, value in entry.items() if key not in ("kind", "checksum")])
+            for name, entry in groups.items()
+            if isinstance(entry, Mapping) and entry
+        ]
+
+
+def _shown(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return text if len(text) <= _LONG else f"{text[:_LONG]} ..."
+
+
+def _short(name: str) -> str:
+    from arch2vec.studies.inspection.folders import short_space
+
+    return short_space(name)
+
+
+def _span(seconds: float) -> str:
+    for least, unit, name in ((172_800, 86_400, "days"), (7_200, 3_600, "h"), (120, 60, "min")):
+        if seconds >= least:
+            return f"{seconds / unit:,.1f} {name} of evaluations"
+    return f"{seconds:,.1f} s of evaluations"

@@ -1,0 +1,319 @@
+"""Searches of spaces too large to list, in which neighbours are embedded when a method asks for them.
+
+An embedding of such a space is a sample: hardly any neighbour of an architecture is in it, and a method that goes
+from one to the next by single edits would find nothing to go to. Where the embedding knows how further
+architectures are embedded (:attr:`arch2vec.Embedding.extend`) and the objective can evaluate any, each search has
+an embedding of its own that grows. Methods know nothing of that: :class:`~arch2vec.searching.moves.Moves` raises
+:class:`Missing` where a neighbour is not embedded; :class:`GrowingSearch` embeds what is missing, makes the method anew
+on the larger embedding, brings it to the state it was in and repeats the call.
+
+What has grown follows from the rows around which neighbours were asked for and from the mutants that were drawn, in
+order. The state holds these, so that a search that is resumed has the same rows under the same numbers. Of an
+architecture with more than :data:`AROUND` neighbours, that many of them are known, chosen by chance but
+always the same ones.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from typing_extensions import override
+
+from arch2vec.embedding import Embedding
+from arch2vec.errors import InputError
+from arch2vec.graphs import GraphBatch
+from arch2vec.graphs.fingerprints import fingerprint
+from arch2vec.searching.base import Candidate, Proposal, SearchMethod
+from arch2vec.searching.moves import NONE, Moves, use_moves
+from arch2vec.searching.pool import OnDevice, Sampled
+from arch2vec.searching.spec import AnyMethod, resolve_method
+
+AROUND = 100
+"""How many neighbours of one architecture are embedded at most."""
+
+Event = tuple[str, list[Any]]
+"""``around`` and rows whose neighbours were embedded, or ``given`` and texts of architectures that were."""
+
+
+class Missing(Exception):  # noqa: N818  # no error: it asks for something
+    """A method needs architectures that are not embedded."""
+
+    def __init__(self, event: Event) -> None:
+        super().__init__(event)
+        self.event = event
+
+
+class GrowingMoves(Moves):
+    """The moves of a growing embedding: every neighbour has a row, or :class:`Missing` says that it needs one.
+
+    Args:
+        embedding: as it is now.
+        growth: what it has grown by.
+    """
+
+    def __init__(self, embedding: Embedding, growth: Growth) -> None:
+        self._space, self._graphs = embedding.space, embedding.graphs
+        self._growth = growth
+
+    @override
+    def neighbours(self, row: int) -> NDArray[np.int64]:
+        if row not in self._growth.around:
+            raise Missing(("around", [row]))
+        return self._growth.around[row]
+
+    @override
+    def explore(self, rows: Iterable[int]) -> None:
+        new = [row for row in dict.fromkeys(rows) if row not in self._growth.around]
+        if new:
+            raise Missing(("around", new))
+
+    @override
+    def mutants(self, row: int, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
+        mutants = self._space.mutate(self._graphs[np.full(n, row)], rng)
+        found = self._growth.rows_of(mutants)
+        absent = np.flatnonzero(found == NONE)
+        if len(absent):
+            raise Missing(("given", list(dict.fromkeys(self._space.format(mutants[absent])))))
+        return found
+
+
+class Growth:
+    """An embedding and what it has grown by.
+
+    Attributes:
+        embedding: as it is now; its first rows are those that it began with.
+        events: what was asked for, in order.
+        around: rows, and the rows of their neighbours.
+    """
+
+    def __init__(self, start: Embedding) -> None:
+        self._start = start
+        self.events: list[Event] = []
+        self.around: dict[int, NDArray[np.int64]] = {}
+        self._row_of = {value: row for row, value in reversed(list(enumerate(fingerprint(start.graphs).tolist())))}
+        self.embedding = self._extended([], start.graphs[:0])
+
+    def rows_of(self, graphs: GraphBatch) -> NDArray[np.int64]:
+        """(n,) the row of each graph, :data:`NONE` where it has none."""
+        return np.array([self._row_of.get(value, NONE) for value in fingerprint(graphs).tolist()], dtype=np.int64)
+
+    def add(self, event: Event) -> None:
+        """Embed what was asked for.
+
+        Raises:
+            InputError: it cannot be, as the state that it comes from is damaged.
+        """
+        kind, entries = event
+        space = self._start.space
+        if kind not in ("around", "given") or not entries:
+            raise InputError(f"it has grown by {[kind, *entries]}; around rows or by given architectures is possible")
+        if kind == "given":
+            given = space.parse([str(text) for text in entries])
+            self._embed(given, fingerprint(given).tolist())
+        elif all(isinstance(row, int) and 0 <= row < len(self.embedding) for row in entries):
+            self._explore([int(row) for row in entries])
+        else:
+            raise InputError(f"neighbours of rows beyond the embedding's {len(self.embedding):,} were asked for")
+        self.events.append((kind, list(entries)))
+
+    def _explore(self, rows: Sequence[int]) -> None:
+        graphs = self.embedding.graphs[list(rows)]
+        neighbours, origin = self._start.space.neighbors_of_each(graphs)
+        chosen = []
+        for number, value in enumerate(fingerprint(graphs).tolist()):
+            own = np.flatnonzero(origin == number)
+            if len(own) > AROUND:
+                own = np.sort(np.random.default_rng(value).choice(own, size=AROUND, replace=False))
+            chosen.append(own)
+        kept = neighbours[np.concatenate(chosen)]
+        values = fingerprint(kept).tolist()
+        self._embed(kept, values)
+        found = np.array([self._row_of[value] for value in values], dtype=np.int64)
+        stops = np.cumsum([0, *map(len, chosen)])
+        for number, row in enumerate(rows):
+            own = found[stops[number] : stops[number + 1]]
+            _, first = np.unique(own, return_index=True)
+            distinct = own[np.sort(first)]
+            self.around[row] = distinct[distinct != row]
+
+    def _embed(self, graphs: GraphBatch, values: Sequence[int]) -> None:
+        new = {value: place for place, value in reversed(list(enumerate(values))) if value not in self._row_of}
+        places = sorted(new.values())
+        if places:
+            for number, place in enumerate(places):
+                self._row_of[values[place]] = len(self.embedding) + number
+            self.embedding = self._extended(places, graphs)
+
+    def _extended(self, places: Sequence[int], graphs: GraphBatch) -> Embedding:
+        """The embedding with some graphs more; what is known of its rows is not worked out again."""
+        before = self.embedding if places else self._start
+        if places:
+            added = graphs[list(places)]
+            assert self._start.extend is not None
+            vectors = np.concatenate([before.vectors, self._start.extend(added)])
+            graphs = GraphBatch.concatenate([before.graphs, added])
+            after = replace(before, graphs=graphs, vectors=vectors)
+            vars(after)["architectures"] = [*before.architectures, *before.space.format(added)]
+            classes = [before.function_classes, before.space.function_classes(added)]
+            vars(after)["function_classes"] = np.concatenate(classes)
+        else:
+            after = replace(before)
+            vars(after)["architectures"] = before.architectures
+            vars(after)["function_classes"] = before.function_classes
+        vars(after)["drawn_from"] = len(self._start)
+        use_moves(after, GrowingMoves(after, self))
+        return after
+
+
+class GrowingSearch(SearchMethod):
+    """A search whose embedding grows; it does what the method does, and nothing besides.
+
+    Args:
+        make: makes the method for an embedding.
+        embedding: to begin with; it stays as it is.
+    """
+
+    def __init__(self, make: Callable[[Embedding], SearchMethod], embedding: Embedding) -> None:
+        self._make = make
+        self._start = embedding
+        self._growth = Growth(embedding)
+        self._method = make(self._growth.embedding)
+        self.name = self._method.name  # type: ignore[misc]
+        self.seed = self._method.seed
+
+    @property
+    def embedding(self) -> Embedding:  # type: ignore[override]
+        """As it is now."""
+        return self._growth.embedding
+
+    @property
+    @override
+    def functions(self) -> int:
+        return self._method.functions
+
+    @property
+    @override
+    def remaining(self) -> int:
+        return self._method.remaining
+
+    @property
+    @override
+    def pending(self) -> list[Candidate]:
+        return self._method.pending
+
+    @override
+    def ask(self, n: int = 1) -> list[Candidate]:
+        return self._repeated(lambda method: method.ask(n))
+
+    @classmethod
+    @override
+    def ask_together(cls, methods: Sequence[Self], n: int = 1) -> list[list[Candidate]]:
+        return [method.ask(n) for method in methods]
+
+    @override
+    def tell(self, candidates: Sequence[Candidate], values: Iterable[float]) -> None:
+        numbers = [float(value) for value in values]
+        self._repeated(lambda method: method.tell(candidates, numbers))
+
+    @override
+    def candidate(self, architecture: str) -> Candidate:
+        """The candidate of any architecture of the space."""
+        space = self._start.space
+        text = space.format(space.parse([architecture]))[0]
+        if (self._growth.rows_of(space.parse([text])) == NONE).any():
+            self._grow(self._method.state_dict(), ("given", [text]))
+        return self._method.candidate(text)
+
+    @override
+    def state_dict(self) -> dict[str, Any]:
+        return {**self._method.state_dict(), "grown": [[kind, *entries] for kind, entries in self._growth.events]}
+
+    @override
+    def load_state_dict(self, state: Mapping[str, Any]) -> None:
+        growth = self._grown(state)
+        inner = {name: entry for name, entry in state.items() if name != "grown"}
+        self._growth, before = growth, (self._growth, self._method)
+        try:
+            self._restore(inner)
+        except InputError:
+            self._growth, self._method = before
+            raise
+        self.seed = self._method.seed
+
+    @override
+    def architectures_of(self, state: Mapping[str, Any]) -> Sequence[str]:
+        return self._grown(state).embedding.architectures
+
+    @classmethod
+    @override
+    def _propose(cls, methods: Sequence[Self], n: int) -> Sequence[Sequence[Proposal]]:
+        raise NotImplementedError("ask() is passed on")
+
+    def _grown(self, state: Mapping[str, Any]) -> Growth:
+        stored = state.get("grown", [])
+        if not isinstance(stored, list) or not all(isinstance(event, list) and event for event in stored):
+            raise InputError("it does not say in lists what it has grown by")
+        events: list[Event] = [(str(kind), list(entries)) for kind, *entries in stored]
+        known = self._growth.events[: len(events)]
+        if known == events and len(self._growth.events) == len(events):
+            return self._growth
+        growth = Growth(self._start)
+        for event in events:
+            growth.add(event)
+        return growth
+
+    def _repeated(self, call: Callable[[SearchMethod], Any]) -> Any:
+        """A call, repeated with a larger embedding as long as something is missing in it."""
+        while True:
+            state = json.loads(json.dumps(self._method.state_dict()))
+            try:
+                return call(self._method)
+            except Missing as missing:
+                self._grow(state, missing.event)
+
+    def _grow(self, state: Mapping[str, Any], event: Event) -> None:
+        self._growth.add(event)
+        self._restore(state)
+
+    def _restore(self, state: Mapping[str, Any]) -> None:
+        """Make the method for the embedding as it is, in a state of before."""
+        while True:
+            self._method = self._make(self._growth.embedding)
+            try:
+                self._method.load_state_dict(state)
+                return
+            except Missing as missing:
+                self._growth.add(missing.event)
+
+
+def for_study(
+    method: AnyMethod,
+    embedding: Embedding,
+    *,
+    seed: int,
+    fidelities: Sequence[int] = (),
+    pool: Sampled | OnDevice | None = None,
+    anywhere: bool,
+) -> SearchMethod:
+    """A search by a method, with an embedding that grows where it can.
+
+    Models then look at a sample and at the surroundings of the best, unless ``pool`` says otherwise.
+
+    Args:
+        method: as searches take it.
+        embedding: to choose from.
+        seed: of all its random choices.
+        fidelities: that the objective offers.
+        pool: which architectures models look at.
+        anywhere: whether the objective evaluates architectures that are not in the embedding.
+    """
+    spec, levels = resolve_method(method), tuple(fidelities)
+    if not anywhere or embedding.extend is None or embedding.space.enumerable or spec.instance is not None:
+        return spec.make(embedding, seed=seed, fidelities=levels, pool=pool)
+    around = Sampled() if pool is None else pool
+    return GrowingSearch(lambda grown: spec.make(grown, seed=seed, fidelities=levels, pool=around), embedding)

@@ -1,0 +1,123 @@
+"""How a search's evaluations are made other than one after the other in its own process."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from arch2vec.errors import InputError
+from arch2vec.objectives.base import Objective
+from arch2vec.objectives.lookup import LookupObjective
+from arch2vec.searching.base import SearchMethod
+from arch2vec.searching.failures import Failures, say
+from arch2vec.searching.trials import Limits, SearchResult, Trial
+
+if TYPE_CHECKING:
+    from arch2vec.studies.engines import Engine
+    from arch2vec.studies.records import Record
+
+
+@dataclass(frozen=True)
+class Apart:
+    """What a search says about its evaluations.
+
+    Attributes:
+        workers: processes of this machine, or, with an executor, evaluations at once.
+        executor: with the interface of :class:`concurrent.futures.Executor`, or an engine of
+            :mod:`arch2vec.studies.engines`; None for processes of this machine.
+        timeout_s: an evaluation has failed after so many seconds, None for never.
+        retries: how often a failed evaluation is tried again.
+        resources: of each evaluation, see :mod:`arch2vec.studies.resources`.
+
+    Raises:
+        InputError: a number cannot be.
+    """
+
+    workers: int | None = None
+    executor: Any = None
+    timeout_s: float | None = None
+    retries: int = 0
+    resources: Mapping[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        from arch2vec.studies.resources import checked_resources
+
+        if self.workers is not None and self.workers < 1:
+            raise InputError(f"at least 1 worker is needed, got {self.workers}")
+        if self.timeout_s is not None and not (math.isfinite(self.timeout_s) and self.timeout_s > 0):
+            raise InputError(f"a training's time-out is a number of seconds above 0, got {self.timeout_s}")
+        if self.retries < 0:
+            raise InputError(f"a failed evaluation is tried again 0 or more times, got {self.retries}")
+        checked_resources(self.resources)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anything is said."""
+        return bool(self.workers or self.executor is not None or self.timeout_s or self.retries or self.resources)
+
+    def engine(self, objective: Objective) -> Engine:
+        """What makes the evaluations.
+
+        Raises:
+            InputError: it is no executor, or the machine has not what is asked for.
+        """
+        from arch2vec.studies.engines import Foreign, Here
+        from arch2vec.studies.processes import Workers
+        from arch2vec.studies.resources import environments
+
+        if isinstance(objective, LookupObjective) and self.executor is None:
+            if self.workers or self.timeout_s:
+                say(f"objective {objective.name} is looked up: that is done here, without workers")
+            return Here()
+        if self.executor is None:
+            workers = self.workers or 1
+            return Workers(workers, self.timeout_s, environments(workers, self.resources))
+        if hasattr(self.executor, "slots"):
+            return self.executor
+        return Foreign(self.executor, self.workers, self.timeout_s)
+
+
+def search_apart(
+    apart: Apart,
+    objective: Objective,
+    searcher: SearchMethod,
+    record: Record,
+    limits: Limits,
+    failures: Failures,
+    batch: int,
+    books: Path | None,
+    on_evaluation: Callable[[Trial], None] | None,
+    on_start: Callable[[list[Trial]], None],
+) -> SearchResult:
+    """Go on with a recorded search to its limits.
+
+    Evaluations that were being made when a limit of cost was reached are kept, and count once it is raised.
+
+    Args:
+        apart: how evaluations are made.
+        objective: what is maximised.
+        searcher: proposes.
+        record: of the search.
+        limits: where it ends.
+        failures: what becomes of failures.
+        batch: how many architectures the method proposes at a time.
+        books: the folder in which workers write down what they have finished, None for nowhere.
+        on_evaluation: called with every new trial.
+        on_start: called with the trials there are, before the first new one.
+    """
+    from arch2vec.common.parcels import pack
+    from arch2vec.studies.parallel import Drive
+
+    trials = record.load(searcher)
+    if len(kept := limits.within(trials)) < len(trials):
+        return SearchResult(kept)
+    on_start(trials)
+    engine = apart.engine(objective)
+    packed = objective if engine.here else pack(objective, f"objective {objective.name}")
+    drive = Drive(
+        objective, packed, searcher, record, engine, limits, failures, batch, apart.retries, books, on_evaluation
+    )
+    return SearchResult(limits.within(drive.run(trials)))

@@ -1,0 +1,1 @@
+"""Searches in Optuna's storages, and our methods in Optuna's programs."""

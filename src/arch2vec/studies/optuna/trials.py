@@ -1,0 +1,129 @@
+"""How a trial of ours stands in Optuna's storage, and back.
+
+A trial is made, as running, in one step with all that says what it is: two drivers that propose the same at once both
+see both, and the lower number wins. What is withdrawn, because another had it first or its driver died, is a failed
+trial with a reason; it does not count.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from arch2vec.common.documents import Check, checked, mapping, number, optional, record, text, whole
+from arch2vec.searching.base import Candidate
+from arch2vec.searching.trials import Trial
+
+if TYPE_CHECKING:
+    from optuna.trial import FrozenTrial
+
+STUDY, VOID, AFTER, DRIVER = "arch2vec", "arch2vec:void", "arch2vec:after", "arch2vec:driver"
+EXTRA = "extra "
+"""Before the names of an objective's further numbers."""
+
+_ABOUT: Check = record(
+    {"architecture": text(), "row": whole(0)},
+    {
+        "fidelity": optional(whole(1)),
+        "test": optional(number(finite=False)),
+        "cost_s": number(0),
+        "error": optional(text()),
+        "extra": mapping(number(finite=False)),
+    },
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A trial of ours in a storage.
+
+    Attributes:
+        id: in the storage.
+        number: in the study.
+        candidate: what it is of.
+        driver: who evaluates it.
+        after: how many outcomes its driver knew when it proposed it.
+        void: whether it does not count.
+        running: whether it has not ended.
+        ended_at: when it ended, seconds since 1970 by its driver's clock; 0 while it runs.
+        trial: what came of it, as if it were a study's first; None while it runs.
+    """
+
+    id: int
+    number: int
+    candidate: Candidate
+    driver: str
+    after: int
+    void: bool
+    running: bool
+    ended_at: float
+    trial: Trial | None
+
+    @property
+    def key(self) -> tuple[int, int | None]:
+        """What no two trials may be of, but for void ones."""
+        return self.candidate.index, self.candidate.fidelity
+
+
+def entry_of(found: FrozenTrial, where: str) -> Entry | None:
+    """A trial as ours; None where somebody else has put it there.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    from optuna.trial import TrialState
+
+    if "architecture" not in found.user_attrs or DRIVER not in found.system_attrs:
+        return None
+    extra = {key[len(EXTRA) :]: value for key, value in found.user_attrs.items() if key.startswith(EXTRA)}
+    names = ("architecture", "row", "fidelity", "test", "cost_s", "error")
+    about: dict[str, Any] = {name: found.user_attrs[name] for name in names if name in found.user_attrs}
+    checked({**about, "extra": extra}, _ABOUT, f"trial {found.number} of {where}")
+    candidate = Candidate(about["row"], about["architecture"], about.get("fidelity"))
+    running = not found.state.is_finished()
+    trial = None
+    if not running:
+        complete = found.state == TrialState.COMPLETE and found.value is not None
+        cost = float(about.get("cost_s", 0.0))
+        trial = Trial(
+            number=1,
+            index=candidate.index,
+            architecture=candidate.architecture,
+            validation=float(found.value) if complete and found.value is not None else math.nan,
+            test=about.get("test"),
+            cost_s=cost,
+            cumulative_cost_s=cost,
+            method_s=0.0,
+            extra={name: float(value) for name, value in extra.items()},
+            fidelity=candidate.fidelity,
+            error=about.get("error"),
+        )
+    return Entry(
+        id=found._trial_id,
+        number=found.number,
+        candidate=candidate,
+        driver=str(found.system_attrs[DRIVER]),
+        after=int(found.system_attrs.get(AFTER, 0)),
+        void=VOID in found.system_attrs and found.state != TrialState.COMPLETE,
+        running=running,
+        ended_at=found.datetime_complete.timestamp() if found.datetime_complete is not None else 0.0,
+        trial=trial,
+    )
+
+
+def outcome_attributes(trial: Trial) -> dict[str, Any]:
+    """What is noted of an outcome beside its value."""
+    return {
+        "cost_s": trial.cost_s,
+        **({} if trial.test is None else {"test": trial.test}),
+        **({} if trial.error is None else {"error": trial.error}),
+        **{f"{EXTRA}{name}": value for name, value in trial.extra.items()},
+    }
+
+
+def proposal_attributes(candidate: Candidate) -> Mapping[str, Any]:
+    """What is noted of a proposal."""
+    about: dict[str, Any] = {"architecture": candidate.architecture, "row": candidate.index}
+    return about if candidate.fidelity is None else {**about, "fidelity": candidate.fidelity}

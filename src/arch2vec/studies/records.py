@@ -1,0 +1,114 @@
+"""Where a search that takes its time is written down: every proposal before it runs, every outcome before it counts."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Literal
+
+from typing_extensions import override
+
+from arch2vec.searching.base import Candidate, SearchMethod
+from arch2vec.searching.store import StudyFile
+from arch2vec.searching.trials import Trial
+
+Claim = Literal["ours", "taken", "full"]
+"""Whether a candidate is ours to evaluate, another driver's, or beyond the budget as it stands."""
+
+
+class Record(ABC):
+    """The trials of one search, which several drivers may be at work on."""
+
+    @abstractmethod
+    def load(self, searcher: SearchMethod) -> list[Trial]:
+        """Bring the method to what is recorded and return the trials."""
+
+    def news(self, now: bool = False) -> list[Trial]:
+        """Trials that others have finished since, as theirs would be alone; the method is not told of them yet.
+
+        What others have begun is noted by the method.
+
+        Args:
+            now: whether to look even if the last look was a moment ago.
+        """
+        del now
+        return []
+
+    def abandoned(self) -> list[Candidate]:
+        """What was begun by drivers that are gone, each for this driver alone to begin again."""
+        return []
+
+    def prepare(self) -> None:  # noqa: B027
+        """The method is about to be asked."""
+
+    def others(self) -> int:
+        """How many evaluations other drivers are at."""
+        return 0
+
+    @abstractmethod
+    def claim(self, candidate: Candidate, budget: int | None) -> Claim:
+        """Write down that a candidate is going to be evaluated here."""
+
+    @abstractmethod
+    def settle(self, trials: Sequence[Trial]) -> None:
+        """Write down the last of the trials, which the method has been told of."""
+
+    def close(self) -> None:  # noqa: B027
+        """Nothing is evaluated here any more."""
+
+
+class InMemory(Record):
+    """Nowhere."""
+
+    @override
+    def load(self, searcher: SearchMethod) -> list[Trial]:
+        return []
+
+    @override
+    def claim(self, candidate: Candidate, budget: int | None) -> Claim:
+        return "ours"
+
+    @override
+    def settle(self, trials: Sequence[Trial]) -> None:
+        pass
+
+
+class InFile(Record):
+    """``study.json``, of which one driver at a time is the owner.
+
+    Args:
+        file: the study's.
+        books: the folder in which workers write down what they have finished.
+    """
+
+    def __init__(self, file: StudyFile, books: Path) -> None:
+        self._file, self._books = file, books
+        self._trials: list[Trial] = []
+
+    @override
+    def load(self, searcher: SearchMethod) -> list[Trial]:
+        self._searcher = searcher
+        self._trials = self._file.load(searcher)
+        return list(self._trials)
+
+    @override
+    def abandoned(self) -> list[Candidate]:
+        return self._searcher.pending
+
+    @override
+    def claim(self, candidate: Candidate, budget: int | None) -> Claim:
+        del candidate, budget  # the method's state has it among what is pending
+        self._file.save(self._searcher, self._trials)
+        return "ours"
+
+    @override
+    def settle(self, trials: Sequence[Trial]) -> None:
+        self._trials = list(trials)
+        self._file.save(self._searcher, self._trials)
+
+    @override
+    def close(self) -> None:
+        if not self._searcher.pending:  # all that is in the books is in the study
+            for book in self._books.glob("*"):
+                book.unlink(missing_ok=True)
