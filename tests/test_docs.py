@@ -21,7 +21,7 @@ from arch2vec.models.autoencoder import ModelConfig
 from arch2vec.pretraining.pretrain import pretrain
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "methods").glob("*.md"))]
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NUMBERS = {"N": "5", "S": "9"}  # place-holders that an option would refuse

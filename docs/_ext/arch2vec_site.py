@@ -20,6 +20,7 @@ ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results"
 PAGES = Path(__file__).parents[1] / "results"  # made at every build, ignored by git
 
+NEXT = "\N{NO-BREAK SPACE}"
 COLUMNS = ("on", "at", "runs", "validation, %", "test, %", "at the optimum", "s a run")
 TABLES = {
     "nasbench201-search": ("NAS-Bench-201", "25 evaluations", "50 evaluations", "100 evaluations"),
@@ -55,7 +56,7 @@ def line(row: dict[str, str]) -> list[str]:
         mean, std = row[f"{name}_mean"], row[f"{name}_std"]
         if not mean or mean == "nan":
             return ""
-        return f"{float(mean):.2f} ± {float(std):.2f}" if std and std != "nan" else f"{float(mean):.2f}"
+        return f"{float(mean):.2f}{NEXT}±{NEXT}{float(std):.2f}" if std and std != "nan" else f"{float(mean):.2f}"
 
     share = row["optimum_share"]
     return [
@@ -110,7 +111,7 @@ def peers() -> tuple[list[str], list[list[str]]]:
 
 
 def _test(mean: str, std: str, share: str) -> str:
-    return f"{float(mean):.2f} ± {float(std):.2f} ({100 * float(share):.0f} %)"
+    return f"{float(mean):.2f}{NEXT}±{NEXT}{float(std):.2f} ({100 * float(share):.0f}{NEXT}%)"
 
 
 def copy_results(_app: Sphinx) -> None:
