@@ -124,14 +124,16 @@ def search(
             books = folder.absolute() / BOOKS
 
             def begin(trials: list[Trial]) -> None:
-                note_start(folder, done=len(trials), budget=budget, max_cost_s=max_cost_s)
+                note_start(
+                    folder, done=len(trials), budget=budget, max_cost_s=max_cost_s, space=embedding.space.reference
+                )
 
             record = InFile(file, books)
             return search_apart(apart, target, searcher, record, limits, failures, batch, books, on_evaluation, begin)
         trials = file.load(searcher)
         if len(kept := limits.within(trials)) < len(trials):
             return SearchResult(kept)
-        note_start(folder, done=len(trials), budget=budget, max_cost_s=max_cost_s)
+        note_start(folder, done=len(trials), budget=budget, max_cost_s=max_cost_s, space=embedding.space.reference)
         return SearchResult(_run(target, searcher, trials, limits, batch, failures, file, on_evaluation))
 
 
