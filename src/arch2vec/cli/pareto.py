@@ -50,6 +50,11 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--batch", type=int, default=1, help="architectures proposed at a time (default 1)")
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for trials.parquet, tables and figures")
+    parser.add_argument(
+        "--accept-changes",
+        action="store_true",
+        help="go on with a study in --out though its table has changed since; the study then says so",
+    )
     add_device(parser)
 
 
@@ -99,6 +104,7 @@ def run_pareto(arguments: argparse.Namespace) -> None:
                 out=arguments.out,
                 workers=arguments.workers,
                 progress=show,
+                accept_changes=arguments.accept_changes,
             )
         rows = summary_rows(frame, problem, cuts_for(arguments.budget))
         if arguments.out is not None:

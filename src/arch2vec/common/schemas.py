@@ -139,7 +139,10 @@ PARETO_RUN = record(
 )
 """A multi-objective search."""
 
-PARETO = record({"kind": text(), "objective": text(), "criteria": listing(text()), "known": listing(text())})
+PARETO = record(
+    {"kind": text(), "objective": text(), "criteria": listing(text()), "known": listing(text())},
+    {"changes": listing(record(_CHANGE))},
+)
 """``pareto.json``: what a multi-objective study is of."""
 
 COMPARISON = record(
