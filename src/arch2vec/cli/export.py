@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from arch2vec.cli.architectures import read_architectures, say_notation
 from arch2vec.cli.output import command, print_json
+from arch2vec.common.documents import shown
 from arch2vec.errors import InputError
 
 if TYPE_CHECKING:
@@ -182,16 +183,19 @@ def _architecture(arguments: argparse.Namespace) -> tuple[SearchSpace, Reading]:
 
 
 def _space_of_study(named: str | None, found: str | None, folder: str) -> SearchSpace:
-    """The space that a study's architectures are of: the one that the user names, else what the folder says."""
-    from arch2vec.spaces import get_space
+    """The space that a study's architectures are of: the one that the user names, else what the folder says.
+
+    The folder's word runs no code.
+    """
+    from arch2vec.spaces import get_space, stored_space
 
     if named is not None:
         return get_space(named)
     try:
-        return get_space(found or "")
+        return stored_space(found or "", None, folder)
     except InputError as error:
         raise InputError(
-            f"the study in {folder} is of the search space {found!r}: say where it is, --space FILE.yaml"
+            f"the study in {folder} is of the search space {shown(found)}: say where it is, --space FILE.yaml"
         ) from error
 
 

@@ -73,6 +73,12 @@ def add_commands(commands: Any) -> None:
         help="folder that keeps every evaluation, tables and figures, and from which the same command "
         "resumes (default: nothing is kept)",
     )
+    parser.add_argument(
+        "--accept-changes",
+        action="store_true",
+        help="go on with a study in --out though its table has changed since; the study then says so (default: it is "
+        "refused)",
+    )
     add_device(parser)
 
 
@@ -120,6 +126,7 @@ def run_pareto(arguments: argparse.Namespace) -> None:
                 out=arguments.out,
                 workers=arguments.workers,
                 progress=show,
+                accept_changes=arguments.accept_changes,
             )
         rows = summary_rows(frame, problem, cuts_for(arguments.budget))
         if arguments.out is not None:

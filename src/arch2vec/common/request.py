@@ -30,13 +30,14 @@ def given_as(words: Sequence[str]) -> Iterator[None]:
         _COMMAND.reset(token)
 
 
-def note_start(folder: Path, *, done: int = 0, **asked: int | float | Mapping[str, object] | None) -> None:
+def note_start(folder: Path, *, done: int = 0, **asked: int | float | str | Mapping[str, object] | None) -> None:
     """Write down what is asked for.
 
     Args:
         folder: of the results.
         done: evaluations there are already.
-        asked: the limits, by name: ``budget``, ``max_cost_s``, ``runs`` by method; the ``units`` of objectives' values.
+        asked: the limits, by name: ``budget``, ``max_cost_s``, ``runs`` by method; the ``units`` of objectives'
+            values; the reference of the ``space``.
     """
     command = _COMMAND.get()
     said = {} if command is None else {"command": command}

@@ -133,7 +133,8 @@ def search(
 
     def begin(trials: list[Trial]) -> None:
         if folder is not None:
-            note_start(folder, done=len(trials), budget=budget, max_cost_s=max_cost_s)
+            reference = embedding.space.reference
+            note_start(folder, done=len(trials), budget=budget, max_cost_s=max_cost_s, space=reference)
 
     with owning(folder):
         books = None if folder is None else folder.absolute() / BOOKS

@@ -136,7 +136,7 @@ def run_study(
         finished = {} if store is None else store.finished
         if folder is not None:
             units = {name: target.unit for name, target in targets.items()}
-            note_start(folder, done=len(finished), runs=counts, units=units)
+            note_start(folder, done=len(finished), runs=counts, units=units, space=embedding.space.reference)
         made: list[pa.Table] = []
         tasks: list[Block] = []
         kept = None if folder is None else folder.absolute(), max_failures

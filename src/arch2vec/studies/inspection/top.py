@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from arch2vec.common.request import ASKED
 from arch2vec.common.storage import AnyPath, read_json
 from arch2vec.errors import InputError
 from arch2vec.studies.inspection.readers import (
@@ -151,6 +152,8 @@ def _space_of(place: AnyPath) -> str | None:
 
 
 def _space(folder: Path, deep: int) -> str | None:
+    if (folder / ASKED).is_file() and isinstance(asked := read_json(folder / ASKED), dict) and "space" in asked:
+        return str(asked["space"])
     for name in (SEARCH, COMPARISON, PARETO):
         if (folder / name).is_file() and isinstance(found := read_json(folder / name), dict):
             return str(found.get("config", found).get("space"))
