@@ -16,7 +16,7 @@ LEARNED = "learned"
 
 METHODS = (
     *("random", "evolution", "local-search", "reinforce", "bohb"),
-    *("bo", "gp-bo", "bo-local", "group-bo", "bo-adjacency", "bo-release", "forest"),
+    *("bo", "gp-bo", "bo-local", "group-bo", "wl-bo", "group-wl-bo", "bo-adjacency", "bo-release", "forest"),
     *("arch2vec-rl", "arch2vec-rl-release", "supervised-rl", "supervised-bo", "supervised-bo-release"),
 )
 """The names of the search methods, which are here so that --help need not import them."""
