@@ -26,7 +26,7 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NUMBERS = {"N": "5", "S": "9"}  # place-holders that an option would refuse
 NOT_RUN: dict[str, str] = {
-    r"\b(RUN|STUDY|DIR|OUT|FILE|SPACE|OBJECTIVE|METHOD)\b": "has a place-holder",
+    r"\b(RUN|STUDY|DIR|OUT|FILE|SPACE|OBJECTIVE|METHOD|URL)\b": "has a place-holder",
     r"^arch2vec data|nasbench201\?|nasbench101\?|nasbench301": "needs benchmark files",
     r"^arch2vec experiment": "trains or searches for minutes to days",
     r"train:(cifar|imagenet)": "needs images",
@@ -39,6 +39,7 @@ NOT_RUN: dict[str, str] = {
 TINY = {  # what a command gets, last, to be quick
     "pretrain": ["--epochs", "1", "--batch-size", "256", "--sample", "300"],
     "search": ["--budget", "2", "--method", "random"],
+    "report": ["--map", "none"],
 }
 NO_PYTHON = {
     "docs/own-space.md": "its blocks are parts of examples/mine.py, which a test of its own runs, and doctests",

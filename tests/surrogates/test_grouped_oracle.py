@@ -87,7 +87,7 @@ def test_the_marginal_likelihood_and_its_gradient_equal_gpytorchs() -> None:
 
         of_weights = [by_log("raw_outputscale", term.raw_outputscale_constraint, term) for term in model.terms]
         of_lengths = [
-            by_log("raw_lengthscale", term.base_kernel.raw_lengthscale_constraint, term.base_kernel)
+            by_log("raw_lengthscale", term.base_kernel.raw_lengthscale_constraint, term.base_kernel)  # type: ignore[union-attr]
             for term in model.terms
         ]
         noises = model.likelihood.noise_covar

@@ -160,7 +160,7 @@ def _draw(out: Path, embedding: Embedding, made: pd.DataFrame, best: str, optimu
 
     curves = {method: made[made["method"] == method] for method in METHODS}
     title = "Best cell so far, trained on handwritten digits"
-    best_so_far(curves, out / "search.png", title=title, optimum=optimum)
+    best_so_far(curves, out / "search.png", title=title, optimum=optimum, band="ci95")
     draw_cell(
         embedding.space, embedding.graphs[embedding.index_of(best)], out / "best_cell.png", title="The cell found"
     )

@@ -41,8 +41,15 @@ def add_representation(parser: argparse.ArgumentParser) -> None:
 
 def add_limits(parser: argparse.ArgumentParser) -> None:
     """When a search ends."""
-    parser.add_argument("--budget", type=int, help="evaluations (default 100, or no limit with --max-cost)")
-    parser.add_argument("--max-cost", type=float, metavar="S", help="stop once evaluations have cost S seconds")
+    parser.add_argument(
+        "--budget", type=int, help="how many evaluations a search may make (default 100, or any number with --max-cost)"
+    )
+    parser.add_argument(
+        "--max-cost",
+        type=float,
+        metavar="S",
+        help="begin no evaluation once those before it have cost S seconds, real or simulated (default: no limit)",
+    )
 
 
 def add_care(parser: argparse.ArgumentParser) -> None:

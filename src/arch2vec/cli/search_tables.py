@@ -33,15 +33,47 @@ def add_command(experiments: Any) -> None:
             "Many runs of every method, at the paper's budgets and at 25 to 200 evaluations, beside published ones.\n"
             "The same command again resumes; more runs or methods add to what is there.",
         )
-        parser.add_argument("source", type=Path, metavar="RUN", help="a run's folder, or a file of 'arch2vec embed'")
-        parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the experiment's folder")
-        parser.add_argument("--methods", metavar="M,M", help=f"some of: {METHOD} (default: all of the package)")
-        parser.add_argument("--objectives", metavar="A,B", help="default: all of the experiment's")
-        parser.add_argument("--runs", type=int, default=500, help="of each method (default 500)")
-        parser.add_argument("--runs-of", default="", metavar="METHOD=N,...", help="fewer of some: supervised-bo=50")
-        parser.add_argument("--budget", type=int, metavar="N", help="runs of N evaluations instead of the paper's")
-        parser.add_argument("--data", metavar="FILE", help="the benchmark's table, where it is not found by its name")
-        parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
+        parser.add_argument(
+            "source",
+            type=Path,
+            metavar="RUN",
+            help="where the vectors come from: a run's folder, or a file made by 'arch2vec embed'",
+        )
+        parser.add_argument(
+            "--out",
+            type=Path,
+            required=True,
+            metavar="DIR",
+            help="folder that keeps the experiment, and from which the same command resumes",
+        )
+        parser.add_argument(
+            "--methods",
+            metavar="M,M",
+            help=f"search methods, separated by commas: {METHOD} (default: all of the package)",
+        )
+        parser.add_argument(
+            "--objectives", metavar="A,B", help="the experiment's data sets, separated by commas (default: all)"
+        )
+        parser.add_argument(
+            "--runs", type=int, default=500, help="how many searches are made by each method (default 500)"
+        )
+        parser.add_argument(
+            "--runs-of",
+            default="",
+            metavar="METHOD=N,...",
+            help="another number of searches for some methods, as in supervised-bo=50 (default: --runs for all)",
+        )
+        parser.add_argument(
+            "--budget", type=int, metavar="N", help="searches of N evaluations (default: the paper's budgets)"
+        )
+        parser.add_argument(
+            "--data",
+            metavar="FILE",
+            help="file of the benchmark's table (default: found by its name, see 'arch2vec data')",
+        )
+        parser.add_argument(
+            "--workers", type=int, default=1, help="how many processes share the searches, one core each (default 1)"
+        )
         add_device(parser, SEARCHES)
 
 

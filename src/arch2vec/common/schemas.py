@@ -156,7 +156,8 @@ COMPARISON = record(
 
 ASKED = record(
     {"started_at": number(0), "done_at_start": whole(0)},
-    {"budget": optional(whole(1)), "max_cost_s": optional(number(0)), "runs": mapping(whole(0)), "command": text()},
+    {"budget": optional(whole(1)), "max_cost_s": optional(number(0)), "runs": mapping(whole(0)), "command": text()}
+    | {"units": mapping(text())},
 )
 """``asked.json``, see :mod:`arch2vec.common.request`."""
 

@@ -81,7 +81,7 @@ def row_of(
         method: that found it, None for a published one.
         name: of the cell.
         trainer: that it was trained with.
-        architecture: the cell.
+        architecture: the cell that the row is about.
         results: its final trainings.
         transfer: its training on ImageNet, None where there is none.
     """

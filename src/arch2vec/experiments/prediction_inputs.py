@@ -177,7 +177,7 @@ class Columns:
     """The architectures of a benchmark that take part, and the values to predict.
 
     Args:
-        table: the benchmark.
+        table: the benchmark's table of results.
         target: which of its architectures take part; other targets of the same ones can be read too.
 
     Raises:

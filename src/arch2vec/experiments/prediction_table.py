@@ -27,7 +27,7 @@ def tabulate(frame: pd.DataFrame) -> pd.DataFrame:
     """The experiment's table.
 
     Args:
-        frame: from :func:`arch2vec.experiments.prediction.run_prediction`.
+        frame: what :func:`arch2vec.experiments.prediction.run_prediction` has found.
 
     Returns:
         A row for each (objective, encoding, predictor, labels): ``seeds``; mean and

@@ -46,7 +46,7 @@ def tabulate(frame: pd.DataFrame) -> pd.DataFrame:
     """The study's table.
 
     Args:
-        frame: from :func:`arch2vec.experiments.pretraining.run_study`.
+        frame: what :func:`arch2vec.experiments.pretraining.run_study` has found.
 
     Returns:
         A row for each (space, model, protocol): ``runs``, mean and standard deviation

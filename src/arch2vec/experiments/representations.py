@@ -76,7 +76,7 @@ def tests(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The structure against every other encoding, on the same draws of labels, by Kendall's tau.
 
     Args:
-        frame: from :func:`arch2vec.experiments.prediction.run_prediction`.
+        frame: what :func:`arch2vec.experiments.prediction.run_prediction` has found.
 
     Returns:
         A row for each objective, predictor and number of labels that has both, and each other encoding;

@@ -141,10 +141,10 @@ def run_setting(
         out: the experiment's folder.
         data: name or file of the benchmark's table, None for the one that is found by its name.
         seed0: the first seed.
-        workers: processes.
+        workers: how many processes share the runs.
         executor: as for :func:`arch2vec.studies.run_study`.
         device: where model-based methods look at all architectures in every round, None for the setting's own pool.
-        progress: likewise.
+        progress: told how far the study is, as for :func:`arch2vec.studies.run_study`.
 
     Raises:
         InputError: the table cannot be found, is of another space, or ``out`` holds something else.

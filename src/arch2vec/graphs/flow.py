@@ -82,4 +82,4 @@ def _moved(edges: Floats, states: Floats, shift: Floats, mix: Floats) -> Floats:
     for edge, state in zip(edges, states, strict=True):
         if edge.any():
             message += edge[:, None] * state
-    return message / 2 + np.maximum(shift + message @ mix, 0) / 2
+    return np.asarray(message / 2 + np.maximum(shift + message @ mix, 0) / 2, dtype=np.float32)

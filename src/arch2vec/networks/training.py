@@ -163,7 +163,7 @@ def train(
     Args:
         network: maps images (B, channels, H, W) to class scores (B, classes).
         splits: images; only ``train`` influences the weights.
-        config: how.
+        config: how it is trained: epochs, batches, learning rate.
         seed: of the order of the images, in 0 .. 2^63 - 1.
         device: where to compute, such as ``cuda``.
 

@@ -48,6 +48,10 @@ _FORMS = (
 def resolve_objective(spec: str, space: SearchSpace | None = None) -> Objective:
     """The objective that ``spec`` names; see the module's documentation for the notation.
 
+    >>> import arch2vec
+    >>> arch2vec.resolve_objective("digits-201").space
+    'nasbench201'
+
     Args:
         spec: one line of text.
         space: that is searched; a table's architectures are taken to be of it, unless

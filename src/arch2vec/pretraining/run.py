@@ -25,6 +25,7 @@ from arch2vec.models.synced_norm import synchronise
 from arch2vec.pretraining.checkpoint import save_checkpoint
 from arch2vec.pretraining.data import TrainingData
 from arch2vec.pretraining.log import MetricsStream
+from arch2vec.pretraining.patience import goes_on
 from arch2vec.pretraining.processes import Processes
 from arch2vec.pretraining.quality import quality
 from arch2vec.pretraining.replay import Replayed
@@ -83,8 +84,14 @@ class Run:
     def train(
         self, stream: MetricsStream | None, checkpoint: Path | None, progress: Callable[[Progress], None] | None
     ) -> None:
-        """Train from wherever the run stands to its last epoch."""
-        for epoch in range(len(self.history), self.config.epochs):
+        """Train from wherever the run stands to its last epoch.
+
+        Where all is done already, as after a stop between the last epoch and what follows, nothing is.
+        """
+        # Only process 0 measures, so that several make the epochs they were told to make.
+        further = self.config.further if self.processes.count == 1 else 0
+        while goes_on(self.history, self.config.epochs, further):
+            epoch = len(self.history)
             started = time.perf_counter()
             losses = self._epoch(epoch, progress)
             trained = time.perf_counter()
@@ -119,7 +126,7 @@ class Run:
             if progress is not None and (step % 20 == 0 or step == steps):
                 # A process has its part of the loss, which is about as large as those of the others.
                 loss = terms[0].item() * self.processes.count
-                progress(Progress(epoch + 1, config.epochs, step, steps, loss))
+                progress(Progress(epoch + 1, max(config.epochs, epoch + 1), step, steps, loss))
         model.eval()
         self.processes.sum(totals)
         self.processes.check_equal(parameters)

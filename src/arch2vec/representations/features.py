@@ -14,7 +14,7 @@ Groups = tuple[tuple[str, int], ...]
 """Names of groups of columns, in the order of the columns, and how many columns each has."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Features:
     """Numbers of N architectures.
 
@@ -38,6 +38,10 @@ class Features:
                 f"values {self.values.shape} need as many names and groups of as many columns, "
                 f"got {len(self.names)} names and groups {dict(self.groups)}"
             )
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{name} {size}" for name, size in self.groups)
+        return f"Features({len(self.values):,} x {len(self.names)}: {parts})"
 
     @classmethod
     def of(cls, parts: Mapping[str, tuple[NDArray[np.floating], Sequence[str]]]) -> Features:

@@ -26,8 +26,12 @@ def vectors(
 ) -> NDArray[np.float32]:
     """The structure vectors of architectures (:mod:`arch2vec.representations.structure`).
 
-    >>> arch2vec.vectors("nasbench201").shape
-    (15625, 160)
+    >>> import arch2vec
+    >>> cells = ["|nor_conv_3x3~0|+|none~0|none~1|+|skip_connect~0|none~1|nor_conv_1x1~2|"]
+    >>> arch2vec.vectors("nasbench201", cells).shape                            # all 15,625 without the second argument
+    (1, 160)
+    >>> arch2vec.vectors("nasbench201", cells, groups=["costs"]).shape
+    (1, 2)
 
     Args:
         space: a search space or its name.
@@ -69,6 +73,11 @@ def represent(
 
     >>> arch2vec.represent("nasbench201", "adjacency").vectors.shape
     (15625, 30)
+
+    >>> import arch2vec
+    >>> embedding = arch2vec.structure_embedding(arch2vec.get_space("nasbench201"), sample=100)
+    >>> embedding.vectors.shape, embedding.groups[0]
+    ((100, 160), ('paths', 24))
 
     Args:
         space: the search space, or its name.

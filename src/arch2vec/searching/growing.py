@@ -2,10 +2,10 @@
 
 An embedding of such a space is a sample: hardly any neighbour of an architecture is in it, and a method that goes
 from one to the next by single edits would find nothing to go to. Where the embedding knows how further
-architectures are embedded (:attr:`arch2vec.Embedding.extend`) and the objective can evaluate any, each search
-has an embedding of its own that grows. Methods know nothing of that: :class:`~arch2vec.searching.moves.Moves` raises :class:`Missing` where a
-neighbour is not embedded; :class:`GrowingSearch` embeds what is missing, makes the method anew on the larger
-embedding, brings it to the state it was in and repeats the call.
+architectures are embedded (:attr:`arch2vec.Embedding.extend`) and the objective can evaluate any, each search has
+an embedding of its own that grows. Methods know nothing of that: :class:`~arch2vec.searching.moves.Moves` raises
+:class:`Missing` where a neighbour is not embedded; :class:`GrowingSearch` embeds what is missing, makes the method anew
+on the larger embedding, brings it to the state it was in and repeats the call.
 
 What has grown follows from the rows around which neighbours were asked for and from the mutants that were drawn, in
 order. The state holds these, so that a search that is resumed has the same rows under the same numbers. Of an
@@ -110,6 +110,8 @@ class Growth:
         """
         kind, entries = event
         space = self._start.space
+        if kind not in ("around", "given") or not entries:
+            raise InputError(f"it has grown by {[kind, *entries]}; around rows or by given architectures is possible")
         if kind == "given":
             given = space.parse([str(text) for text in entries])
             self._embed(given, fingerprint(given).tolist())
@@ -154,7 +156,8 @@ class Growth:
             added = graphs[list(places)]
             assert self._start.extend is not None
             vectors = np.concatenate([before.vectors, self._start.extend(added)])
-            after = replace(before, graphs=GraphBatch.concatenate([before.graphs, added]), vectors=vectors)
+            graphs = GraphBatch.concatenate([before.graphs, added])
+            after = replace(before, graphs=graphs, vectors=vectors)
             vars(after)["architectures"] = [*before.architectures, *before.space.format(added)]
             classes = [before.function_classes, before.space.function_classes(added)]
             vars(after)["function_classes"] = np.concatenate(classes)
@@ -252,7 +255,10 @@ class GrowingSearch(SearchMethod):
         raise NotImplementedError("ask() is passed on")
 
     def _grown(self, state: Mapping[str, Any]) -> Growth:
-        events: list[Event] = [(str(kind), list(entries)) for kind, *entries in state.get("grown", [])]
+        stored = state.get("grown", [])
+        if not isinstance(stored, list) or not all(isinstance(event, list) and event for event in stored):
+            raise InputError("it does not say in lists what it has grown by")
+        events: list[Event] = [(str(kind), list(entries)) for kind, *entries in stored]
         known = self._growth.events[: len(events)]
         if known == events and len(self._growth.events) == len(events):
             return self._growth

@@ -54,6 +54,13 @@ def search(
 ) -> SearchResult:
     """Search the embedding's architectures for one of high validation accuracy.
 
+    >>> import arch2vec, numpy as np
+    >>> space = arch2vec.get_space("nasbench201")
+    >>> embedding = arch2vec.structure_embedding(space, space.sample(50, np.random.default_rng(0)))
+    >>> result = arch2vec.search(embedding, "digits-201", method="random", budget=5, seed=0)
+    >>> result.evaluations, round(result.best.validation, 2)
+    (5, 93.14)
+
     With ``out``, the study is written to ``study.json`` there after every
     evaluation. Called again with the same arguments it goes on where it stopped,
     and ends with the trials of a run that was never interrupted; called with a

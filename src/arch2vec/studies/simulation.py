@@ -52,7 +52,7 @@ def simulate(
     """Runs of one method with the given seeds, to their end.
 
     Args:
-        method: the method.
+        method: the search method.
         embedding: the architectures and their vectors.
         values: what they are worth.
         seeds: one a run.

@@ -35,8 +35,8 @@ class GPBelief(Belief):
     Args:
         covariance: (a, d) and (b, d) to (a, b), in either precision.
         ratio: the noise's variance lambda.
-        points: (N, d).
-        observed: (n, d).
+        points: (N, d) the points that the belief is about.
+        observed: (n, d) the points at which the function was observed.
     """
 
     def __init__(self, covariance: Covariance, ratio: float, points: Array, observed: Array):

@@ -71,7 +71,7 @@ def pareto_search(
         problem: what they are worth.
         method: the name of a multi-objective method, with settings or without.
         seed: of everything random.
-        budget: evaluations.
+        budget: how many evaluations the search may make.
         batch: architectures proposed at a time.
         file: a JSON file.
         on_evaluation: called with every new trial.

@@ -100,7 +100,7 @@ def pareto_study(
         batch: architectures proposed at a time.
         out: a folder, created where missing; the same call again resumes, and more
             methods, runs or evaluations add to what is there.
-        workers: processes.
+        workers: how many processes share the searches.
         progress: is told how far the study is.
 
     Returns:
