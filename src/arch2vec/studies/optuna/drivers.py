@@ -90,6 +90,7 @@ class Drivers:
         about = known.get(PREFIX + name)
         if about is None or not self.elsewhere(about):
             return not self.here(about)
+        assert isinstance(about, dict)
         beat, now = int(about.get("beat", 0)), time.monotonic()
         last, since = self._heard.setdefault(name, (beat, now))
         if beat != last:
