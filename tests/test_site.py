@@ -34,14 +34,15 @@ def test_every_method_has_a_page_with_all_that_one_asks() -> None:
         text = (PAGES / f"{name}.md").read_text(encoding="utf-8")
         for part in ("**Idea.**", "**Source.**", "**When to use it.**", "## Measured", "## Settings"):
             assert part in text, (name, part)
-        assert f"```{{measured}} {name}\n" in text
+        assert f"```{{measured}} {name}\n" in text or "](../../results/" in text
         assert f".. autoclass:: {kind.__module__}.{kind.__name__}\n" in text
         assert f'get_method("{name}")' in text
 
 
 def test_what_is_shown_of_a_method_is_what_was_measured(site: ModuleType) -> None:
     for name in METHODS:
-        assert site.measured(name), name
+        shown = "{measured}" in (PAGES / f"{name}.md").read_text(encoding="utf-8")
+        assert bool(site.measured(name)) == shown, name
     (row,) = [
         row
         for row in site.measured("group-bo")

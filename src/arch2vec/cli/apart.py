@@ -41,7 +41,7 @@ def add_apart(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--address",
         metavar="A",
-        help="of a cluster: 'auto' for this machine's, ray://HOST:10001 (default: start one here)",
+        help="address of a Ray cluster: auto for this machine's, or ray://HOST:10001 (default: one is started here)",
     )
     group.add_argument(
         "--storage",

@@ -24,11 +24,17 @@ def add_command(experiments: Any) -> None:
         "labels come in.",
     )
     parser.add_argument("run_folder", type=Path, metavar="RUN", help="a folder made by 'arch2vec pretrain'")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the figures' folder")
-    parser.add_argument("--objective", help="whose accuracies (default: the first that there is a table of)")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder that the figures are written to")
+    parser.add_argument(
+        "--objective", help="benchmark whose accuracies are shown (default: the first that there is a table of)"
+    )
     parser.add_argument("--sample", type=int, default=5_000, help="architectures, 0 for all (default 5000)")
-    parser.add_argument("--labels", type=int, default=250, help="of the predictions (default 250)")
-    parser.add_argument("--draws", type=int, default=10, help="of labels, for the groups' worth (default 10)")
+    parser.add_argument(
+        "--labels", type=int, default=250, help="how many labels predictions are made from (default 250)"
+    )
+    parser.add_argument(
+        "--draws", type=int, default=10, help="how many draws of labels the groups' worth is a mean of (default 10)"
+    )
 
 
 def run_figures(arguments: argparse.Namespace) -> None:

@@ -33,7 +33,7 @@ def with_evaluations(embedding: Embedding, folder: Path, named: str | None) -> E
     """The embedding with what the evaluations of a search elsewhere let expect of its architectures.
 
     Args:
-        embedding: the architectures.
+        embedding: the architectures and their vectors.
         folder: of the search.
         named: its space, None for what the folder says.
     """

@@ -38,7 +38,7 @@ def random_flow(
     They follow from the graphs, the number of operations and the seed: those of different batches can be compared.
 
     Args:
-        graphs: N graphs.
+        graphs: the N graphs that values flow through.
         operations: how many operations there are.
         width: numbers of a state.
         deviation: of the random weights.

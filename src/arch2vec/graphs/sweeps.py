@@ -70,7 +70,7 @@ def extremes(graphs: FunctionGraphs, weights: Weights) -> tuple[Floats, Floats]:
     """(G, N) the smallest and the largest weight of a whole path, :data:`NONE` where there is no path.
 
     Args:
-        graphs: N graphs.
+        graphs: the N graphs to sweep over.
         weights: (V, G, N) 0 or 1.
     """
     count, groups, number = weights.shape

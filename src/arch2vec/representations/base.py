@@ -135,7 +135,7 @@ def as_features(made: object, name: str, n: int, owner: str) -> Features:
     Args:
         made: an array (N, d), a mapping of names of groups to such arrays, or features.
         name: of the group, where there is one only.
-        n: N.
+        n: N, how many rows there have to be.
         owner: who made it, for messages.
 
     Raises:

@@ -67,10 +67,10 @@ def transferred(
     """(N,) what evaluations of the source let expect of the target's architectures, as standard scores.
 
     Args:
-        target: N architectures.
+        target: the N architectures that knowledge is brought to.
         source: as for :func:`with_transfer`.
-        rows: likewise.
-        values: likewise.
+        rows: of the architectures that were evaluated, of each source.
+        values: what these are worth, of each source.
     """
     # A representation may not import a model of it at import time: models weigh groups of representations.
     from arch2vec.searching.bo import normal_scores

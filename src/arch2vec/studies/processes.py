@@ -135,7 +135,7 @@ class Workers:
     """Several workers of this machine, an :class:`arch2vec.studies.engines.Engine`.
 
     Args:
-        workers: how many.
+        workers: how many processes there are to be.
         timeout_s: an evaluation has failed after so many seconds, None for never.
         environments: variables of each worker, see :class:`Worker`.
 

@@ -78,7 +78,7 @@ class InFile(Record):
     """``study.json``, of which one driver at a time is the owner.
 
     Args:
-        file: the study's.
+        file: the file that the study is kept in.
         books: the folder in which workers write down what they have finished.
     """
 

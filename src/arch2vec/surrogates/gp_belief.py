@@ -164,7 +164,7 @@ def posterior_mean(
         covariance: of prior variance 1, as for :class:`GPBelief`.
         ratio: the noise's variance lambda.
         points: (N, d), looked at a few thousand at a time in single precision.
-        observed: (n, d).
+        observed: (n, d) the points at which the function was observed.
         targets: (n,) what was observed there.
 
     Returns:
