@@ -18,6 +18,11 @@ Groups = tuple[tuple[str, int], ...]
 class Features:
     """Numbers of N architectures.
 
+    >>> import arch2vec, numpy as np
+    >>> features = arch2vec.Features.of({"depth": (np.array([[3.0], [5.0]]), ["layers"])})
+    >>> features.groups, features.names
+    ((('depth', 1),), ('depth: layers',))
+
     Attributes:
         values: (N, D) float32.
         names: D of them, one a column.

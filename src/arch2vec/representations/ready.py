@@ -71,6 +71,7 @@ def represent(
 ) -> Embedding:
     """Architectures of a space with their vectors by a representation, ready to be searched.
 
+    >>> import arch2vec
     >>> arch2vec.represent("nasbench201", "adjacency").vectors.shape
     (15625, 30)
 

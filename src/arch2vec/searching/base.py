@@ -69,6 +69,16 @@ class SearchMethod(ABC):
     told, in order: :meth:`state_dict` holds all three but the embedding, and a
     method that loads it goes on as if it had never stopped.
 
+    >>> import arch2vec
+    >>> class First(arch2vec.SearchMethod):
+    ...     name = "first"
+    ...
+    ...     def propose(self, n):
+    ...         return self.uncovered()[:n]
+    >>> cells = arch2vec.represent("nasbench201", "adjacency", sample=20)
+    >>> [candidate.index for candidate in First(cells, seed=0).ask(2)]
+    [0, 1]
+
     Args:
         embedding: the architectures to choose from, and their vectors.
         seed: of all its random choices.

@@ -131,6 +131,11 @@ AnyMethod = str | SearchMethod | MethodSpec | Factory
 def resolve_method(method: AnyMethod, name: str | None = None) -> MethodSpec:
     """The search method that a text names or that an object makes; see the module's documentation.
 
+    >>> import arch2vec
+    >>> method = arch2vec.resolve_method("bo?growth=1.2&initial=10")
+    >>> method.name
+    'bo?initial=10&growth=1.2'
+
     Args:
         method: a name, with settings or without; ``python:FILE:CLASS``; a class, a factory or an instance.
         name: to go by in files and tables, instead of its own with the settings.

@@ -23,6 +23,16 @@ from arch2vec.spaces.reading import texts_of
 class ListedSpace(SearchSpace):
     """A space of which every architecture is listed. A subclass has ``name``, ``operations`` and :meth:`listed`.
 
+    >>> import arch2vec, numpy as np
+    >>> class Single(arch2vec.ListedSpace):
+    ...     name, operations = "single", ("input", "conv", "pool", "output")
+    ...
+    ...     def listed(self):
+    ...         graphs = arch2vec.GraphBatch.of([[0, 1, 3], [0, 2, 3]], [np.eye(3, k=1)] * 2)
+    ...         return ["conv", "pool"], graphs
+    >>> Single().format(Single().neighbors(Single().parse(["conv"])))
+    ['pool']
+
     Neighbours are the architectures that differ in one operation or one edge (where there is none, in as few as
     possible); a subclass may know better.
 
