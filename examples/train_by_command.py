@@ -1,4 +1,4 @@
-"""A training that knows nothing of this package: it takes an architecture and a number of epochs, and prints JSON last."""
+"""A training that knows nothing of this package: it takes an architecture and epochs, and prints JSON last."""
 
 from __future__ import annotations
 

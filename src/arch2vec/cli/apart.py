@@ -39,7 +39,9 @@ def add_apart(parser: argparse.ArgumentParser) -> None:
         help="who makes evaluations: processes of this machine (default), or a cluster of Ray's",
     )
     group.add_argument(
-        "--address", metavar="A", help="of a cluster: 'auto' for this machine's, ray://HOST:10001 (default: start one here)"
+        "--address",
+        metavar="A",
+        help="of a cluster: 'auto' for this machine's, ray://HOST:10001 (default: start one here)",
     )
     group.add_argument(
         "--storage",

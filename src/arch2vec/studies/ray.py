@@ -51,13 +51,11 @@ class RayEngine:
                 reason = " ".join(str(error).split()) or type(error).__name__
                 raise InputError(f"no cluster of Ray's answers at {address or 'this machine'}: {reason}") from error
         there = ray.cluster_resources()
-        fit = min(
-            int(there.get(name, 0.0) / need + 1e-9) for name, need in (("CPU", cpu), ("GPU", gpu)) if need > 0
-        )
+        fit = min(int(there.get(name, 0.0) / need + 1e-9) for name, need in (("CPU", cpu), ("GPU", gpu)) if need > 0)
         if fit < 1:
             raise InputError(
-                f"the cluster of Ray's has {there.get('CPU', 0):g} cores and {there.get('GPU', 0):g} graphics cards, an "
-                f"evaluation needs cpu={cpu:g} and gpu={gpu:g}"
+                f"the cluster of Ray's has {there.get('CPU', 0):g} cores and {there.get('GPU', 0):g} graphics cards, "
+                f"an evaluation needs cpu={cpu:g} and gpu={gpu:g}"
             )
         self.slots, self.here = slots if slots is not None else fit, False
         self._ray: Any = ray
