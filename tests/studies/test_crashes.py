@@ -96,6 +96,14 @@ def lines(log: Path) -> list[list[str]]:
     return [line.split() for line in log.read_text().splitlines()] if log.exists() else []
 
 
+def training(log: Path) -> set[int]:
+    """The processes that are at a training."""
+    at: dict[int, bool] = {}
+    for what, _, process, _ in lines(log):
+        at[int(process)] = what == "begin"
+    return {process for process, busy in at.items() if busy}
+
+
 def kill(process: int) -> None:
     with contextlib.suppress(ProcessLookupError):
         os.kill(process, signal.SIGKILL)
@@ -113,7 +121,7 @@ def test_killed_at_random_moments(where: str, tmp_path: Path, request: pytest.Fi
     kills: list[tuple[float, int]] = []  # when, and whom
     said = (tmp_path / "said").open("wb")
     driver: subprocess.Popen[bytes] | None = None
-    started = time.time()
+    started, interrupted, early = time.time(), 0, float("inf")
     while sum(killed.values()) < KILLS:
         if driver is None or driver.poll() is not None:
             if driver is not None and driver.returncode == 0:
@@ -123,10 +131,17 @@ def test_killed_at_random_moments(where: str, tmp_path: Path, request: pytest.Fi
             early = time.time() + draw.uniform(0.0, 5.0) if draw.random() < 0.1 else float("inf")
             while len(lines(log)) == before and driver.poll() is None and time.time() < early:
                 time.sleep(0.05)  # a tenth of the kills may come before the first training begins
-        time.sleep(draw.uniform(0.0, 1.5))
+        before = len(lines(log))
+        patience = time.time() + 30
+        while len(lines(log)) == before and driver.poll() is None and time.time() < min(early, patience):
+            time.sleep(0.02)  # until a training begins or ends; then at a random moment
+        time.sleep(draw.uniform(0.0, 0.6))
         whom = draw.choice(["driver", "worker", "worker", "both"])
         workers = children(driver.pid)
-        chosen = [] if whom == "driver" else workers if whom == "both" else workers[:1]
+        at_work = [worker for worker in workers if worker in training(log)]
+        chosen = [] if whom == "driver" else workers if whom == "both" else [draw.choice(at_work or workers or [0])]
+        chosen = [worker for worker in chosen if worker]
+        interrupted += len(training(log) & set(workers if driver.pid in chosen or whom != "worker" else chosen))
         for process in ([] if whom == "worker" else [driver.pid]) + chosen:
             kills += [(time.time(), worker) for worker in ([process] if process != driver.pid else workers)]
             kill(process)
@@ -157,7 +172,8 @@ def test_killed_at_random_moments(where: str, tmp_path: Path, request: pytest.Fi
     lost = [architecture for architecture in ended if architecture not in recorded]
     repeated = sum(count - 1 for count in ended.values()) - excused
     print(
-        f"\n{where}: {sum(killed.values())} kills ({dict(killed)}) in {time.time() - started:.0f} s; budget {BUDGET}, "
+        f"\n{where}: {sum(killed.values())} kills ({dict(killed)}) in {time.time() - started:.0f} s, "
+        f"which ended {interrupted} trainings; budget {BUDGET}, "
         f"recorded {len(recorded)} trials of {len(set(recorded))} architectures; trainings begun "
         f"{sum(begun.values())}, ended {sum(ended.values())}, lost {len(lost)}, repeated {repeated}, "
         f"ended in the instant before a kill {excused}"
