@@ -41,7 +41,7 @@ TINY = {  # what a command gets, last, to be quick
     "search": ["--budget", "2", "--method", "random"],
 }
 NO_PYTHON = {
-    "docs/three-spaces.md": "its block is examples/spaces/rules.py",
+    "docs/three-spaces.md": "its block is examples/spaces/jumps.py",
     "docs/own-space.md": "its blocks are parts of examples/mine.py, which a test of its own runs, and doctests",
 }
 
@@ -135,7 +135,7 @@ def test_python_runs_as_typed(page: Path, folder: Path, monkeypatch: pytest.Monk
 def test_three_spaces_are_shown_as_they_are() -> None:
     shown = blocks(ROOT / "docs" / "three-spaces.md")
     files = [
-        ROOT / "examples" / "spaces" / name for name in ("channels.yaml", "rules.py", "wide.yaml", "reducing.yaml")
+        ROOT / "examples" / "spaces" / name for name in ("channels.yaml", "jumps.py", "wide.yaml", "reducing.yaml")
     ]
     assert [text for language, text in shown if language] == [file.read_text(encoding="utf-8") for file in files]
 
