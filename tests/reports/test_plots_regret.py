@@ -77,7 +77,7 @@ def test_many_distributions_are_rows(tmp_path: Path) -> None:
     assert_texts_are_apart_and_inside(figure)
     names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
     assert names == ["none found", *(f"method {number}" for number in reversed(range(9)))]  # the best at the top
-    means = [line.get_xdata()[0] for line in figure.axes[0].lines if line.get_marker() == "D"]
+    means = [float(np.asarray(line.get_xdata())[0]) for line in figure.axes[0].lines if line.get_marker() == "D"]
     np.testing.assert_allclose(means, [values[name].mean() for name in names[1:]])
 
 

@@ -56,12 +56,15 @@ def embedding_map(
     known = np.isfinite(values)
     size = 4 if len(rows) > 4000 else 12
     if not known.all():
-        axes.scatter(*found.points[~known].T, s=size, color="#d5d9e0", linewidths=0, rasterized=True)
+        axes.scatter(
+            found.points[~known, 0], found.points[~known, 1], s=size, color="#d5d9e0", linewidths=0, rasterized=True
+        )
     if known.any():
         order = np.flatnonzero(known)[np.argsort(values[known], kind="stable")]  # the highest on top
         few = len(order) < 3000 and not known.all()
         drawn = axes.scatter(
-            *found.points[order].T,
+            found.points[order, 0],
+            found.points[order, 1],
             c=values[order],
             cmap="viridis",
             s=28 if few else size,
