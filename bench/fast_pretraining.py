@@ -99,7 +99,7 @@ def plain(space: SearchSpace, graphs: GraphBatch, held_out: GraphBatch, epochs: 
             upper = torch.triu(edges, 1)
             loss = nn.functional.binary_cross_entropy(ops, x) + nn.functional.binary_cross_entropy(upper, a)
             kl = -0.5 / (V * len(x)) * (1 + 2 * log_std - mean.square() - (2 * log_std).exp()).sum(2).mean()
-            (loss + kl).backward()
+            torch.autograd.backward(loss + kl)
             nn.utils.clip_grad_norm_(model.parameters(), 5)
             optimizer.step()
             means.append(mean.detach())
