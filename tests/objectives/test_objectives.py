@@ -292,8 +292,8 @@ FORMS = (
         ("table:a.csv?validation=b&partial=1", "objective table: option 'partial' must be true or false, got '1'"),
         (
             "table:a.csv?valid=b",
-            "objective table has no option 'valid'; did you mean 'validation'? it has validation, test, cost, architecture, space, name, "
-            "unit, cost_scale, scale, absent, partial, minimise, minimize, seed, noise_seed",
+            "objective table has no option 'valid'; did you mean 'validation'? it has validation, test, cost, "
+            "architecture, space, name, unit, cost_scale, scale, absent, partial, minimise, minimize, seed, noise_seed",
         ),
         ("python:a2v_nothing", "python:a2v_nothing names no function; write python:MODULE_OR_FILE.py:FUNCTION"),
         ("python::f", "python::f names no function; write python:MODULE_OR_FILE.py:FUNCTION"),
