@@ -12,6 +12,7 @@ from arch2vec.representations.structure import structure
 from arch2vec.searching import get_method
 from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.pool import OnDevice
+from arch2vec.searching.spec import resolve_method
 from arch2vec.spaces import get_space
 from gpu_common import Setting, synchronised
 
@@ -55,8 +56,8 @@ def _round(name: str, embedding: Embedding, runs: int, told: int, setting: Setti
     rng = np.random.default_rng(0)
     worth = embedding.vectors @ rng.normal(size=embedding.dimensions).astype(np.float32)
     worth = 90 + 5 * (worth - worth.mean()) / max(float(worth.std()), 1e-6) + rng.normal(size=len(worth))
-    kind = get_method(name)
-    searches = [kind.for_study(embedding, seed=seed, pool=OnDevice(str(setting.device))) for seed in range(runs)]
+    kind, pool = get_method(name), OnDevice(str(setting.device))
+    searches = [resolve_method(name).start(embedding, seed=seed, pool=pool) for seed in range(runs)]
     for search in searches:
         rows = rng.choice(len(embedding), size=told, replace=False).tolist()
         _tell(search, rows, worth)

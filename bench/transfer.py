@@ -50,8 +50,8 @@ _SOURCE = 5_000  # architectures of a source too large to be listed at once
 class AtRandom(GroupedBayesianOptimization):
     """Has the group, and begins as if there was none."""
 
-    def _draw(self, n: int) -> list[int]:
-        return super(GroupedBayesianOptimization, self)._draw(n)
+    def draw(self, n: int) -> list[int]:
+        return super(GroupedBayesianOptimization, self).draw(n)
 
 
 class Place:

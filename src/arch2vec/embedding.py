@@ -18,7 +18,8 @@ from arch2vec.common.storage import AnyPath, read_arrays, write_arrays
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
-from arch2vec.representations.features import Groups
+from arch2vec.representations.arrays import checked_array
+from arch2vec.representations.features import Features, Groups
 from arch2vec.representations.structure import GROUPS, VERSION
 from arch2vec.spaces import SearchSpace, stored_space
 
@@ -81,6 +82,12 @@ class Embedding:
         """d, the length of a vector."""
         return self.vectors.shape[1]
 
+    @property
+    def features(self) -> Features:
+        """The vectors as named groups of numbers, as representations give them."""
+        names = tuple(f"{group}: {column}" for group, size in self.groups for column in range(size))
+        return Features(self.vectors, names, self.groups)
+
     @cached_property
     def architectures(self) -> list[str]:
         """The N architectures in the space's notation."""
@@ -136,6 +143,46 @@ class Embedding:
         candidates = np.flatnonzero(distances <= np.partition(distances, k - 1)[k - 1])
         rows = candidates[np.argsort(distances[candidates], kind="stable")][:k]
         return rows, distances[rows]
+
+    @classmethod
+    def from_vectors(
+        cls,
+        space: SearchSpace,
+        architectures: Sequence[str] | GraphBatch,
+        array: ArrayLike,
+        groups: Groups | Mapping[str, int] | None = None,
+        extend: Callable[[GraphBatch], NDArray[np.float32]] | None = None,
+    ) -> Embedding:
+        """Vectors of your own, ready to be searched.
+
+        Args:
+            space: the architectures' search space.
+            architectures: N different ones, in any notation that the space reads, or as graphs.
+            array: (N, d) finite numbers, a row an architecture.
+            groups: names of groups of columns and how many columns each has, in their order, which methods
+                that weigh groups can tell apart; by default all are one group, ``vectors``.
+            extend: gives the vectors of further architectures, with which searches of a space too large to list can
+                leave these N; None where nobody knows how.
+
+        Raises:
+            InputError: an architecture is none of the space or there twice, the array has another shape
+                or a number that is not finite, or the groups are not its columns.
+        """
+        if isinstance(architectures, GraphBatch):
+            graphs = architectures
+            space.check(graphs)
+        else:
+            graphs = space.parse(architectures)
+        vectors = checked_array(array, len(graphs), "from_vectors was given")
+        texts = space.format(graphs)
+        _require_different(texts)
+        if groups is None:
+            groups = (("vectors", vectors.shape[1]),)
+        given: list[Any] = list(groups.items()) if isinstance(groups, Mapping) else list(groups)
+        pairs = [list(pair) if isinstance(pair, tuple) else pair for pair in given]
+        if not all(_is_group(pair) for pair in pairs):
+            raise InputError(f"its groups are {shown(pairs)}; names and how many columns each has are needed")
+        return cls(space, graphs, vectors, tuple((name, size) for name, size in pairs), extend=extend)
 
     def save(self, path: AnyPath) -> None:
         """Write to ``path``: Parquet (``.parquet``) for other programs, safetensors for anything else.

@@ -23,6 +23,7 @@ from arch2vec.proxies.table import evaluate_architecture
 from arch2vec.representations.ready import structure_embedding
 from arch2vec.searching import get_method
 from arch2vec.searching.pool import OnDevice
+from arch2vec.searching.spec import resolve_method
 from arch2vec.spaces import get_space
 
 DEVICES = ["cpu", pytest.param("cuda", marks=pytest.mark.gpu)]
@@ -91,7 +92,7 @@ def test_searches_on_a_device_propose_what_others_propose(name: str, device: str
     kind, worth = get_method(name), embedding.vectors[:, :40].sum(axis=1)
     proposals = []
     for pool in (None, OnDevice(device)):
-        searches = [kind.for_study(embedding, seed=seed, pool=pool) for seed in range(3)]
+        searches = [resolve_method(name).start(embedding, seed=seed, pool=pool) for seed in range(3)]
         rows = []
         for n in (1,) * 18 + (3, 2):
             asked = kind.ask_together(searches, n)
@@ -143,7 +144,7 @@ def test_replayed_steps_are_the_steps() -> None:
 def test_memory_of_a_round_does_not_grow_with_the_searches_and_the_pool() -> None:
     embedding = structure_embedding(get_space("nasbench201"))
     kind = get_method("group-bo")
-    searches = [kind.for_study(embedding, seed=seed, pool=OnDevice("cuda")) for seed in range(100)]
+    searches = [resolve_method("group-bo").start(embedding, seed=seed, pool=OnDevice("cuda")) for seed in range(100)]
     rng = np.random.default_rng(0)
     for search in searches:
         rows = rng.choice(len(embedding), 50, replace=False)

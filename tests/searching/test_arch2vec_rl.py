@@ -157,7 +157,7 @@ def test_is_repeated_exactly_from_its_state(embedding: Embedding, config: RLConf
             candidate = waiting.pop()
             search.tell([candidate], [math.nan if rng.random() < 0.1 else worth(embedding, candidate)])
         if round_ % 10 == 3:
-            row = int(rng.choice(search._uncovered()))
+            row = int(rng.choice(search.uncovered()))
             search.tell([search.candidate(embedding.architectures[row])], [75.0])
         if round_ % 7 == 0:
             assert resumed(search).ask(6) == resumed(resumed(search)).ask(6)

@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 
 from arch2vec.embedding import Embedding
-from arch2vec.searching import METHODS, get_method
+from arch2vec.searching import METHODS
 from arch2vec.searching.beliefs import Outlook, read_looks
 from arch2vec.searching.pool import Sampled
+from arch2vec.searching.spec import resolve_method
 from arch2vec.surrogates.base import Surrogate
 from arch2vec.surrogates.dngo import DNGO
 from arch2vec.surrogates.forest import Forest
@@ -37,7 +38,7 @@ def worth(row: int) -> float:
 
 def run(name: str, embedding: Embedding, batch: int, pool: Sampled | None) -> tuple[list[Row], list[Any]]:
     """Proposals of a search, and its state as it was stored after each evaluation."""
-    method = get_method(name).for_study(embedding, seed=3, pool=pool)
+    method = resolve_method(name).make(embedding, seed=3, pool=pool)
     proposals: list[Row] = []
     states = [json.dumps(method.state_dict())]
     while len(proposals) < TRIALS:
@@ -52,7 +53,7 @@ def check(name: str, embedding: Embedding, batch: int, pool: Sampled | None, cut
     """From each stored state the next evaluations up to a whole batch lead to the very same states."""
     proposals, states = run(name, embedding, batch, pool)
     for cut in cuts:
-        method = get_method(name).for_study(embedding, seed=3, pool=pool)
+        method = resolve_method(name).make(embedding, seed=3, pool=pool)
         method.load_state_dict(json.loads(states[cut]))
         following = method.pending or method.ask(min(batch, TRIALS - cut))
         for number, candidate in enumerate(following, start=cut):

@@ -77,7 +77,7 @@ def proposal_probabilities(search: Reinforce) -> np.ndarray:
     chances = probabilities[np.arange(len(decisions.sizes)), every].prod(axis=1)
     rows = decisions.rows(every)
     left = np.zeros(len(search.embedding))
-    free = set(search._uncovered().tolist())
+    free = set(search.uncovered().tolist())
     for row, chance in zip(rows.tolist(), chances.tolist(), strict=True):
         if row != NONE and row in free:
             left[row] += chance

@@ -1,13 +1,14 @@
-"""The contract that every search method keeps, and what is particular to each."""
+"""What is particular to search methods; what they have in common is in ``test_methods_contract``."""
 
 from __future__ import annotations
 
-import json
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
@@ -19,7 +20,6 @@ from arch2vec.surrogates.basis_network import Training
 from arch2vec.surrogates.dngo import DNGO
 
 POOL = 200
-REPEATING = {"bo-release"}  # proposes what is covered again, as the public release does
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +28,6 @@ def embedding() -> Embedding:
     space = get_space("nasbench201")
     graphs = space.sample(POOL, np.random.default_rng(0))
     return Embedding(space, graphs, graphs.one_hot(space.num_operations)[:, 1:-1].reshape(POOL, -1))
-
-
-@pytest.fixture(params=sorted(METHODS))
-def method(request: pytest.FixtureRequest) -> type[SearchMethod]:
-    return METHODS[request.param]
 
 
 def worth(candidate: Candidate) -> float:
@@ -50,171 +45,58 @@ def run(search: SearchMethod, evaluations: int, batch: int = 1) -> list[int]:
     return rows
 
 
-class TestContract:
-    """What every method must do; a new one only needs its name in METHODS."""
+@pytest.mark.parametrize("method", sorted(METHODS))
+def test_another_seed_is_another_search(method: str, embedding: Embedding) -> None:
+    assert run(METHODS[method](embedding, seed=3), 20) != run(METHODS[method](embedding, seed=4), 20)
 
-    def test_candidates_are_rows_of_the_embedding(self, method: type[SearchMethod], embedding: Embedding) -> None:
-        for candidate in method(embedding, seed=0).ask(5):
-            assert embedding.architectures[candidate.index] == candidate.architecture
 
-    @pytest.mark.parametrize("batch", [1, 7])
-    def test_no_function_is_proposed_twice_until_none_is_left(
-        self, method: type[SearchMethod], embedding: Embedding, batch: int
-    ) -> None:
-        if method.name in REPEATING:
-            pytest.skip("repeats are what this method is for")
-        small = embedding.subset(range(40))
-        functions = len(np.unique(small.function_classes))
-        assert functions < 40
-        search, rows = method(small, seed=0), []
-        while search.remaining:
-            asked = search.ask(min(batch, search.remaining))
-            search.tell(asked, [worth(candidate) for candidate in asked])
-            rows += [candidate.index for candidate in asked]
-            assert search.remaining == functions - len(rows)
-        assert len(rows) == functions
-        assert len(np.unique(small.function_classes[rows])) == functions
-        with pytest.raises(InputError, match=f"40 architectures that compute {functions} different functions"):
-            search.ask()
+def test_messages_say_what_is_left(embedding: Embedding) -> None:
+    search = RandomSearch(embedding.subset([0, 1, 2]), seed=0)
+    with pytest.raises(InputError, match="asked for 4 more architectures with 3 left"):
+        search.ask(4)
+    with pytest.raises(InputError, match="at least 1"):
+        search.ask(0)
+    with pytest.raises(InputError, match="1 candidates need as many values, got 2"):
+        search.tell(search.ask(), [1.0, 2.0])
+    with pytest.raises(InputError, match="2 architectures that compute 2 different functions"):
+        search.ask(3)
 
-    def test_refuses_to_propose_more_than_there_is(self, method: type[SearchMethod], embedding: Embedding) -> None:
-        search = method(embedding.subset([0, 1, 2]), seed=0)
-        with pytest.raises(InputError, match="asked for 4 more architectures with 3 left"):
-            search.ask(4)
-        with pytest.raises(InputError, match="at least 1"):
-            search.ask(0)
-        assert search.remaining == 3
 
-    def test_repeats_with_the_seed(self, method: type[SearchMethod], embedding: Embedding) -> None:
-        first = run(method(embedding, seed=3), 20)
-        assert run(method(embedding, seed=3), 20) == first
-        assert run(method(embedding, seed=4), 20) != first
+class Proposing(SearchMethod):
+    """Proposes what it is told to."""
 
-    def test_leaves_global_randomness_alone(self, method: type[SearchMethod], embedding: Embedding) -> None:
-        before = np.random.get_state(legacy=False)  # noqa: NPY002
-        run(method(embedding, seed=0), 18)
-        after = np.random.get_state(legacy=False)  # noqa: NPY002
-        assert str(before) == str(after)
+    name = "proposing"
+    rows: Sequence[Any] | NDArray[np.int64] = ()
 
-    @pytest.mark.parametrize("stop", [0, 5, 19])
-    def test_goes_on_from_its_state_as_if_it_had_not_stopped(
-        self, method: type[SearchMethod], embedding: Embedding, stop: int
-    ) -> None:
-        whole = run(method(embedding, seed=1), 22)
-        search = method(embedding, seed=1)
-        assert run(search, stop) == whole[:stop]
-        resumed = method(embedding, seed=99)
-        resumed.load_state_dict(json.loads(json.dumps(search.state_dict())))
-        assert run(resumed, 22 - stop) == whole[stop:]
+    def propose(self, n: int) -> Sequence[Any]:
+        return self.rows  # type: ignore[return-value]
 
-    def test_state_keeps_what_is_pending(self, method: type[SearchMethod], embedding: Embedding) -> None:
-        search = method(embedding, seed=0)
-        asked = search.ask(3)
-        search.tell(asked[1:2], [90.0])
-        resumed = method(embedding, seed=0)
-        resumed.load_state_dict(json.loads(json.dumps(search.state_dict(), allow_nan=False)))
-        assert resumed.pending == search.pending == [asked[0], asked[2]]
-        assert resumed.ask(2) == search.ask(2)
 
-    def test_failures_are_recorded_and_never_proposed_again(
-        self, method: type[SearchMethod], embedding: Embedding
-    ) -> None:
-        if method.name in REPEATING:
-            pytest.skip("repeats are what this method is for")
-        search = method(embedding.subset(range(60)), seed=0)
-        seen: set[int] = set()
-        for number in range(24):
-            (candidate,) = search.ask()
-            assert candidate.index not in seen
-            seen.add(candidate.index)
-            search.tell([candidate], [math.nan if number % 2 else worth(candidate)])
-        state = json.loads(json.dumps(search.state_dict(), allow_nan=False))
-        assert sum(value is None for _, value in state["told"]) == 12
-        assert not search.pending
+@pytest.mark.parametrize(
+    ("rows", "message"),
+    [
+        ([3], "proposed row 3 though it, or one that computes the same"),
+        ([POOL], "proposed row 200 of 200"),
+        ([-1], "proposed row -1 of 200"),
+        ([], "proposed 0 architectures, asked for 1"),
+        (["3"], "proposed '3', not a row"),
+        ([4.0], "proposed 4.0, not a row"),
+        ([(5, "x")], "not a row or"),
+    ],
+)
+def test_proposals_that_break_the_rules_are_named(rows: list[Any], message: str, embedding: Embedding) -> None:
+    search = Proposing(embedding, seed=0)
+    search.tell([search.candidate(embedding.architectures[3])], [1.0])
+    search.rows = rows
+    with pytest.raises(InputError, match=message):
+        search.ask()
+    search.rows = np.array([4])
+    assert [candidate.index for candidate in search.ask()] == [4]
 
-    def test_nothing_but_failures_is_no_trouble(self, method: type[SearchMethod], embedding: Embedding) -> None:
-        search = method(embedding, seed=0)
-        for _ in range(20):
-            search.tell(search.ask(), [math.nan])
-        assert search.ask()
 
-    def test_learns_of_evaluations_it_did_not_ask_for(self, method: type[SearchMethod], embedding: Embedding) -> None:
-        if method.name in REPEATING:
-            pytest.skip("repeats are what this method is for")
-        small = embedding.subset(range(30))
-        search = method(small, seed=0)
-        prior = [search.candidate(architecture) for architecture in small.architectures[:10]]
-        search.tell(prior, [worth(candidate) for candidate in prior])
-        covered = set(small.function_classes[:10].tolist())
-        assert search.remaining == len(np.unique(small.function_classes)) - len(covered)
-        for candidate in search.ask(search.remaining):
-            assert int(small.function_classes[candidate.index]) not in covered
-
-    def test_equal_values_are_no_trouble(self, method: type[SearchMethod], embedding: Embedding) -> None:
-        search = method(embedding, seed=0)
-        for _ in range(20):
-            search.tell(search.ask(), [10.0])
-
-    def test_together_is_as_alone(self, method: type[SearchMethod], embedding: Embedding) -> None:
-        alone = [run(method(embedding, seed=seed), 22) for seed in range(3)]
-        searches = [method(embedding, seed=seed) for seed in range(3)]
-        rows: list[list[int]] = [[], [], []]
-        for _ in range(22):
-            for number, (candidate,) in enumerate(method.ask_together(searches)):
-                searches[number].tell([candidate], [worth(candidate)])
-                rows[number].append(candidate.index)
-        assert rows == alone
-
-    def test_together_serves_searches_at_different_points(
-        self, method: type[SearchMethod], embedding: Embedding
-    ) -> None:
-        def at_different_points() -> list[SearchMethod]:
-            searches = [method(embedding, seed=seed) for seed in range(4)]
-            for search, count in zip(searches, (0, 15, 17, 17), strict=True):
-                run(search, count)
-            searches[3].ask()
-            return searches
-
-        together = method.ask_together(at_different_points(), 3)
-        assert together == [search.ask(3) for search in at_different_points()]
-
-    def test_refuses_what_is_not_of_its_embedding(self, method: type[SearchMethod], embedding: Embedding) -> None:
-        search = method(embedding, seed=0)
-        real = search.candidate(embedding.architectures[0])
-        for wrong in (Candidate(-1, real.architecture), Candidate(POOL, real.architecture), Candidate(1, "|none~0|")):
-            with pytest.raises(InputError, match="of the embedding is not"):
-                search.tell([real, wrong], [1.0, 2.0])
-        with pytest.raises(InputError, match="give a finite one"):
-            search.tell([real], [math.inf])
-        with pytest.raises(InputError, match="1 candidates need as many values, got 2"):
-            search.tell([real], [1.0, 2.0])
-        with pytest.raises(InputError, match="not among"):
-            method(embedding.subset([0]), seed=0).candidate(embedding.architectures[1])
-        assert search.remaining == method(embedding, seed=0).remaining  # nothing of this was noted
-        with pytest.raises(InputError, match="seed"):
-            method(embedding, seed=-1)
-
-    @pytest.mark.parametrize(
-        "damage",
-        [
-            {"method": "another"},
-            {"rng": None},
-            {"rng": {"bit_generator": "PCG64"}},
-            {"asked": [POOL]},
-            {"told": [[0]]},
-            {"told": [["x", 1.0]]},
-            {"seed": None},
-        ],
-    )
-    def test_refuses_a_damaged_state(
-        self, method: type[SearchMethod], embedding: Embedding, damage: dict[str, Any]
-    ) -> None:
-        search = method(embedding, seed=0)
-        before = search.state_dict()
-        with pytest.raises(InputError) as caught:
-            search.load_state_dict({**before, **damage})
-        assert "\n" not in str(caught.value)
-        assert search.state_dict() == before
+def test_a_method_without_proposals_is_told_so(embedding: Embedding) -> None:
+    with pytest.raises(InputError, match="does not override propose"):
+        SearchMethod(embedding, seed=0).ask()
 
 
 def test_methods_go_by_their_names() -> None:

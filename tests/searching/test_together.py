@@ -12,7 +12,7 @@ from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.objectives import resolve_objective
 from arch2vec.representations.ready import structure_embedding
-from arch2vec.searching import METHODS, get_method
+from arch2vec.searching import METHODS
 from arch2vec.searching.acquisition import (
     ExpectedImprovement,
     PredictedMean,
@@ -21,6 +21,7 @@ from arch2vec.searching.acquisition import (
 )
 from arch2vec.searching.bo import BayesianOptimization
 from arch2vec.searching.pool import OnDevice
+from arch2vec.searching.spec import resolve_method
 from arch2vec.searching.study import search
 from arch2vec.searching.together import best_of
 from arch2vec.spaces import get_space
@@ -114,8 +115,8 @@ def embedding() -> Embedding:
 
 
 def test_a_search_on_a_device_proposes_no_function_twice_and_resumes(embedding: Embedding) -> None:
-    kind = get_method("group-bo")
-    method = kind.for_study(embedding, seed=1, pool=OnDevice("cpu"))
+    kind = resolve_method("group-bo")
+    method = kind.start(embedding, seed=1, pool=OnDevice("cpu"))
     worth = embedding.vectors.sum(axis=1)
     classes = embedding.function_classes
     seen: list[int] = []
@@ -125,7 +126,7 @@ def test_a_search_on_a_device_proposes_no_function_twice_and_resumes(embedding: 
         told = asked[:-1] if n > 1 else asked  # one stays pending
         method.tell(told, [float(worth[candidate.index]) for candidate in told])
     assert len(set(seen)) == len(seen)
-    other = kind.for_study(embedding, seed=5, pool=OnDevice("cpu"))
+    other = kind.start(embedding, seed=5, pool=OnDevice("cpu"))
     other.load_state_dict(method.state_dict())
     assert other.ask(3) == method.ask(3)
 
@@ -143,8 +144,8 @@ def test_what_does_not_compute_on_a_device_says_so(
 def test_methods_that_compute_elsewhere_do_so_in_a_study(embedding: Embedding) -> None:
     on = {name for name, kind in METHODS.items() if kind.computes_on_device}
     assert on == {"bo", "gp-bo", "group-bo", "bo-adjacency"}
-    for name, kind in METHODS.items():
-        method = kind.for_study(embedding, seed=0, pool=OnDevice("cpu"))
+    for name in METHODS:
+        method = resolve_method(name).start(embedding, seed=0, pool=OnDevice("cpu"))
         assert getattr(method, "device", None) == ("cpu" if name in on else None)
 
 

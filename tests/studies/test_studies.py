@@ -176,7 +176,7 @@ class TestRuns:
             @classmethod
             @override
             def _propose(cls, methods: Sequence[RandomSearch], n: int) -> list[list[int | tuple[int, int]]]:  # type: ignore[override]
-                return [[(row, 10 + row % 3) if row % 4 else row for row in method._draw(n)] for method in methods]
+                return [[(row, 10 + row % 3) if row % 4 else row for row in method.draw(n)] for method in methods]
 
         runs = simulate(Noisy, embedding, ObjectiveValues(Worth()), range(20), Horizon(30))
         checked = 0

@@ -6,9 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arch2vec.cli.choices import METHOD, OBJECTIVE
 from arch2vec.cli.devices import SEARCHES, add_device, note_processor
 from arch2vec.cli.inputs import (
-    OBJECTIVE,
     add_care,
     add_limits,
     add_source,
@@ -44,7 +44,9 @@ def add_command(commands: Any) -> None:
     add_limits(parser)
     add_care(parser)
     parser.add_argument("--budgets", metavar="N,N", help="report at these numbers of evaluations too, as 25,50,100")
-    parser.add_argument("--methods", default="random,group-bo", help="comma-separated (default random,group-bo)")
+    parser.add_argument(
+        "--methods", default="random,group-bo", metavar="M,M", help=f"several of: {METHOD} (default random,group-bo)"
+    )
     parser.add_argument("--runs", type=int, default=20, help="searches by each method, seeds 0, 1, ... (default 20)")
     parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
     parser.add_argument("--out", type=Path, metavar="DIR", help="folder for trajectories.parquet, tables and figures")
@@ -54,22 +56,22 @@ def add_command(commands: Any) -> None:
 def run_compare(arguments: argparse.Namespace) -> None:
     """``arch2vec compare``."""
     from arch2vec.common.ownership import owning
-    from arch2vec.searching import get_method
     from arch2vec.searching.pool import OnDevice
+    from arch2vec.searching.spec import resolve_methods, split_methods
     from arch2vec.studies import Horizon, run_study
 
-    methods = names(arguments.methods)
-    for name in methods:
-        get_method(name)
+    methods = resolve_methods(split_methods(arguments.methods))
     if not methods or arguments.runs < 1:
         raise InputError("compare needs at least one method and one run")
     cuts = _cuts(arguments)
     horizon = Horizon(_longest(arguments), arguments.max_cost)
-    note_processor(methods, arguments.device)
+    note_processor(methods.values(), arguments.device)
     pool = None if arguments.device is None else OnDevice(arguments.device)
-    source, objectives = source_and_objectives(arguments.source, arguments.space, arguments.objective, arguments.device)
+    source, objectives = source_and_objectives(
+        arguments.source, arguments.space, arguments.objective, arguments.representation, arguments.device
+    )
     embedding = source.embedding(objectives)
-    note_fidelities(methods, objectives)
+    note_fidelities(methods.values(), objectives)
     with owning(arguments.out):
         expected, done = len(objectives) * len(methods) * arguments.runs * (horizon.budget or 0), 0
         with progress_bar(f"{len(methods)} methods x {arguments.runs} runs") as update:
@@ -82,7 +84,7 @@ def run_compare(arguments: argparse.Namespace) -> None:
             found = run_study(
                 embedding,
                 objectives,
-                methods,
+                list(methods.values()),
                 arguments.runs,
                 horizon,
                 seed0=arguments.seed,

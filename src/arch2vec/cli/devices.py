@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from arch2vec.cli.output import say
+
+if TYPE_CHECKING:
+    from arch2vec.searching.spec import MethodSpec
 
 DEVICE = "where to compute: cpu, cuda, or one of several GPUs as cuda:0, cuda:1, ..."
 DEFAULT = "(default: a GPU if there is one, else the processor)"
@@ -22,12 +26,10 @@ def add_device(parser: argparse.ArgumentParser, text: str = f"{DEVICE} {DEFAULT}
     parser.add_argument("--device", metavar="DEVICE", help=text)
 
 
-def note_processor(methods: Sequence[str], device: str | None) -> None:
+def note_processor(methods: Iterable[MethodSpec], device: str | None) -> None:
     """Say which searches do not compute on the device that was named for them."""
     if device is None:
         return
-    from arch2vec.searching import get_method
-
-    others = [name for name in methods if not get_method(name).computes_on_device]
+    others = [method.name for method in methods if not method.computes_on_device]
     if others:
         say(f"{', '.join(others)}: on the processor, whatever --device says")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arch2vec.cli.choices import LEARNED, REPRESENTATION
 from arch2vec.cli.output import say
 from arch2vec.cli.representation import add_space, embed_some, load_encoder
 from arch2vec.errors import InputError
@@ -16,15 +17,8 @@ if TYPE_CHECKING:
     from arch2vec.embedding import Embedding
     from arch2vec.graphs import GraphBatch
     from arch2vec.objectives.base import Objective
+    from arch2vec.searching.spec import MethodSpec
     from arch2vec.spaces import SearchSpace
-
-OBJECTIVE = (
-    "what an architecture is worth: a benchmark by its name, 'nasbench201?dataset=cifar10', 'nasbench101', "
-    "'nasbench301-surrogate'; 'digits' trains it on handwritten digits, 'train:DATA?space=SPACE' on images; "
-    "'proxy:NAME' is a zero-cost proxy and trains nothing; "
-    "'table:FILE?validation=COLUMN&test=COLUMN&cost=COLUMN' looks it up in a Parquet or CSV file; "
-    "'python:MODULE_OR_FILE:FUNCTION' calls your function, 'cmd:COMMAND' runs any command line with {architecture}"
-)
 
 
 def add_source(parser: argparse.ArgumentParser) -> None:
@@ -37,6 +31,12 @@ def add_source(parser: argparse.ArgumentParser) -> None:
         "'arch2vec embed'",
     )
     add_space(parser)
+    add_representation(parser)
+
+
+def add_representation(parser: argparse.ArgumentParser) -> None:
+    """Which vectors are taken, where it is not the source's own."""
+    parser.add_argument("--representation", metavar="R", help=REPRESENTATION)
 
 
 def add_limits(parser: argparse.ArgumentParser) -> None:
@@ -105,23 +105,28 @@ class Source:
         return restricted(self.whole(), objectives)
 
 
-def open_source(source: Path, space: str | None, device: str | None = None) -> Source:
+def open_source(
+    source: Path, space: str | None, *, representation: str | None = None, device: str | None = None
+) -> Source:
     """A file of ``arch2vec embed``, a run's folder, or a search space, whose architectures' structure is taken.
 
     Args:
         source: which of these.
-        space: the search space, where it is Python code of the user's own.
+        space: its search space, where that has to be named.
+        representation: what is taken instead of its own vectors, or ``learned`` besides; None for these alone.
         device: where a run's encoder computes, None for a GPU if there is one.
 
     Raises:
-        InputError: there is none, or it is of another space than ``space``.
+        InputError: there is none, it is of another space than ``space``, or no such representation.
     """
     from arch2vec.spaces import get_space
 
     if _names_space(source):
         if space is not None:
             raise InputError(f"{source} is a search space already; leave --space {space} out")
-        return _structure(get_space(str(source)))
+        return _represented(get_space(str(source)), "structure" if representation is None else representation)
+    if representation is not None:
+        return _with_others(representation, lambda: open_source(source, space, device=device))
     if source.is_file():
         from arch2vec.embedding import Embedding
 
@@ -131,19 +136,49 @@ def open_source(source: Path, space: str | None, device: str | None = None) -> S
     return Source(encoder.space, lambda: embed_some(encoder), encoder.embed)
 
 
-def _structure(space: SearchSpace) -> Source:
-    from arch2vec.representations.ready import SAMPLE, structure_embedding
+def _represented(space: SearchSpace, representation: str) -> Source:
+    from arch2vec.representations.ready import SAMPLE, represent
+    from arch2vec.representations.spec import resolve_representation
+
+    if LEARNED in (part.strip() for part in representation.split("+")):
+        raise InputError(
+            f"--representation {LEARNED} is a run's, or of a file of vectors; {space.name} is a search space"
+        )
+    kind = resolve_representation(representation)
 
     def whole() -> Embedding:
         if not space.enumerable:
             say(f"{space.name} is too large to list: {SAMPLE:,} of its architectures are searched")
-        return structure_embedding(space)
+        return represent(space, kind)
 
-    return Source(space, whole, lambda graphs: structure_embedding(space, graphs))
+    return Source(space, whole, lambda graphs: represent(space, kind, graphs))
+
+
+def _with_others(representation: str, open_own: Callable[[], Source]) -> Source:
+    """A source whose vectors are by another representation, or by that and its own."""
+    from arch2vec.representations.ready import beside, embedded
+    from arch2vec.representations.spec import resolve_representation
+
+    parts = [part.strip() for part in representation.split("+")]
+    others = [resolve_representation(part) for part in parts if part != LEARNED]  # before the source is read
+    kind = None if LEARNED in parts else resolve_representation(representation)
+    own = open_own()
+
+    def again(embedding: Embedding) -> Embedding:
+        if kind is not None:
+            return embedded(embedding.space, embedding.graphs, kind)
+        return beside(embedding, [each.features(embedding.graphs, embedding.space) for each in others])
+
+    of = own.of
+    return Source(own.space, lambda: again(own.whole()), None if of is None else lambda graphs: again(of(graphs)))
 
 
 def source_and_objectives(
-    source: Path, space: str | None, specs: Sequence[str], device: str | None = None
+    source: Path,
+    space: str | None,
+    specs: Sequence[str],
+    representation: str | None = None,
+    device: str | None = None,
 ) -> tuple[Source, list[Objective]]:
     """Where vectors come from, and the objectives that lines of text name.
 
@@ -155,7 +190,7 @@ def source_and_objectives(
     from arch2vec.objectives.spec import resolve_objective
 
     found = {spec: resolve_objective(spec) for spec in specs if not spec.strip().startswith("table:")}
-    opened = open_source(source, space, device)
+    opened = open_source(source, space, representation=representation, device=device)
     return opened, [found[spec] if spec in found else resolve_objective(spec, opened.space) for spec in specs]
 
 
@@ -195,9 +230,10 @@ def restricted(embedding: Embedding, objectives: Sequence[Objective]) -> Embeddi
     return embedding
 
 
-def note_fidelities(methods: Sequence[str], objectives: Sequence[Objective]) -> None:
+def note_fidelities(methods: Iterable[MethodSpec], objectives: Sequence[Objective]) -> None:
     """Say so where a method that chooses fidelities has none to choose from."""
-    if not any(method.partition("?")[0] == "bohb" for method in methods):
+    choosing = [method.name for method in methods if method.chooses_fidelities]
+    if not choosing:
         return
     from arch2vec.objectives.function import FunctionObjective
 
@@ -205,7 +241,10 @@ def note_fidelities(methods: Sequence[str], objectives: Sequence[Objective]) -> 
         if not objective.fidelities:
             own = isinstance(objective, FunctionObjective) and objective.takes_fidelity
             hint = "; say which its function may be asked for, as in fidelities=3,9,27" if own else ""
-            say(f"bohb evaluates everything at one fidelity: objective {objective.name} offers no others{hint}")
+            say(
+                f"{', '.join(choosing)} evaluates everything at one fidelity: objective {objective.name} offers no "
+                f"others{hint}"
+            )
 
 
 def budget_of(arguments: argparse.Namespace) -> int | None:
@@ -233,7 +272,7 @@ def numbers_of(chosen: Sequence[str], number: int, text: str, what: str) -> dict
     """
     found = dict.fromkeys(chosen, number)
     for pair in filter(None, text.split(",")):
-        name, _, digits = (part.strip() for part in pair.partition("="))
+        name, _, digits = (part.strip() for part in pair.rpartition("="))
         if name not in found:
             raise InputError(f"--runs-of names {name!r}, which is none of the {what} that are run")
         try:

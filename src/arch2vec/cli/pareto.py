@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arch2vec.cli.choices import OBJECTIVE, PARETO_METHOD
 from arch2vec.cli.devices import add_device
-from arch2vec.cli.inputs import OBJECTIVE, add_source, names, source_and_objectives
+from arch2vec.cli.inputs import add_source, names, source_and_objectives
 from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
 from arch2vec.errors import InputError
 
@@ -43,7 +44,12 @@ def add_commands(commands: Any) -> None:
         "and macs, which follow from the architecture)",
     )
     parser.add_argument(
-        "--method", "--methods", dest="methods", default="ehvi", help="random, nsga2, parego, ehvi; several by commas"
+        "--method",
+        "--methods",
+        dest="methods",
+        default="ehvi",
+        metavar="M,M",
+        help=f"one or several of: {PARETO_METHOD} (default ehvi)",
     )
     parser.add_argument("--budget", type=int, default=100, metavar="N", help="evaluations of a search (default 100)")
     parser.add_argument("--runs", type=int, default=10, help="searches by each method, seeds 0, 1, ... (default 10)")
@@ -55,11 +61,9 @@ def add_commands(commands: Any) -> None:
 
 def run_pareto(arguments: argparse.Namespace) -> None:
     """``arch2vec pareto``."""
-    from arch2vec.searching.pareto import get_pareto_method
+    from arch2vec.searching.spec import resolve_pareto_methods, split_methods
 
-    methods = names(arguments.methods)
-    for name in methods:
-        get_pareto_method(name)
+    methods = list(resolve_pareto_methods(split_methods(arguments.methods)).values())
     against = names(",".join(arguments.against))
     if not methods or not against or arguments.runs < 1:
         raise InputError("pareto needs at least one method, one criterion to weigh accuracy against, and one run")
@@ -70,7 +74,7 @@ def run_pareto(arguments: argparse.Namespace) -> None:
     from arch2vec.searching.pareto.summary import cuts_for, summary_rows, write_tables
 
     source, (objective,) = source_and_objectives(
-        arguments.source, arguments.space, [arguments.objective], arguments.device
+        arguments.source, arguments.space, [arguments.objective], arguments.representation, arguments.device
     )
     known = {"all": against, "none": []}.get(
         arguments.known or "", None if arguments.known is None else names(arguments.known)

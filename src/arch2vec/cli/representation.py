@@ -14,6 +14,7 @@ from arch2vec.cli.architectures import (
     read_architectures,
     say_notation,
 )
+from arch2vec.cli.choices import REPRESENTATION
 from arch2vec.cli.devices import add_device
 from arch2vec.cli.output import command, percent, pretraining_bar, print_json, print_table, say
 from arch2vec.common.request import note_start
@@ -92,6 +93,7 @@ def add_commands(commands: Any) -> None:
         help="a search space (its architectures' structure, no pre-training), or a folder made by 'arch2vec pretrain'",
     )
     add_space(parser)
+    parser.add_argument("--representation", metavar="R", help=REPRESENTATION)
     parser.add_argument("--sample", type=int, metavar="N", help="N architectures of the space instead of all")
     add_architectures(parser)
     parser.add_argument(
@@ -319,7 +321,9 @@ def run_embed(arguments: argparse.Namespace) -> None:
 
     from arch2vec.cli.inputs import open_source  # which needs this module first
 
-    source = open_source(arguments.source, arguments.space, arguments.device)
+    source = open_source(
+        arguments.source, arguments.space, representation=arguments.representation, device=arguments.device
+    )
     if source.of is None:
         raise InputError(f"{arguments.source} holds vectors already; a search space or a run's folder can be embedded")
     own = arguments.source / "embedding.parquet" if arguments.source.is_dir() else Path(f"{source.space.name}.parquet")

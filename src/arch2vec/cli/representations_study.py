@@ -41,7 +41,7 @@ def add_command(experiments: Any) -> None:
         default="structure,adjacency,path",
         metavar="A,B",
         help="beside the runs': structure, subtrees, structure+subtrees, adjacency, path, path-short, supervised, "
-        "proxies (default structure,adjacency,path)",
+        "proxies, or your own function as python:MODULE_OR_FILE:FUNCTION (default structure,adjacency,path)",
     )
     parser.add_argument("--objectives", metavar="A,B", help="default: all that there are tables of")
     add_device(parser, f"{DEVICE}, for the runs' encoders {DEFAULT}")

@@ -52,11 +52,12 @@ def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
     from arch2vec.experiments.search_settings import EXPERIMENTS, order
     from arch2vec.experiments.search_tables import run_setting
     from arch2vec.searching import METHODS, get_method
+    from arch2vec.searching.spec import resolve_methods
 
     methods = names(arguments.methods) if arguments.methods else order(METHODS)
     for method in methods:
         get_method(method)
-    note_processor(methods, arguments.device)
+    note_processor(resolve_methods(methods).values(), arguments.device)
     runs = numbers_of(methods, arguments.runs, arguments.runs_of, "methods")
     settings = [setting.capped(arguments.budget) for setting in EXPERIMENTS[name]]
     if arguments.objectives:
@@ -66,7 +67,7 @@ def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
                 raise InputError(f"{name} has no objective {wanted!r}; it has {', '.join(known)}")
         settings = [known[wanted] for wanted in names(arguments.objectives)]
     with owning(arguments.out):
-        embedding = open_source(arguments.source, None, arguments.device).embedding()
+        embedding = open_source(arguments.source, None, device=arguments.device).embedding()
         results = []
         total = sum((setting.horizon.budget or 0) * sum(runs.values()) for setting in settings)
         with progress_bar(name) as update:

@@ -8,9 +8,9 @@ from typing import Any
 
 from arch2vec.cli import compare
 from arch2vec.cli.apart import add_apart, apart_of
+from arch2vec.cli.choices import METHOD, OBJECTIVE
 from arch2vec.cli.devices import DEFAULT, DEVICE, SEARCHES, add_device, note_processor
 from arch2vec.cli.inputs import (
-    OBJECTIVE,
     add_care,
     add_limits,
     add_source,
@@ -35,11 +35,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--objective", required=True, help=OBJECTIVE)
     add_limits(parser)
     add_care(parser)
-    parser.add_argument(
-        "--method",
-        default="group-bo",
-        help="such as random, local-search, group-bo, bo (the paper's) or arch2vec-rl (default group-bo)",
-    )
+    parser.add_argument("--method", default="group-bo", help=f"{METHOD} (default group-bo)")
     parser.add_argument("--batch", type=int, default=1, help="architectures proposed at a time (default 1)")
     parser.add_argument("--out", type=Path, metavar="STUDY", help="folder that the search is kept in")
     add_device(parser, SEARCHES)
@@ -63,18 +59,18 @@ def add_commands(commands: Any) -> None:
 
 def run_search(arguments: argparse.Namespace) -> None:
     """``arch2vec search``."""
-    from arch2vec.searching import get_method
+    from arch2vec.searching.spec import resolve_method
     from arch2vec.searching.study import Trial, search
 
-    get_method(arguments.method)
-    note_processor([arguments.method], arguments.device)
+    method = resolve_method(arguments.method)
+    note_processor([method], arguments.device)
     source, (objective,) = source_and_objectives(
-        arguments.source, arguments.space, [arguments.objective], arguments.device
+        arguments.source, arguments.space, [arguments.objective], arguments.representation, arguments.device
     )
     embedding = source.embedding([objective])
-    note_fidelities([arguments.method], [objective])
+    note_fidelities([method], [objective])
     budget, best_seen, signal = budget_of(arguments), float("-inf"), objective.signal_name
-    with progress_bar(f"{arguments.method} on {objective.name}") as update:
+    with progress_bar(f"{method} on {objective.name}") as update:
 
         def show(trial: Trial) -> None:
             nonlocal best_seen
@@ -84,7 +80,7 @@ def run_search(arguments: argparse.Namespace) -> None:
         result = search(
             embedding,
             objective,
-            method=arguments.method,
+            method=method,
             budget=budget,
             max_cost_s=arguments.max_cost,
             seed=arguments.seed,

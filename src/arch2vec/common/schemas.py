@@ -38,7 +38,7 @@ TRIAL = record(
     {"fidelity": _FIDELITY, "error": optional(text())},
 )
 
-MARKS = ("measured", "code", "table", "data", "space_code")
+MARKS = ("measured", "code", "table", "data", "space_code", "method_code")
 """The marks of what is measured that studies may have, see :mod:`arch2vec.searching.identity`; older ones had fewer."""
 
 _MARKS = dict.fromkeys(MARKS, text())
@@ -135,7 +135,8 @@ PARETO_RUN = record(
             )
         ),
         "state": mapping(anything),
-    }
+    },
+    {"method_code": text()},
 )
 """A multi-objective search."""
 

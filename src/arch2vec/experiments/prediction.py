@@ -36,11 +36,13 @@ from arch2vec.experiments.prediction_inputs import (
     Target,
     check_encodings,
     columns_of,
+    described,
     supervised_config,
 )
 from arch2vec.experiments.prediction_proxies import PROXIES, SUFFIX, check_bases, joined, proxy_vectors
 from arch2vec.graphs import GraphBatch
 from arch2vec.pretraining.supervised import train_supervised
+from arch2vec.representations.base import Representation
 from arch2vec.representations.discrete import ENCODINGS
 from arch2vec.representations.features import Groups
 from arch2vec.representations.structure import structure
@@ -135,6 +137,7 @@ def run_prediction(
         InputError: a table is not found or has too few rows, or ``out`` holds something else.
     """
     check_bases(settings.encodings, (source.model for source in sources))
+    own = described(settings.encodings)
     wanted: list[tuple[object, ...]] = []
     plans: dict[Columns, list[_Task]] = {}
     columns = columns_of(targets.values())
@@ -142,7 +145,8 @@ def run_prediction(
         table = columns[target]
         if max(settings.labels) + 2 > len(table):
             raise InputError(f"{name} has {len(table):,} architectures, too few for {max(settings.labels):,} labels")
-        tasks = list(_tasks(name, [source for source in sources if source.fits(table.space)], settings))
+        fitting = [source for source in sources if source.fits(table.space)]
+        tasks = list(_tasks(name, fitting, settings, own))
         plans.setdefault(table, []).extend(tasks)
         wanted += [key for task in tasks for key in task.row_keys()]
     require_writable(out)
@@ -154,7 +158,7 @@ def run_prediction(
             missing = [task.without(results) for task in tasks]
             missing = [task for task in missing if task.predictors]
             for seed in dict.fromkeys(task.seed for task in missing):
-                split = _Split(table, settings, seed, by_digest)
+                split = _Split(table, settings, seed, by_digest, {kind.name: kind for kind in own.values()})
                 for task in (task for task in missing if task.seed == seed):
                     if progress is not None:
                         progress(sum(key in results for key in wanted), len(wanted), f"{task.objective}, seed {seed}")
@@ -170,24 +174,36 @@ def run_prediction(
     return frame
 
 
-def _tasks(objective: str, sources: Sequence[Source], settings: Settings) -> Iterable[_Task]:
+def _tasks(
+    objective: str, sources: Sequence[Source], settings: Settings, own: Mapping[str, Representation]
+) -> Iterable[_Task]:
     encodings = [(source.model, source.digest) for source in sources]
     for name in settings.encodings:
+        if name in own:  # the mark of the code tells its rows from those that another code has made
+            encodings.append((own[name].name, own[name].code or ""))
+            continue
         models = [(name, source.digest) for source in sources if name == f"{source.model}{SUFFIX}"]
         discrete = not name.endswith(SUFFIX) or name.removesuffix(SUFFIX) in (*ENCODINGS, STRUCTURE)
         encodings += [(name, "")] if discrete else models
     for seed in settings.seeds:
         for encoding, digest in encodings:
-            own = (NETWORK,) if encoding == SUPERVISED else ()
+            more = (NETWORK,) if encoding == SUPERVISED else ()
             for labels in settings.labels:
-                yield _Task(objective, encoding, digest, (*settings.predictors, *own), labels, seed)
+                yield _Task(objective, encoding, digest, (*settings.predictors, *more), labels, seed)
 
 
 class _Split:
     """The labelled and the predicted architectures of one seed, encoded once for all that is predicted from them."""
 
-    def __init__(self, table: Columns, settings: Settings, seed: int, sources: Mapping[str, Source]) -> None:
-        self._table, self._sources = table, sources
+    def __init__(
+        self,
+        table: Columns,
+        settings: Settings,
+        seed: int,
+        sources: Mapping[str, Source],
+        own: Mapping[str, Representation],
+    ) -> None:
+        self._table, self._sources, self._own = table, sources, own
         shuffled = np.random.default_rng(seed).permutation(len(table))
         # Which are predicted depends on the seed alone, but for small tables, of which labels leave few.
         self._labelled = shuffled[: max(settings.labels)]
@@ -238,6 +254,9 @@ class _Split:
         return self._vectors[key]
 
     def _encode(self, task: _Task, graphs: GraphBatch, space: SearchSpace) -> tuple[NDArray[np.float32], Groups]:
+        if task.encoding in self._own:
+            made = self._own[task.encoding].features(graphs, space)
+            return made.values, made.groups
         if task.encoding == STRUCTURE:
             known = structure(graphs, space)
             return known.values, known.groups

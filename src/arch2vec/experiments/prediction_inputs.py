@@ -15,7 +15,9 @@ from arch2vec.errors import InputError, unknown
 from arch2vec.experiments.prediction_proxies import PROXIES, SUFFIX
 from arch2vec.graphs import GraphBatch
 from arch2vec.pretraining.supervised import SupervisedConfig
+from arch2vec.representations.base import Representation
 from arch2vec.representations.discrete import ENCODINGS
+from arch2vec.representations.spec import resolve_representation
 from arch2vec.representations.subtrees import SUBTREES
 from arch2vec.spaces import DARTS, DARTSPair, SearchSpace, get_space
 
@@ -148,11 +150,27 @@ def choose_targets(names: Sequence[str] | None, sources: Sequence[Source]) -> di
 
 
 def check_encodings(names: Sequence[str]) -> None:
-    """Raise :class:`InputError` if one is neither discrete, nor the supervised one, nor made of proxies."""
+    """Raise :class:`InputError` if one is none of ours, not made of proxies and no representation of the user's own."""
     known = (*ENCODINGS, STRUCTURE, SUBTREES, BOTH, SUPERVISED, PROXIES)
     for name in names:
-        if name not in known and not name.endswith(SUFFIX):
-            raise unknown("encoding", name, known)
+        if name not in known and not name.endswith(SUFFIX) and not _is_described(name):
+            raise InputError(
+                f"{unknown('encoding', name, known)}; one of your own is python:MODULE_OR_FILE.py:FUNCTION"
+            )
+
+
+def _is_described(name: str) -> bool:
+    """Whether it is more than a name: code, settings, or several joined."""
+    return name != BOTH and not name.endswith(SUFFIX) and any(mark in name for mark in (":", "?", "+"))
+
+
+def described(encodings: Iterable[str]) -> dict[str, Representation]:
+    """The representations among encodings that are named by more than one of our names.
+
+    Raises:
+        InputError: one is none, see :func:`arch2vec.representations.spec.resolve_representation`.
+    """
+    return {name: resolve_representation(name) for name in encodings if _is_described(name)}
 
 
 class Columns:

@@ -33,6 +33,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from arch2vec.common.code_identity import mark_of_name
+from arch2vec.common.options import decimal, read_options, whole, yes_or_no
 from arch2vec.common.user_code import load_object
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
@@ -76,7 +77,7 @@ def resolve_objective(spec: str, space: SearchSpace | None = None) -> Objective:
 def _digits(target: str, query: str) -> Objective:
     if target:
         raise InputError(f"objective digits takes options only, as in digits?seed=1; got {target!r} after the colon")
-    options = _options("digits", query, {"epochs": _whole, "seed": _whole})
+    options = read_options("objective digits", query, {"epochs": whole, "seed": whole})
     from arch2vec.objectives.digits import DigitsConfig, DigitsObjective
 
     if "seed" in options:
@@ -87,8 +88,8 @@ def _digits(target: str, query: str) -> Objective:
 def _proxy(target: str, query: str) -> Objective:
     if not target:
         raise InputError("objective proxy needs the name of a zero-cost proxy, as in proxy:synflow")
-    numbers = dict.fromkeys(("batch_size", "channels", "cells", "seed"), _whole)
-    options = _options("proxy", query, {"batch": str, "space": str, **numbers})
+    numbers = dict.fromkeys(("batch_size", "channels", "cells", "seed"), whole)
+    options = read_options("objective proxy", query, {"batch": str, "space": str, **numbers})
     from arch2vec.objectives.proxy import ProxyObjective
     from arch2vec.proxies.settings import ProxySetting
 
@@ -99,9 +100,9 @@ def _proxy(target: str, query: str) -> Objective:
 def _train(target: str, query: str) -> Objective:
     if not target:
         raise InputError("objective train needs a data set, as in train:cifar10?space=darts")
-    numbers = dict.fromkeys(("epochs", "cells", "channels", "seed", "split_seed", "limit", "size", "threads"), _whole)
+    numbers = dict.fromkeys(("epochs", "cells", "channels", "seed", "split_seed", "limit", "size", "threads"), whole)
     texts = dict.fromkeys(("space", "recipe", "data_dir", "out", "device"), str)
-    options = _options("train", query, {**texts, **numbers, "validation": _decimal})
+    options = read_options("objective train", query, {**texts, **numbers, "validation": decimal})
     from arch2vec.objectives.training import training_objective
 
     for name in ("data_dir", "out"):
@@ -114,11 +115,11 @@ def _table(target: str, query: str, space: SearchSpace | None = None) -> Objecti
     if not target:
         raise InputError("objective table needs a file, as in table:results.parquet?validation=COLUMN")
     texts = dict.fromkeys(("validation", "test", "cost", "architecture", "space", "name"), str)
-    numbers = dict.fromkeys(("cost_scale", "scale", "absent"), _decimal)
-    words = dict.fromkeys(("partial", "minimise", "minimize"), _yes_or_no)
+    numbers = dict.fromkeys(("cost_scale", "scale", "absent"), decimal)
+    words = dict.fromkeys(("partial", "minimise", "minimize"), yes_or_no)
     known: dict[str, Callable[[str], Any]]
     known = {**texts, "unit": str, **numbers, **words, "seed": _run, "noise_seed": _noise}
-    options = _options("table", query, known)
+    options = read_options("objective table", query, known)
     if "minimize" in options:
         options.setdefault("minimise", options.pop("minimize"))
     if "validation" not in options:
@@ -136,7 +137,9 @@ def _table(target: str, query: str, space: SearchSpace | None = None) -> Objecti
 
 
 def _python(target: str, query: str) -> Objective:
-    options = _options("python", query, {"name": str, "space": str, "unit": str, "fidelities": _whole_numbers})
+    options = read_options(
+        "objective python", query, {"name": str, "space": str, "unit": str, "fidelities": _whole_numbers}
+    )
     found, absolute = load_object(target, "function", "FUNCTION")
     file, _, name = absolute.rpartition(":")
     code = mark_of_name(Path(file), name) if file.endswith(".py") else None
@@ -156,7 +159,8 @@ _COMMAND = re.compile(r"cmd(\?(?P<options>[^:]*))?:(?P<command>.*)", re.DOTALL)
 
 
 def _command(command: str, query: str) -> Objective:
-    options = _options("cmd", query, {"name": str, "unit": str, "fidelity": _whole, "fidelities": _whole_numbers})
+    known = {"name": str, "unit": str, "fidelity": whole, "fidelities": _whole_numbers}
+    options = read_options("objective cmd", query, known)
     from arch2vec.objectives.command import CommandObjective
 
     return CommandObjective(command, **options)
@@ -169,7 +173,7 @@ def _benchmark(name: str, known: Mapping[str, Callable[[str], Any]]) -> Callable
             raise InputError(
                 f"objective {name} takes options only, as in {name}?{example}; got {target!r} after the colon"
             )
-        options = _options(name, query, known)
+        options = read_options(f"objective {name}", query, known)
         from arch2vec.objectives import named
 
         build: Callable[..., Objective] = getattr(named, name.replace("-", "_"))
@@ -192,50 +196,11 @@ def _word_or_number(words: tuple[str, ...], otherwise: str) -> Callable[[str], i
     return read
 
 
-def _options(kind: str, query: str, known: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
-    """The options of ``query`` by name, each read by its reader in ``known``."""
-    options: dict[str, Any] = {}
-    for pair in filter(None, query.split("&")):
-        raw_name, equals, raw_value = pair.partition("=")
-        name, value = unquote(raw_name), unquote(raw_value)
-        if name not in known:
-            raise InputError(f"objective {kind} has no option {name!r}; it has {', '.join(known)}")
-        if name in options:
-            raise InputError(f"objective {kind} has option {name!r} twice")
-        if not equals or not value:
-            raise InputError(f"objective {kind}: option {name!r} needs a value, as in {name}=VALUE")
-        try:
-            options[name] = known[name](value)
-        except ValueError as error:
-            raise InputError(f"objective {kind}: option {name!r} must be {error}, got {value!r}") from error
-    return options
-
-
-def _whole(value: str) -> int:
-    try:
-        return int(value)
-    except ValueError:
-        raise ValueError("a whole number") from None
-
-
 def _whole_numbers(value: str) -> tuple[int, ...]:
     try:
         return tuple(int(each) for each in value.split(","))
     except ValueError:
         raise ValueError("whole numbers with commas between them") from None
-
-
-def _decimal(value: str) -> float:
-    try:
-        return float(value)
-    except ValueError:
-        raise ValueError("a number") from None
-
-
-def _yes_or_no(value: str) -> bool:
-    if value not in ("true", "false"):
-        raise ValueError("true or false")
-    return value == "true"
 
 
 def _path(text: str) -> Path:
@@ -248,9 +213,9 @@ _noise = _word_or_number(("search",), "a whole number")
 _RUNS: Mapping[str, Callable[[str], Any]] = {"seed": _run, "noise_seed": _noise, "data": str}
 _KINDS: Mapping[str, Callable[[str, str], Objective]] = {
     "nasbench101": _benchmark("nasbench101", {"subset": str, **_RUNS}),
-    "nasbench201": _benchmark("nasbench201", {"dataset": str, "signal": _whole, **_RUNS}),
+    "nasbench201": _benchmark("nasbench201", {"dataset": str, "signal": whole, **_RUNS}),
     "nasbench301-surrogate": _benchmark("nasbench301-surrogate", {"data": str}),
-    "digits-201": _benchmark("digits-201", {"signal": _whole, "seed": _run, "noise_seed": _noise}),
+    "digits-201": _benchmark("digits-201", {"signal": whole, "seed": _run, "noise_seed": _noise}),
     "digits": _digits,
     "train": _train,
     "proxy": _proxy,

@@ -62,6 +62,9 @@ if TYPE_CHECKING:
     from arch2vec.searching.policy import Policies
 
 
+_DEFAULT = RLConfig()
+
+
 class Arch2vecRL(SearchMethod):
     """A policy over points of the latent space, trained by policy gradient.
 
@@ -73,9 +76,9 @@ class Arch2vecRL(SearchMethod):
 
     name: ClassVar[str] = "arch2vec-rl"
 
-    def __init__(self, embedding: Embedding, *, seed: int, config: RLConfig | None = None) -> None:
+    def __init__(self, embedding: Embedding, *, seed: int, config: RLConfig = _DEFAULT) -> None:
         super().__init__(embedding, seed=seed)
-        self.config = config or RLConfig()
+        self.config = config
         self._told_when_asked: list[int] = []  # a number for every step
         self._forget()
 
@@ -150,7 +153,7 @@ class Arch2vecRL(SearchMethod):
             if method._walk or not method.config.pay_initial:
                 groups[method._alike()].append(number)
             elif known is None:
-                rows[number] = method._draw(1)[0]
+                rows[number] = method.draw(1)[0]
         for numbers in groups.values():
             group = [methods[number] for number in numbers]
             actions = cls._act(group)

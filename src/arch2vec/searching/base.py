@@ -9,6 +9,11 @@ Bookkeeping is the same for every method and lives here. An architecture is
 proposed or told; covered architectures are never proposed. A *failed*
 evaluation is told as NaN: it is covered like any other and fits no model.
 
+A method of one's own overrides :meth:`SearchMethod.propose` and nothing else, as long as what it proposes
+follows from :attr:`SearchMethod.told` and :attr:`SearchMethod.rng`: everything that is told is there, so that
+resuming works by itself. What it keeps besides is rebuilt by :meth:`SearchMethod._learn` or stored by
+:meth:`SearchMethod._own_state`. :func:`arch2vec.testing.check_method` tells whether it keeps the rules.
+
 A *fidelity* is how much an evaluation is spent on, in the objective's units
 (training epochs); None is the objective's own default. Most methods never ask
 for another. One that does may propose a covered architecture once more, the
@@ -18,10 +23,11 @@ very same one, at a higher fidelity than every time before.
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
+import operator
+from abc import ABC
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -30,9 +36,6 @@ from numpy.typing import NDArray
 from arch2vec.common.schemas import METHOD_STATE
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
-
-if TYPE_CHECKING:
-    from arch2vec.searching.pool import OnDevice, Sampled
 
 LARGEST = 1e15
 """The largest size of a value that methods calculate with; squares of it still fit single precision."""
@@ -69,11 +72,23 @@ class SearchMethod(ABC):
     Args:
         embedding: the architectures to choose from, and their vectors.
         seed: of all its random choices.
+
+    Attributes:
+        made_with: the settings that it was made with, keyword arguments besides the seed.
+        repeats: whether it may propose, and have paid for, what is covered already.
     """
 
     name: ClassVar[str]
     computes_on_device: ClassVar[bool] = False
     """Whether it takes :class:`arch2vec.searching.pool.OnDevice` for a pool."""
+    repeats: bool = False
+    made_with: Mapping[str, Any]
+
+    def __new__(cls, *_: Any, **settings: Any) -> Self:
+        """Note the settings before any constructor changes them."""
+        made = super().__new__(cls)
+        made.made_with = {name: value for name, value in settings.items() if name not in ("embedding", "seed")}
+        return made
 
     def __init__(self, embedding: Embedding, *, seed: int) -> None:
         if seed < 0:
@@ -90,21 +105,10 @@ class SearchMethod(ABC):
         self._told: list[tuple[int, float]] = []
         self._told_at: list[int | None] = []
 
-    @classmethod
-    def for_study(
-        cls, embedding: Embedding, *, seed: int, fidelities: Sequence[int] = (), pool: Sampled | OnDevice | None = None
-    ) -> Self:
-        """The method with its default settings but for what concerns it of the following.
-
-        Args:
-            embedding: the architectures to choose from.
-            seed: of all its random choices.
-            fidelities: that the objective offers (none: no choice). Methods that don't use
-                them evaluate at the objective's default.
-            pool: which architectures a model looks at in a round, None for the method's own choice.
-        """
-        del fidelities, pool
-        return cls(embedding, seed=seed)
+    @property
+    def computed_on(self) -> str | None:
+        """The kind of device that its model computes on, such as ``cuda``; None for the processor as methods do."""
+        return None
 
     @property
     def functions(self) -> int:
@@ -115,6 +119,16 @@ class SearchMethod(ABC):
     def remaining(self) -> int:
         """How many more architectures can be proposed: the functions that are not covered."""
         return self._num_functions - self._num_covered
+
+    @property
+    def told(self) -> Sequence[tuple[int, float]]:
+        """Rows and values of all evaluations, in the order told; NaN for a failure."""
+        return self._told
+
+    @property
+    def rng(self) -> np.random.Generator:
+        """The source of its random choices, which is part of its state."""
+        return self._rng
 
     @property
     def pending(self) -> list[Candidate]:
@@ -140,7 +154,7 @@ class SearchMethod(ABC):
             method._require(n)
         asked: list[list[Candidate]] = []
         for method, proposals in zip(methods, cls._propose(methods, n), strict=True):
-            pairs = [(proposal, None) if isinstance(proposal, int) else proposal for proposal in proposals]
+            pairs = method._checked(proposals, n)
             asked.append([method._candidate(row, fidelity) for row, fidelity in pairs])
             for row, fidelity in pairs:
                 method._asked.append(row)
@@ -149,14 +163,43 @@ class SearchMethod(ABC):
                 method._cover(row)
         return asked
 
-    @classmethod
-    @abstractmethod
-    def _propose(cls, methods: Sequence[Self], n: int) -> Sequence[Sequence[Proposal]]:
-        """``n`` proposals for each method, no two of the same function.
+    def propose(self, n: int) -> Sequence[Proposal]:
+        """``n`` rows of the embedding to evaluate, or (row, fidelity); what a method of one's own overrides.
 
-        None is covered, but for one at a higher fidelity than all evaluations
-        of the same architecture before.
+        No two of the same function, and none that is covered, but for one at a higher fidelity than
+        all evaluations of the same architecture before. At least n functions are not covered.
         """
+        raise InputError(
+            f"search method {type(self).__name__} was asked for {n} architectures and does not override propose()"
+        )
+
+    @classmethod
+    def _propose(cls, methods: Sequence[Self], n: int) -> Sequence[Sequence[Proposal]]:
+        """What :meth:`propose` says, for several searches at once, which methods that fit models override."""
+        return [method.propose(n) for method in methods]
+
+    def _checked(self, proposals: Sequence[Proposal], n: int) -> list[tuple[int, int | None]]:
+        """Proposals as pairs of a row and a fidelity.
+
+        Raises:
+            InputError: they break the rules, which is a mistake of the method's.
+        """
+        pairs = [_pair(self.name, proposal) for proposal in proposals]
+        if len(pairs) != n:
+            raise InputError(f"search method {self.name} proposed {len(pairs)} architectures, asked for {n}")
+        functions: set[int] = set()
+        for row, fidelity in pairs:
+            if not 0 <= row < len(self.embedding):
+                raise InputError(f"search method {self.name} proposed row {row} of {len(self.embedding):,}")
+            function = int(self._function[row])
+            covered = fidelity is None and bool(self._covered[function])
+            if not self.repeats and (covered or function in functions):
+                raise InputError(
+                    f"search method {self.name} proposed row {row} though it, or one that computes the same, was "
+                    "proposed or told before; uncovered() has the rows that are left"
+                )
+            functions.add(function)
+        return pairs
 
     def _learn(self, row: int, value: float, fidelity: int | None) -> None:  # noqa: B027
         """Take one evaluation in, after it has been noted; NaN is a failure. By default there is nothing to do.
@@ -336,27 +379,27 @@ class SearchMethod(ABC):
             self._covered[function] = True
             self._num_covered += 1
 
-    def _uncovered(self, besides: Sequence[int] = ()) -> NDArray[np.int64]:
-        """Rows whose function is not covered, nor that of any row in ``besides``, ascending."""
+    def uncovered(self, besides: Sequence[int] = ()) -> NDArray[np.int64]:
+        """The rows left to propose: whose function is not covered, nor that of any row in ``besides``; ascending."""
         covered = self._covered.copy()
         covered[self._function[list(besides)]] = True
         return np.flatnonzero(~covered[self._function])
 
-    def _draw(self, n: int) -> list[int]:
+    def draw(self, n: int) -> list[int]:
         """``n`` rows, each uniform over what the earlier ones leave uncovered."""
         rows: list[int] = []
         for _ in range(n):
-            rows.append(self._draw_besides(rows))
+            rows.append(self.draw_besides(rows))
         return rows
 
-    def _draw_besides(self, rows: Sequence[int]) -> int:
+    def draw_besides(self, rows: Sequence[int]) -> int:
         """A row, uniform over those whose function is not covered, nor that of any of ``rows``."""
         taken = {int(self._function[row]) for row in rows}
         for _ in range(_TRIES):  # listing what is left takes as long as thousands of tries in a large space
             row = int(self._rng.integers(self.embedding.drawn_from))
             if not self._covered[self._function[row]] and int(self._function[row]) not in taken:
                 return row
-        return int(self._rng.choice(self._uncovered(besides=rows)))
+        return int(self._rng.choice(self.uncovered(besides=rows)))
 
     def _require(self, n: int) -> None:
         if n < 1:
@@ -385,6 +428,14 @@ def _functions(embedding: Embedding) -> tuple[NDArray[np.int64], int]:
         different, numbers = np.unique(embedding.function_classes, return_inverse=True)
         _FUNCTIONS[embedding] = numbers.astype(np.int64), len(different)
     return _FUNCTIONS[embedding]
+
+
+def _pair(method: str, proposal: Proposal) -> tuple[int, int | None]:
+    row, fidelity = proposal if isinstance(proposal, tuple) else (proposal, None)
+    try:
+        return operator.index(row), None if fidelity is None else operator.index(fidelity)
+    except TypeError:
+        raise InputError(f"search method {method} proposed {proposal!r}, not a row or (row, fidelity)") from None
 
 
 def _told_entry(row: int, value: float, fidelity: int | None) -> list[int | float | None]:

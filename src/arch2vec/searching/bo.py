@@ -133,16 +133,6 @@ class BayesianOptimization(SearchMethod):
         self._forget()
 
     @classmethod
-    @override
-    def for_study(
-        cls, embedding: Embedding, *, seed: int, fidelities: Sequence[int] = (), pool: Sampled | OnDevice | None = None
-    ) -> Self:
-        del fidelities
-        if isinstance(pool, OnDevice) and not cls.computes_on_device:
-            pool = None
-        return cls(embedding, seed=seed) if pool is None else cls(embedding, seed=seed, pool=pool)
-
-    @classmethod
     def _default_surrogate(cls) -> Surrogate:
         from arch2vec.surrogates.dngo import DNGO
 
@@ -190,6 +180,11 @@ class BayesianOptimization(SearchMethod):
 
     @property
     @override
+    def computed_on(self) -> str | None:
+        return None if self.device is None else self.device.partition(":")[0]
+
+    @property
+    @override
     def remaining(self) -> int:
         return self.functions if self.repeats else super().remaining
 
@@ -208,7 +203,7 @@ class BayesianOptimization(SearchMethod):
     @classmethod
     @override
     def _propose(cls, methods: Sequence[Self], n: int) -> list[list[int]]:
-        proposals = [method._draw(method._random_share(n)) for method in methods]
+        proposals = [method.draw(method._random_share(n)) for method in methods]
         modelling = [(method, rows) for method, rows in zip(methods, proposals, strict=True) if len(rows) < n]
         alike: dict[Hashable, list[BayesianOptimization]] = defaultdict(list)
         for method, _ in modelling:
@@ -313,7 +308,7 @@ class BayesianOptimization(SearchMethod):
         if self.pool is None:
             return self._everything, None
         rows, worth = gather(self.embedding, self.pool, ranked, free, score, _SHORT_LIST + n, self._sample())
-        return (rows, worth) if self._different(rows) >= n else (self._uncovered(taken), None)
+        return (rows, worth) if self._different(rows) >= n else (self.uncovered(taken), None)
 
     def _sample(self) -> Rows:
         """The pool's random rows, others whenever the surrogate learns."""

@@ -29,7 +29,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -42,9 +42,6 @@ from arch2vec.searching.brackets import Bracket, Fidelity, choose_levels
 from arch2vec.searching.decisions import UNMADE, decisions_of
 from arch2vec.searching.kernel_densities import KernelDensity, Rule, check_rule
 from arch2vec.searching.moves import NONE
-
-if TYPE_CHECKING:
-    from arch2vec.searching.pool import OnDevice, Sampled
 
 _GOOD, _ROUNDS = 0.15, 4
 
@@ -99,14 +96,6 @@ class BOHB(SearchMethod):
         self._brackets: list[Bracket] = []
         self._begun = 0
         self._forget()
-
-    @classmethod
-    @override
-    def for_study(
-        cls, embedding: Embedding, *, seed: int, fidelities: Sequence[int] = (), pool: Sampled | OnDevice | None = None
-    ) -> Self:
-        del pool
-        return cls(embedding, seed=seed, fidelities=fidelities)
 
     @override
     def _forget(self) -> None:
@@ -184,7 +173,7 @@ class BOHB(SearchMethod):
 
     def _new(self, besides: Sequence[int], densities: tuple[KernelDensity, KernelDensity] | None) -> int:
         if densities is None or self._rng.random() < self.random_share:
-            return self._draw_besides(besides)
+            return self.draw_besides(besides)
         good, bad = densities
         taken = [int(self._function[row]) for row in besides]
         for _ in range(_ROUNDS):
@@ -197,7 +186,7 @@ class BOHB(SearchMethod):
             if len(rows):
                 points = self._points(rows)
                 return int(rows[np.argmax(good.log_density(points) - bad.log_density(points))])
-        return self._draw_besides(besides)
+        return self.draw_besides(besides)
 
     @override
     def _expected(self, row: int, fidelity: int | None) -> None:

@@ -83,7 +83,7 @@ class RegularizedEvolution(SearchMethod):
             missing = n if not self._living else max(0, missing - len(self.pending))
         while len(rows) < n:
             child = None if len(rows) < missing else self._child(rows)
-            rows.append(self._draw_besides(rows) if child is None else child)
+            rows.append(self.draw_besides(rows) if child is None else child)
         return rows
 
     def _child(self, besides: Sequence[int]) -> int | None:

@@ -55,11 +55,11 @@ class GroupedBayesianOptimization(BayesianOptimization):
         super().__init__(embedding, seed=seed, initial=initial, surrogate=own, **settings)
 
     @override
-    def _draw(self, n: int) -> list[int]:
+    def draw(self, n: int) -> list[int]:
         if self._transferred is None or not n:
-            return super()._draw(n)
+            return super().draw(n)
         rows: list[int] = []
-        free = self._uncovered()
+        free = self.uncovered()
         expected = self.embedding.vectors[free, self._transferred].sum(axis=1)
         functions: set[int] = set()
         for row in free[np.argsort(-expected, kind="stable")].tolist():

@@ -3,9 +3,9 @@
 An embedding of such a space is a sample: hardly any neighbour of an architecture is in it, and a method that goes
 from one to the next by single edits would find nothing to go to. Where the embedding knows how further
 architectures are embedded (:attr:`arch2vec.Embedding.extend`) and the objective can evaluate any, each search
-has an embedding of its own that grows. Methods know nothing of that: :class:`~arch2vec.searching.moves.Moves` raises :class:`Missing` where a
-neighbour is not embedded; :class:`GrowingSearch` embeds what is missing, makes the method anew on the larger
-embedding, brings it to the state it was in and repeats the call.
+has an embedding of its own that grows. Methods know nothing of that: :class:`~arch2vec.searching.moves.Moves` raises
+:class:`Missing` where a neighbour is not embedded; :class:`GrowingSearch` embeds what is missing, makes the method anew
+on the larger embedding, brings it to the state it was in and repeats the call.
 
 What has grown follows from the rows around which neighbours were asked for and from the mutants that were drawn, in
 order. The state holds these, so that a search that is resumed has the same rows under the same numbers. Of an
@@ -28,6 +28,7 @@ from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
+from arch2vec.representations.arrays import checked_array
 from arch2vec.searching.base import Candidate, Proposal, SearchMethod
 from arch2vec.searching.moves import NONE, Moves, use_moves
 from arch2vec.searching.pool import OnDevice, Sampled
@@ -151,8 +152,7 @@ class Growth:
         before = self.embedding if places else self._start
         if places:
             added = graphs[list(places)]
-            assert self._start.extend is not None
-            vectors = np.concatenate([before.vectors, self._start.extend(added)])
+            vectors = np.concatenate([before.vectors, self._vectors(added)])
             after = replace(before, graphs=GraphBatch.concatenate([before.graphs, added]), vectors=vectors)
             vars(after)["architectures"] = [*before.architectures, *before.space.format(added)]
             classes = [before.function_classes, before.space.function_classes(added)]
@@ -164,6 +164,21 @@ class Growth:
         vars(after)["drawn_from"] = len(self._start)
         use_moves(after, GrowingMoves(after, self))
         return after
+
+    def _vectors(self, graphs: GraphBatch) -> NDArray[np.float32]:
+        """The vectors of graphs that are not embedded yet.
+
+        Raises:
+            InputError: whoever gives them gives something else.
+        """
+        assert self._start.extend is not None
+        vectors = checked_array(self._start.extend(graphs), len(graphs), "the embedding's extend() gave")
+        if vectors.shape[1] != self._start.dimensions:
+            raise InputError(
+                f"the embedding's extend() gave vectors of {vectors.shape[1]} numbers; its own have "
+                f"{self._start.dimensions}"
+            )
+        return vectors
 
 
 class GrowingSearch(SearchMethod):
@@ -181,11 +196,27 @@ class GrowingSearch(SearchMethod):
         self._method = make(self._growth.embedding)
         self.name = self._method.name  # type: ignore[misc]
         self.seed = self._method.seed
+        self.repeats = self._method.repeats
 
     @property
     def embedding(self) -> Embedding:  # type: ignore[override]
         """As it is now."""
         return self._growth.embedding
+
+    @property
+    @override
+    def computed_on(self) -> str | None:
+        return self._method.computed_on
+
+    @property
+    @override
+    def told(self) -> Sequence[tuple[int, float]]:
+        return self._method.told
+
+    @property
+    @override
+    def rng(self) -> np.random.Generator:
+        return self._method.rng
 
     @property
     @override
@@ -284,28 +315,24 @@ class GrowingSearch(SearchMethod):
                 self._growth.add(missing.event)
 
 
-def for_study(
-    kind: type[SearchMethod],
+def growing(
+    make: Callable[[Embedding, Sampled | OnDevice | None], SearchMethod],
     embedding: Embedding,
     *,
-    seed: int,
-    fidelities: Sequence[int] = (),
     pool: Sampled | OnDevice | None = None,
     anywhere: bool,
 ) -> SearchMethod:
-    """A method as :meth:`SearchMethod.for_study` makes it, with an embedding that grows where it can.
+    """A search whose embedding grows where it can.
 
     Models then look at a sample and at the surroundings of the best, unless ``pool`` says otherwise.
 
     Args:
-        kind: the method.
+        make: makes the method for an embedding, with the pool that models look at.
         embedding: to choose from.
-        seed: of all its random choices.
-        fidelities: that the objective offers.
         pool: which architectures models look at.
         anywhere: whether the objective evaluates architectures that are not in the embedding.
     """
     if not anywhere or embedding.extend is None or embedding.space.enumerable:
-        return kind.for_study(embedding, seed=seed, fidelities=fidelities, pool=pool)
+        return make(embedding, pool)
     around = Sampled() if pool is None else pool
-    return GrowingSearch(lambda grown: kind.for_study(grown, seed=seed, fidelities=fidelities, pool=around), embedding)
+    return GrowingSearch(lambda grown: make(grown, around), embedding)

@@ -22,6 +22,7 @@ NAMED = {
     "table": "the numbers in the objective's table",
     "data": "the content of the objective's data",
     "space_code": "the code of the search space",
+    "method_code": "the code of the search method",
 }
 """How messages call each mark."""
 

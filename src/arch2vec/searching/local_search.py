@@ -130,5 +130,5 @@ class LocalSearch(SearchMethod):
                     rows.append(row)
                     taken.add(function)
         while len(rows) < n:
-            rows.append(self._draw_besides(rows))
+            rows.append(self.draw_besides(rows))
         return rows

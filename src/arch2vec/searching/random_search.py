@@ -18,4 +18,4 @@ class RandomSearch(SearchMethod):
     @classmethod
     @override
     def _propose(cls, methods: Sequence[Self], n: int) -> list[list[int]]:
-        return [method._draw(n) for method in methods]
+        return [method.draw(n) for method in methods]

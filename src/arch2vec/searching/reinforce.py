@@ -130,7 +130,7 @@ class Reinforce(SearchMethod):
 
     def _choose(self, besides: Sequence[int]) -> int:
         """A row by the probabilities of choices as they are in the embedding, of those left besides ``besides``."""
-        free = self._uncovered(besides)
+        free = self.uncovered(besides)
         with np.errstate(divide="ignore"):
             logs = np.log(softmax(self._logits))
         log_probabilities = np.zeros(len(free))

@@ -15,13 +15,12 @@ from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
 from arch2vec.objectives.lookup import LookupObjective
-from arch2vec.searching import get_method
 from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget, evaluate
 from arch2vec.searching.failures import MOST_IN_A_ROW, Failures, check_limit
-from arch2vec.searching.growing import for_study
 from arch2vec.searching.identity import identity_of
 from arch2vec.searching.pool import OnDevice
+from arch2vec.searching.spec import AnyMethod, resolve_method
 from arch2vec.searching.store import StudyConfig, StudyFile, embedding_digest
 from arch2vec.searching.trials import Limits, SearchResult, Trial
 from arch2vec.studies.apart import Apart, search_apart
@@ -34,7 +33,7 @@ __all__ = ["SearchResult", "Trial", "search"]
 def search(
     embedding: Embedding,
     objective: AnyObjective,
-    method: str = "group-bo",
+    method: AnyMethod = "group-bo",
     budget: int | None = 100,
     max_cost_s: float | None = None,
     seed: int = 0,
@@ -68,7 +67,9 @@ def search(
         embedding: the architectures and their vectors.
         objective: what is maximised; a function from an architecture to an
             outcome, a mapping or an accuracy will do, and a text as on the command line.
-        method: the name of a search method.
+        method: the name of a search method, with settings (``bo?initial=10``) or without; one of your own, as
+            ``python:FILE:CLASS``, its class or a function that makes it (see :mod:`arch2vec.searching.spec`);
+            or one that was made already, whose own seed then counts.
         budget: evaluations at most, None for no limit but the cost.
         max_cost_s: no evaluation starts once those before it cost this many seconds.
         seed: of everything random in the method.
@@ -104,12 +105,22 @@ def search(
     if batch < 1:
         raise InputError(f"a batch holds at least 1 architecture, got {batch}")
     check_limit(max_failures)
+    spec = resolve_method(method)
+    if spec.instance is not None:
+        seed = spec.instance.seed
+        if not (folder is None and storage is None) and (spec.instance.told or spec.instance.pending):
+            where = "a folder" if storage is None else "a storage"
+            raise InputError(f"a search method that has begun already cannot be kept in {where}; make a new one")
+        own = spec.instance.computed_on
+        if device is not None and spec.instance.computes_on_device and own != device.partition(":")[0]:
+            raise InputError(
+                f"a search method that was made already computes where it was made for; make it with "
+                f"pool=OnDevice({device!r}), or leave the device out"
+            )
     target = as_objective(objective, embedding).for_search(seed)
-    kind = get_method(method)
     pool = None if device is None else OnDevice(device)
     anywhere = not isinstance(target, LookupObjective)
-    searcher = for_study(kind, embedding, seed=seed, fidelities=target.fidelities, pool=pool, anywhere=anywhere)
-    place = None if device is None or not kind.computes_on_device else device.partition(":")[0]
+    searcher = spec.start(embedding, seed=seed, fidelities=target.fidelities, pool=pool, anywhere=anywhere)
     check_budget(limits, searcher)
     failures = Failures(max_failures, None if folder is None else folder.absolute())
     if target.apart and executor is None:
@@ -124,9 +135,10 @@ def search(
 
     with owning(folder):
         books = None if folder is None else folder.absolute() / BOOKS
-        marks = {} if folder is None and storage is None else identity_of(target, embedding)
+        marks = {} if folder is None and storage is None else {**identity_of(target, embedding), **spec.marks}
         digest = "" if folder is None and storage is None else embedding_digest(embedding)
-        config = StudyConfig(embedding.space.name, digest, target.name, method, seed, batch, marks, place)
+        about_it = embedding.space.name, digest, target.name, spec.name, seed, batch
+        config = StudyConfig(*about_it, marks, searcher.computed_on)
         about = {"signal": target.signal, "unit": target.unit}
         file = None
         record: Record = InMemory()

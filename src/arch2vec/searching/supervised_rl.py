@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from arch2vec.searching.latent_map import LatentMap
 
 
+_DEFAULT = SupervisedRLConfig()
+
+
 class SupervisedRL(Arch2vecRL):
     """Policy and encoder trained together by policy gradient.
 
@@ -45,8 +48,8 @@ class SupervisedRL(Arch2vecRL):
 
     name: ClassVar[str] = "supervised-rl"
 
-    def __init__(self, embedding: Embedding, *, seed: int, settings: SupervisedRLConfig | None = None) -> None:
-        self.settings = settings or SupervisedRLConfig()
+    def __init__(self, embedding: Embedding, *, seed: int, settings: SupervisedRLConfig = _DEFAULT) -> None:
+        self.settings = settings
         super().__init__(embedding, seed=seed, config=self.settings.policy)
 
     @override
@@ -91,7 +94,7 @@ class SupervisedRL(Arch2vecRL):
         from arch2vec.searching.latent_map import LatentMap
 
         assert self._encoder is not None
-        rows = self._uncovered(besides=self._walk[len(self._asked) :])
+        rows = self.uncovered(besides=self._walk[len(self._asked) :])
         whole = LatentMap(self._encoder.vectors(rows), rows, "unit")
         (row,) = whole.nearest(point.unsqueeze(0), [lambda some: np.zeros(len(some), dtype=np.bool_)])
         assert row is not None

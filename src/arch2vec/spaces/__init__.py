@@ -13,6 +13,7 @@ from arch2vec.spaces.darts.space import DARTS
 from arch2vec.spaces.declared import text as declared_text
 from arch2vec.spaces.declared.fields import SpaceDeclaration
 from arch2vec.spaces.declared.space import DeclaredSpace
+from arch2vec.spaces.listed import ListedSpace
 from arch2vec.spaces.nasbench101.space import NASBench101
 from arch2vec.spaces.nasbench201.space import NASBench201
 
@@ -106,6 +107,7 @@ __all__ = [
     "SPACES",
     "DARTSPair",
     "DeclaredSpace",
+    "ListedSpace",
     "NASBench101",
     "NASBench201",
     "SearchSpace",

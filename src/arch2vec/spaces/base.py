@@ -259,6 +259,11 @@ class SearchSpace(ABC):
 
     def check(self, graphs: GraphBatch) -> None:
         """Raise :class:`InputError` unless every graph is an architecture of this space."""
+        if graphs.num_vertices != self.num_vertices:
+            raise InputError(
+                f"graphs of {graphs.num_vertices} vertices are no architectures of {self.name}, whose have "
+                f"{self.num_vertices}"
+            )
         valid = self.is_valid(graphs)
         if not valid.all():
             raise InputError(

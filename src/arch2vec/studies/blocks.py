@@ -22,9 +22,9 @@ from arch2vec.common.parcels import Parcel, unpack
 from arch2vec.common.storage import read_arrays, write_arrays
 from arch2vec.embedding import Embedding
 from arch2vec.graphs import GraphBatch
-from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.failures import Failures
 from arch2vec.searching.pool import OnDevice, Sampled
+from arch2vec.searching.spec import MethodSpec
 from arch2vec.spaces import get_space
 from arch2vec.studies.folder import BLOCKS, block_stem
 from arch2vec.studies.horizon import Horizon
@@ -57,7 +57,7 @@ class Block:
 
     method: str
     objective: str
-    kind: type[SearchMethod]
+    kind: MethodSpec
     values: Values
     seeds: tuple[int, ...]
     horizon: Horizon

@@ -12,6 +12,7 @@ from arch2vec.common.storage import AnyPath
 from arch2vec.embedding import Embedding
 from arch2vec.searching.evaluation import AnyObjective
 from arch2vec.searching.failures import MOST_IN_A_ROW
+from arch2vec.searching.spec import AnyMethod, resolve_methods
 from arch2vec.studies.horizon import Horizon
 from arch2vec.studies.runs import Runs
 from arch2vec.studies.study import run_study
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 def run_many(
     embedding: Embedding,
     objective: AnyObjective,
-    methods: Sequence[str],
+    methods: Sequence[AnyMethod],
     runs: int,
     budget: int | None,
     seed0: int = 0,
@@ -43,7 +44,7 @@ def run_many(
     Args:
         embedding: the architectures and their vectors.
         objective: what is maximised, as for :func:`arch2vec.searching.study.search`.
-        methods: names of search methods.
+        methods: search methods, likewise, each with a name of its own.
         runs: how many of each.
         budget: evaluations a run at most, None for no limit but the cost.
         seed0: the first seed.
@@ -66,10 +67,11 @@ def run_many(
     """
     import pandas as pd
 
+    specs = resolve_methods(methods)
     found = run_study(
         embedding,
         objective,
-        methods,
+        list(specs.values()),
         runs,
         Horizon(budget, max_cost_s),
         seed0=seed0,
@@ -82,7 +84,7 @@ def run_many(
     )
     ((_, name), *_) = found.keys()
     wanted = range(seed0, seed0 + runs)
-    many = [found.runs(method, name).select(wanted) for method in dict.fromkeys(methods)]
+    many = [found.runs(method, name).select(wanted) for method in specs]
     return pd.concat([best_so_far(runs, embedding.architectures) for runs in many], ignore_index=True)
 
 

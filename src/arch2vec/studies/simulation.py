@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
 from arch2vec.searching.base import Candidate, SearchMethod
-from arch2vec.searching.growing import for_study
 from arch2vec.searching.pool import OnDevice, Sampled
+from arch2vec.searching.spec import AnyMethod, resolve_method
 from arch2vec.studies.horizon import Horizon
 from arch2vec.studies.runs import FIRST_BEYOND, Runs
 from arch2vec.studies.values import ObjectiveValues, Outcomes, Values
@@ -36,7 +36,7 @@ _COLUMNS = {
 
 
 def simulate(
-    kind: type[SearchMethod],
+    method: AnyMethod,
     embedding: Embedding,
     values: Values,
     seeds: Sequence[int],
@@ -51,7 +51,7 @@ def simulate(
     """Runs of one method with the given seeds, to their end.
 
     Args:
-        kind: the method.
+        method: the method.
         embedding: the architectures and their vectors.
         values: what they are worth.
         seeds: one a run.
@@ -65,10 +65,9 @@ def simulate(
     Raises:
         InputError: an architecture is unknown to the objective.
     """
+    spec = resolve_method(method)
     anywhere = isinstance(values, ObjectiveValues)
-    searches = [
-        for_study(kind, embedding, seed=seed, fidelities=fidelities, pool=pool, anywhere=anywhere) for seed in seeds
-    ]
+    searches = [spec.start(embedding, seed=seed, fidelities=fidelities, pool=pool, anywhere=anywhere) for seed in seeds]
     _ = embedding.architectures  # written out once, at nobody's expense
     numbers = np.array(seeds, dtype=np.uint64)
     record = _Record(len(searches), horizon.least or 128, len(embedding))
@@ -110,19 +109,14 @@ def _sizes(searches: Sequence[SearchMethod], lengths: NDArray[np.int64], batch: 
 
 
 def _ask(searches: Sequence[SearchMethod], sizes: NDArray[np.int64]) -> list[list[Candidate]]:
-    alike: dict[int, list[int]] = defaultdict(list)
+    alike: dict[tuple[type[SearchMethod], int], list[int]] = defaultdict(list)
     for place, size in enumerate(sizes.tolist()):
-        alike[size].append(place)
+        alike[type(searches[place]), size].append(place)
     proposals: list[list[Candidate]] = [[] for _ in searches]
-    for size, places in alike.items():
-        for place, candidates in zip(places, _together([searches[p] for p in places], size), strict=True):
+    for (kind, size), places in alike.items():
+        for place, candidates in zip(places, kind.ask_together([searches[p] for p in places], size), strict=True):
             proposals[place] = candidates
     return proposals
-
-
-def _together(searches: Sequence[SearchMethod], size: int) -> list[list[Candidate]]:
-    """What several searches by one method propose."""
-    return type(searches[0]).ask_together(searches, size)
 
 
 class _Record:

@@ -20,12 +20,11 @@ from arch2vec.common.workers import worker_pool
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
-from arch2vec.searching import get_method
-from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget
 from arch2vec.searching.failures import MOST_IN_A_ROW, check_limit
 from arch2vec.searching.identity import identity_of
 from arch2vec.searching.pool import WHOLE, OnDevice, Sampled
+from arch2vec.searching.spec import AnyMethod, MethodSpec, resolve_methods
 from arch2vec.searching.store import embedding_digest
 from arch2vec.searching.trials import Limits
 from arch2vec.studies.blocks import Block, run_stored, share
@@ -47,7 +46,7 @@ _LARGEST, _SMALLEST = 32, 4
 def run_study(
     embedding: Embedding,
     objectives: AnyObjective | Sequence[AnyObjective],
-    methods: Sequence[str],
+    methods: Sequence[AnyMethod],
     runs: int | Mapping[str, int],
     horizon: Horizon | Mapping[str, Horizon],
     *,
@@ -77,7 +76,7 @@ def run_study(
         embedding: the architectures and their vectors.
         objectives: what is maximised, as for :func:`arch2vec.searching.study.search`; each
             needs a name of its own.
-        methods: names of search methods.
+        methods: search methods, as for :func:`arch2vec.searching.study.search`, each with a name of its own.
         runs: how many of each, or of each by name.
         horizon: how far runs go, or how far by the objective's name.
         seed0: the first seed.
@@ -110,7 +109,7 @@ def run_study(
     check_limit(max_failures)
     folder = None if out is None else Path(out)
     targets = _named(objectives, embedding)
-    kinds = {name: get_method(name) for name in dict.fromkeys(methods)}
+    kinds = resolve_methods(methods)
     counts = {name: runs if isinstance(runs, int) else _entry(runs, name, "runs") for name in kinds}
     horizons = {name: horizon if isinstance(horizon, Horizon) else _entry(horizon, name, "horizon") for name in targets}
     sizes = {name: (batches or {}).get(name, 1) for name in kinds}
@@ -123,7 +122,7 @@ def run_study(
     with nullcontext() if folder is None else owning(folder):
         store = None
         if folder is not None:
-            claims = _claims(embedding, targets, horizons, sizes, levels, pool)
+            claims = _claims(embedding, targets, horizons, kinds, sizes, levels, pool)
             store = StudyFolder(folder, *claims, accept_changes=accept_changes)
         finished = {} if store is None else store.finished
         if folder is not None:
@@ -187,7 +186,7 @@ def _named(objectives: AnyObjective | Sequence[AnyObjective], embedding: Embeddi
 
 def _check(
     embedding: Embedding,
-    kinds: Mapping[str, type[SearchMethod]],
+    kinds: Mapping[str, MethodSpec],
     counts: Mapping[str, int],
     horizons: Mapping[str, Horizon],
     batches: Mapping[str, int],
@@ -204,7 +203,7 @@ def _check(
         if number < 1:
             raise InputError(f"at least 1 {what} is needed, got {number}")
     for kind in kinds.values():
-        method = kind(embedding, seed=seed0)
+        method = kind.make(embedding, seed=seed0)
         for horizon in horizons.values():
             check_budget(Limits(horizon.budget, horizon.max_cost_s), method)
 
@@ -213,6 +212,7 @@ def _claims(
     embedding: Embedding,
     targets: Mapping[str, Objective],
     horizons: Mapping[str, Horizon],
+    methods: Mapping[str, MethodSpec],
     batches: Mapping[str, int],
     fidelities: Mapping[str, Sequence[int]],
     pool: Sampled | OnDevice | None,
@@ -225,7 +225,7 @@ def _claims(
         objectives[name] = {**identity_of(target, embedding), **limits, "fidelities": list(fidelities[name])}
     sample = None if pool is None else asdict(pool)
     subject = {"space": embedding.space.reference, "embedding": embedding_digest(embedding), "pool": sample}
-    return subject, objectives, {name: {"batch": batch} for name, batch in batches.items()}
+    return subject, objectives, {name: {"batch": batches[name], **spec.marks} for name, spec in methods.items()}
 
 
 def _blocks(seeds: Sequence[int], size: int) -> Iterator[tuple[int, ...]]:

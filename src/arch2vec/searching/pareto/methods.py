@@ -26,7 +26,7 @@ class RandomParetoSearch(ParetoSearch):
     @classmethod
     @override
     def _propose(cls, methods: Sequence[Self], n: int) -> list[list[int]]:
-        return [method._draw(n) for method in methods]
+        return [method.draw(n) for method in methods]
 
 
 class EHVI(ModelledSearch):

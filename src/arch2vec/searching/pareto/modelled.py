@@ -136,7 +136,7 @@ class ModelledSearch(ParetoSearch):
         observed, told = self.observations()
         pending = [candidate.index for candidate in self.pending]
         missing = n if len(observed) < 2 else max(0, self.initial - len(observed) - len(pending))
-        rows = self._draw(min(n, missing))
+        rows = self.draw(min(n, missing))
         if len(rows) < n:
             self._fill(rows, n, pending, observed, on_model_scale(told, self.criteria))
         return rows
@@ -183,4 +183,4 @@ class ModelledSearch(ParetoSearch):
         learned_from = learning_size(len(observed), self.initial, self.growth)
         sample = sampled(self.embedding, self.pool, (self.seed, learned_from))
         rows, _ = gather(self.embedding, self.pool, best, free, score, _SHORT_LIST + n, sample)
-        return rows if len(rows) >= n else self._uncovered(taken)
+        return rows if len(rows) >= n else self.uncovered(taken)

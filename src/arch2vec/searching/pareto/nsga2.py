@@ -104,7 +104,7 @@ class NSGA2(ParetoSearch):
             elif not rows and barren < _BARREN and self._breed():
                 barren += 1
             else:
-                rows.append(self._draw_besides(rows))
+                rows.append(self.draw_besides(rows))
         return rows
 
     def _breed(self) -> bool:

@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from arch2vec.common.documents import checked
+from arch2vec.common.documents import checked, shown
 from arch2vec.common.schemas import PARETO_RUN
 from arch2vec.common.storage import read_json, write_json
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
-from arch2vec.searching.pareto import get_pareto_method
+from arch2vec.searching.identity import changes, in_words
 from arch2vec.searching.pareto.base import ParetoSearch
 from arch2vec.searching.pareto.problem import ParetoProblem
+from arch2vec.searching.spec import MethodSpec, resolve_pareto_method
 
 RUN_KIND = "arch2vec pareto run 1"
 _SAVED_EVERY_S = 1.0  # what a crash costs
@@ -50,7 +51,7 @@ class ParetoTrial:
 def pareto_search(
     embedding: Embedding,
     problem: ParetoProblem,
-    method: str,
+    method: str | MethodSpec,
     *,
     seed: int,
     budget: int,
@@ -68,7 +69,7 @@ def pareto_search(
     Args:
         embedding: the problem's architectures, row by row, and their vectors.
         problem: what they are worth.
-        method: the name of a multi-objective method.
+        method: the name of a multi-objective method, with settings or without.
         seed: of everything random.
         budget: evaluations.
         batch: architectures proposed at a time.
@@ -84,8 +85,10 @@ def pareto_search(
         raise InputError(f"the budget is between 1 and the {len(embedding):,} architectures there are, got {budget}")
     if batch < 1:
         raise InputError(f"a batch holds at least 1 architecture, got {batch}")
-    searcher = get_pareto_method(method)(embedding, problem.criteria, seed=seed, known=problem.known_values)
-    trials = [] if file is None else _load(file, searcher, problem)
+    spec = method if isinstance(method, MethodSpec) else resolve_pareto_method(method)
+    searcher = spec.make(embedding, problem.criteria, seed=seed, known=problem.known_values)
+    assert isinstance(searcher, ParetoSearch)
+    trials = [] if file is None else _load(file, spec, searcher, problem)
     if len(trials) >= budget:
         return trials[:budget]
     saved = time.monotonic()
@@ -101,13 +104,13 @@ def pareto_search(
             searcher.tell_criteria([candidate], problem.values[candidate.index][None])
             trials.append(_trial(problem, searcher, len(trials), ask_s + time.perf_counter() - start))
             if file is not None and time.monotonic() - saved > _SAVED_EVERY_S:
-                _save(file, searcher, trials)
+                _save(file, spec, searcher, trials)
                 saved = time.monotonic()
             if on_evaluation is not None:
                 on_evaluation(trials[-1])
     finally:  # an interruption keeps all that was made
         if file is not None:
-            _save(file, searcher, trials)
+            _save(file, spec, searcher, trials)
     return trials
 
 
@@ -136,14 +139,14 @@ def _trial(problem: ParetoProblem, searcher: ParetoSearch, place: int, method_s:
     )
 
 
-def _save(file: Path, searcher: ParetoSearch, trials: list[ParetoTrial]) -> None:
+def _save(file: Path, spec: MethodSpec, searcher: ParetoSearch, trials: list[ParetoTrial]) -> None:
     if len(searcher.told_rows) != len(trials):  # interrupted between the two: the evaluation is made again
         return
-    head = {"kind": RUN_KIND, "method": searcher.name, "seed": searcher.seed}
+    head = {"kind": RUN_KIND, "method": spec.name, "seed": searcher.seed, **spec.marks}
     write_json(file, {**head, "trials": [asdict(trial) for trial in trials], "state": searcher.state_dict()})
 
 
-def _load(file: Path, searcher: ParetoSearch, problem: ParetoProblem) -> list[ParetoTrial]:
+def _load(file: Path, spec: MethodSpec, searcher: ParetoSearch, problem: ParetoProblem) -> list[ParetoTrial]:
     """Bring the search to the stored state, and return its trials; none where there is no file."""
     if not file.exists():
         return []
@@ -151,6 +154,10 @@ def _load(file: Path, searcher: ParetoSearch, problem: ParetoProblem) -> list[Pa
     if not isinstance(document, dict) or document.get("kind") != RUN_KIND:
         raise InputError(f"{file} is not a multi-objective search; name another output folder")
     checked(document, PARETO_RUN, file)
+    if document["method"] != spec.name:
+        raise InputError(f"{file} is a search by {shown(document['method'])}, not by {spec.name!r}")
+    if changes(document, spec.marks):
+        raise InputError(f"{file}: {in_words('method_code', document, spec.marks)}; name another output folder")
     try:
         seconds = [float(entry["method_s"]) for entry in document["trials"]]
         rows = [int(entry["index"]) for entry in document["trials"]]

@@ -13,19 +13,21 @@ from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
+from zlib import crc32
 
 import numpy as np
 
 from arch2vec.common.ownership import owned
+from arch2vec.common.parcels import Parcel, pack, unpack
 from arch2vec.common.request import note_start
 from arch2vec.common.storage import AnyPath, atomic_path, claim, require_writable
 from arch2vec.common.workers import worker_pool
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
-from arch2vec.searching.pareto import get_pareto_method
 from arch2vec.searching.pareto.criteria import gains
 from arch2vec.searching.pareto.problem import ParetoProblem, Yardstick
 from arch2vec.searching.pareto.run import ParetoTrial, pareto_search, stored_evaluations
+from arch2vec.searching.spec import MethodSpec, resolve_pareto_methods
 from arch2vec.searching.store import embedding_digest
 from arch2vec.spaces import get_space
 
@@ -39,7 +41,7 @@ Progress = Callable[[str, int], None]
 
 @dataclass(frozen=True, eq=False)
 class _Task:
-    method: str
+    method: MethodSpec
     seed: int
     budget: int
     batch: int
@@ -54,7 +56,7 @@ class _Task:
             nonlocal made
             made += 1
             if progress is not None:
-                progress(self.method, 1)
+                progress(self.method.name, 1)
 
         with thread_count(1):  # the same results however many cores there are
             trials = pareto_search(
@@ -68,7 +70,7 @@ class _Task:
                 on_evaluation=show,
             )
         if progress is not None and len(trials) > made:
-            progress(self.method, len(trials) - made)
+            progress(self.method.name, len(trials) - made)
         return trials
 
 
@@ -76,7 +78,7 @@ class _Task:
 def pareto_study(
     embedding: Embedding,
     problem: ParetoProblem,
-    methods: Sequence[str],
+    methods: Sequence[str | MethodSpec],
     runs: int,
     budget: int,
     *,
@@ -91,7 +93,7 @@ def pareto_study(
     Args:
         embedding: the problem's architectures and their vectors.
         problem: what they are worth.
-        methods: names of multi-objective methods.
+        methods: names of multi-objective methods, with settings (``ehvi?initial=20``) or without.
         runs: searches by each.
         budget: evaluations of each.
         seed0: the first seed.
@@ -117,11 +119,12 @@ def pareto_study(
     folder = None if out is None else Path(out)
     if not methods or runs < 1:
         raise InputError("a multi-objective study needs at least one method and one run")
-    for method in methods:
-        get_pareto_method(method)(embedding, problem.criteria, seed=seed0)  # complains early of a missing library
+    specs = resolve_pareto_methods(methods)
+    for method in specs.values():
+        method.make(embedding, problem.criteria, seed=seed0)  # complains early of a missing library
     tasks = [
-        _Task(method, seed, budget, batch, None if folder is None else folder / "runs" / f"{method}--seed-{seed}.json")
-        for method in dict.fromkeys(methods)
+        _Task(method, seed, budget, batch, None if folder is None else folder / "runs" / _file_name(method.name, seed))
+        for method in specs.values()
         for seed in range(seed0, seed0 + runs)
     ]
     stick = Yardstick.of(problem.gains)
@@ -129,7 +132,7 @@ def pareto_study(
         require_writable(folder)
         claim(folder / "pareto.json", "multi-objective study", _settings(embedding, problem, batch))
         done = sum(min(budget, stored_evaluations(task.file)) for task in tasks if task.file is not None)
-        note_start(folder, done=done, budget=budget, runs=dict.fromkeys(methods, runs))
+        note_start(folder, done=done, budget=budget, runs=dict.fromkeys(specs, runs))
     found = _run(tasks, embedding, problem, workers, progress)
     frame = pd.concat(
         [_frame(task, trials, problem, stick) for task, trials in zip(tasks, found, strict=True)], ignore_index=True
@@ -138,6 +141,13 @@ def pareto_study(
         with atomic_path(folder / "trials.parquet") as path:
             frame.to_parquet(path, index=False)
     return frame
+
+
+def _file_name(method: str, seed: int) -> str:
+    """The file of a search; a checksum keeps methods apart whose names hold what a file's name cannot."""
+    plain = "".join(character if character.isalnum() or character in "-_." else "_" for character in method)[:60]
+    mark = "" if plain == method else f"--{crc32(method.encode()):08x}"
+    return f"{plain}{mark}--seed-{seed}.json"
 
 
 def _settings(embedding: Embedding, problem: ParetoProblem, batch: int) -> dict[str, object]:
@@ -161,19 +171,24 @@ def _run(
     with TemporaryDirectory(prefix="arch2vec-") as folder, worker_pool(workers) as pool:
         file = Path(folder) / "embedding.safetensors"
         embedding.save(file)
-        futures = {pool.submit(_run_stored, task, problem, file, embedding.space.reference): task for task in tasks}
+        what = f"objective {problem.name}"
+        futures = {
+            pool.submit(_run_stored, pack((task, problem), what), file, embedding.space.reference): task
+            for task in tasks
+        }
         try:
             for future in as_completed(futures):
                 trials = future.result()
                 if progress is not None:
-                    progress(futures[future].method, len(trials))
+                    progress(futures[future].method.name, len(trials))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise
         return [future.result() for future in futures]
 
 
-def _run_stored(task: _Task, problem: ParetoProblem, file: Path, space: str) -> list[ParetoTrial]:
+def _run_stored(parcel: Parcel, file: Path, space: str) -> list[ParetoTrial]:
+    task, problem = unpack(parcel)
     return task.run(_stored(file, space), problem)
 
 
@@ -193,7 +208,7 @@ def _frame(task: _Task, trials: Sequence[ParetoTrial], problem: ParetoProblem, s
     cost = np.array([trial.cost_s for trial in trials])
     return pd.DataFrame(
         {
-            "method": task.method,
+            "method": task.method.name,
             "seed": task.seed,
             "evaluation": [trial.number for trial in trials],
             "row": [trial.index for trial in trials],
