@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --constraint constraints.txt
 TORCH := $(shell sed -n 's/^torch==//p' constraints.txt)
 
-.PHONY: demo install test test-slow lint types bench clean
+.PHONY: demo install test test-slow docs lint types bench clean
 
 demo: $(VENV)/.installed
 	$(BIN)/arch2vec demo --out $(DEMO)
@@ -23,6 +23,10 @@ test: $(VENV)/.installed-dev
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow
+
+docs: $(VENV)/.installed-docs
+	$(BIN)/python -m sphinx -W --keep-going -b html docs docs/_build/html
+	@echo "docs/_build/html/index.html"
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
@@ -52,5 +56,10 @@ $(VENV)/.installed-dev: $(VENV)/.torch pyproject.toml constraints.txt
 	@$(PIP) --editable '.[dev]'
 	@touch $@ $(VENV)/.installed
 
+$(VENV)/.installed-docs: $(VENV)/.torch pyproject.toml constraints.txt
+	@echo "installing arch2vec and what its documentation is built with"
+	@$(PIP) --editable '.[docs]'
+	@touch $@
+
 clean:
-	rm -rf $(VENV) $(DEMO) .mypy_cache .pytest_cache .ruff_cache
+	rm -rf docs/_build docs/results $(VENV) $(DEMO) .mypy_cache .pytest_cache .ruff_cache

@@ -9,7 +9,6 @@ import numpy as np
 from arch2vec.embedding import Embedding
 from arch2vec.encoder import Encoder
 from arch2vec.representations.structure import structure
-from arch2vec.searching import get_method
 from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.pool import OnDevice
 from arch2vec.searching.spec import resolve_method
@@ -56,15 +55,15 @@ def _round(name: str, embedding: Embedding, runs: int, told: int, setting: Setti
     rng = np.random.default_rng(0)
     worth = embedding.vectors @ rng.normal(size=embedding.dimensions).astype(np.float32)
     worth = 90 + 5 * (worth - worth.mean()) / max(float(worth.std()), 1e-6) + rng.normal(size=len(worth))
-    kind, pool = get_method(name), OnDevice(str(setting.device))
-    searches = [resolve_method(name).start(embedding, seed=seed, pool=pool) for seed in range(runs)]
+    method, pool = resolve_method(name), OnDevice(str(setting.device))
+    searches = [method.make(embedding, seed=seed, pool=pool) for seed in range(runs)]
     for search in searches:
         rows = rng.choice(len(embedding), size=told, replace=False).tolist()
         _tell(search, rows, worth)
     took = []
     for _ in range(4):
         started = synchronised(setting.device)
-        asked = kind.ask_together(searches)
+        asked = type(searches[0]).ask_together(searches)
         took.append(synchronised(setting.device) - started)
         for search, candidates in zip(searches, asked, strict=True):
             search.tell(candidates, [float(worth[candidates[0].index])])

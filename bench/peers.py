@@ -1,6 +1,6 @@
 """Optuna's samplers on the tables of NAS-Bench-201, with the accounting of our own searches.
 
-    pip install 'arch2vec[peers]'
+    pip install arch2vec
     python bench/peers.py --runs 20 --budget 50 --datasets cifar10,cifar100,imagenet16-120 --out FILE.csv
 
 A trial has six categorical parameters, the operations of the cell's edges. As in our searches, an architecture that
@@ -93,7 +93,7 @@ def main() -> None:
     try:
         import optuna
     except ImportError:
-        raise SystemExit("bench/peers.py needs Optuna: pip install 'arch2vec[peers]'") from None
+        raise SystemExit("bench/peers.py needs Optuna: pip install optuna") from None
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.filterwarnings("ignore", module="optuna")
     embedding = structure_embedding(NASBench201())

@@ -2,7 +2,7 @@
 
     python bench/transfer.py OUT [--pairs A,B] [--runs 30] [--budget 16] [--labels 100]
 
-A process is fitted to ``--labels`` random architectures of the source, others for every run, and what it expects is one
+A process is fitted to ``--labels`` random architectures of the source, drawn five times, and what it expects is one
 group of numbers more for ``group-bo`` (:mod:`arch2vec.representations.transfer`). Variants: ``none`` is the method as
 it is; ``prior`` takes over the weights and lengths of groups alone; ``expected`` has the group and begins at random;
 ``expected, first`` begins with the architectures that most is expected of, as the method does by itself; ``source's
@@ -44,6 +44,7 @@ PAIRS = (
 )
 VARIANTS = ("none", "prior", "expected", "expected, first", "source's best")
 SHOWN = (5, 8, 12, 16, 25, 50)
+_DRAWS = 5  # of labels; runs take turns
 _SOURCE = 5_000  # architectures of a source too large to be listed at once
 
 
@@ -51,6 +52,7 @@ class AtRandom(GroupedBayesianOptimization):
     """Has the group, and begins as if there was none."""
 
     def draw(self, n: int) -> list[int]:
+        """As every search draws."""
         return super(GroupedBayesianOptimization, self).draw(n)
 
 
@@ -72,26 +74,23 @@ class Place:
 
 def searches(variant: str, target: Place, source: Place, runs: int, labels: int) -> list[GroupedBayesianOptimization]:
     made: list[GroupedBayesianOptimization] = []
-    for run in range(runs):
-        if variant == "none":
-            made.append(GroupedBayesianOptimization(target.embedding, seed=run))
-            continue
-        rows = np.random.default_rng([run, 1]).choice(len(source.signal), size=labels, replace=False)
+    for draw in range(min(_DRAWS, runs)):
+        rows = np.random.default_rng([draw, 1]).choice(len(source.signal), size=labels, replace=False)
+        embedding, surrogate, method = target.embedding, None, GroupedBayesianOptimization
         if variant == "prior":
             there = grouped_vectors(source.embedding)
             process = grouped_process(there.groups)
             prior = process.posterior(there.vectors[rows], normal_scores(source.signal[rows]))
             here = grouped_process(grouped_vectors(target.embedding).groups)
-            if len(here.terms) != len(process.terms):
+            if len(here.terms) != len(process.terms):  # spaces of other groups have other parameters
                 return []
             surrogate = type(here)(here.sizes, here.terms, here.tokens, prior)
-            made.append(GroupedBayesianOptimization(target.embedding, seed=run, surrogate=surrogate))
-            continue
-        embedding = with_transfer(target.embedding, source.embedding, rows.tolist(), source.signal[rows].tolist())
-        method = AtRandom if variant == "expected" else GroupedBayesianOptimization
-        made.append(method(embedding, seed=run))
-        if variant == "source's best":
-            made[-1].initial = len(embedding)
+        elif variant != "none":
+            embedding = with_transfer(embedding, source.embedding, rows.tolist(), source.signal[rows].tolist())
+            method = AtRandom if variant == "expected" else method
+        made += [method(embedding, seed=run, surrogate=surrogate) for run in range(draw, runs, _DRAWS)]
+    for search in made if variant == "source's best" else []:
+        search.initial = len(search.embedding)
     return made
 
 

@@ -21,12 +21,12 @@ from arch2vec.models.autoencoder import ModelConfig
 from arch2vec.pretraining.pretrain import pretrain
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md")), *sorted((ROOT / "docs" / "methods").glob("*.md"))]
 
 _BLOCK = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _NUMBERS = {"N": "5", "S": "9"}  # place-holders that an option would refuse
 NOT_RUN: dict[str, str] = {
-    r"\b(RUN|STUDY|DIR|OUT|FILE|SPACE|OBJECTIVE|METHOD)\b": "has a place-holder",
+    r"\b(RUN|STUDY|DIR|OUT|FILE|SPACE|OBJECTIVE|METHOD|URL)\b": "has a place-holder",
     r"^arch2vec data|nasbench201\?|nasbench101\?|nasbench301": "needs benchmark files",
     r"^arch2vec experiment": "trains or searches for minutes to days",
     r"train:(cifar|imagenet)": "needs images",
@@ -39,8 +39,10 @@ NOT_RUN: dict[str, str] = {
 TINY = {  # what a command gets, last, to be quick
     "pretrain": ["--epochs", "1", "--batch-size", "256", "--sample", "300"],
     "search": ["--budget", "2", "--method", "random"],
+    "report": ["--map", "none"],
 }
 NO_PYTHON = {
+    "docs/three-spaces.md": "its block is examples/spaces/no_jumps.py",
     "docs/own-space.md": "its blocks are parts of examples/mine.py, which a test of its own runs, and doctests",
 }
 
@@ -98,7 +100,7 @@ def test_every_command_line_has_options_that_there_are(page: Path) -> None:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_quick_commands_run_as_typed(page: Path, folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     run = [command for command in commands(page) if reason(command) is None]
-    if page.name == "README.md":  # the real training has a test of its own
+    if page.name in ("README.md", "parallel.md"):  # the real training has a test of its own
         quick = "def train(architecture: str) -> float:\n    return float(len(architecture))\n"
         (folder / "examples" / "mine.py").write_text(quick)
     uses = any(" run " in f"{command} " and "pretrain" not in command for command in run)
@@ -129,6 +131,14 @@ def test_python_runs_as_typed(page: Path, folder: Path, monkeypatch: pytest.Monk
     names: dict[str, object] = {}
     for text in code:
         exec(compile(text, where, "exec"), names)
+
+
+def test_three_spaces_are_shown_as_they_are() -> None:
+    shown = blocks(ROOT / "docs" / "three-spaces.md")
+    files = [
+        ROOT / "examples" / "spaces" / name for name in ("channels.yaml", "no_jumps.py", "wide.yaml", "reducing.yaml")
+    ]
+    assert [text for language, text in shown if language] == [file.read_text(encoding="utf-8") for file in files]
 
 
 def test_reasons_are_of_use() -> None:

@@ -7,6 +7,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -24,15 +25,27 @@ from arch2vec.representations.structure import GROUPS, VERSION
 from arch2vec.spaces import SearchSpace, stored_space
 
 if TYPE_CHECKING:
+    import pandas as pd
     import pyarrow as pa
+
+    from arch2vec.reports.picture import Picture
 
 _KIND = "arch2vec embedding"
 _LOG = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Embedding:
     """N distinct architectures of one space and a vector for each.
+
+    >>> import arch2vec, numpy as np
+    >>> space = arch2vec.get_space("nasbench201")
+    >>> embedding = arch2vec.structure_embedding(space, space.sample(50, np.random.default_rng(0)))
+    >>> len(embedding), embedding.vectors.shape
+    (50, (50, 160))
+    >>> rows, distances = embedding.nearest(embedding.vectors[3], k=2)
+    >>> rows.shape, int(rows[0])
+    ((2,), 3)
 
     Attributes:
         space: the space they belong to.
@@ -74,8 +87,37 @@ class Embedding:
 
     @cached_property
     def drawn_from(self) -> int:
-        """How many rows random architectures are drawn from: all but those that came later, as neighbours."""
+        """How many rows random architectures are drawn from: all but those that a search has added."""
         return len(self)
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{name} {size}" for name, size in self.groups)
+        return f"Embedding({len(self):,} x {self.dimensions}, {self.space.name}: {parts})"
+
+    def _repr_html_(self) -> str:
+        head = self.subset(range(min(5, len(self)))).to_pandas()
+        return f"<p>{escape(repr(self))}</p>{head.to_html(float_format='{:.3f}'.format, max_cols=12)}"
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A row an architecture: its text as the index, and a column a dimension, by group and number."""
+        import pandas as pd
+
+        columns = [f"{name}{number}" for name, size in self.groups for number in range(size)]
+        index = pd.Index(self.architectures, name="architecture")
+        return pd.DataFrame(self.vectors, index=index, columns=columns)
+
+    def plot_map(
+        self,
+        colour: ArrayLike | Mapping[str, float] | None = None,
+        *,
+        label: str = "",
+        way: str = "pca",
+        seed: int = 0,
+    ) -> Picture:
+        """A map of the architectures in two dimensions, see :func:`arch2vec.reports.maps.embedding_map`."""
+        from arch2vec.reports.maps import embedding_map
+
+        return embedding_map(self, colour, label=label, way=way, seed=seed)
 
     @property
     def dimensions(self) -> int:
@@ -151,7 +193,6 @@ class Embedding:
         architectures: Sequence[str] | GraphBatch,
         array: ArrayLike,
         groups: Groups | Mapping[str, int] | None = None,
-        extend: Callable[[GraphBatch], NDArray[np.float32]] | None = None,
     ) -> Embedding:
         """Vectors of your own, ready to be searched.
 
@@ -161,8 +202,6 @@ class Embedding:
             array: (N, d) finite numbers, a row an architecture.
             groups: names of groups of columns and how many columns each has, in their order, which methods
                 that weigh groups can tell apart; by default all are one group, ``vectors``.
-            extend: gives the vectors of further architectures, with which searches of a space too large to list can
-                leave these N; None where nobody knows how.
 
         Raises:
             InputError: an architecture is none of the space or there twice, the array has another shape
@@ -178,11 +217,11 @@ class Embedding:
         _require_different(texts)
         if groups is None:
             groups = (("vectors", vectors.shape[1]),)
-        given: list[Any] = list(groups.items()) if isinstance(groups, Mapping) else list(groups)
-        pairs = [list(pair) if isinstance(pair, tuple) else pair for pair in given]
+        given = groups.items() if isinstance(groups, Mapping) else groups
+        pairs: list[Any] = [list(pair) if isinstance(pair, tuple) else pair for pair in given]
         if not all(_is_group(pair) for pair in pairs):
             raise InputError(f"its groups are {shown(pairs)}; names and how many columns each has are needed")
-        return cls(space, graphs, vectors, tuple((name, size) for name, size in pairs), extend=extend)
+        return cls(space, graphs, vectors, tuple((name, size) for name, size in pairs))
 
     def save(self, path: AnyPath) -> None:
         """Write to ``path``: Parquet (``.parquet``) for other programs, safetensors for anything else.
@@ -220,7 +259,7 @@ class Embedding:
         the log: they can be searched, but not be mixed with what this package makes.
 
         Args:
-            path: the file.
+            path: the file to read, made by :meth:`save`.
             space: the space it is of; needed only where that is Python code of your own.
 
         Raises:

@@ -43,6 +43,16 @@ _CONFIG = record(
 class Encoder:
     """Architectures of one space to vectors, and points of the latent space to architectures.
 
+    >>> import arch2vec
+    >>> from arch2vec.models.autoencoder import ModelConfig
+    >>> small = arch2vec.PretrainConfig(model=ModelConfig(hidden=8, latent=4), epochs=1, sample=200)
+    >>> encoder = arch2vec.pretrain("nasbench201", small, device="cpu")
+    >>> cell = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|nor_conv_1x1~1|skip_connect~2|"
+    >>> encoder.embed([cell]).vectors.shape
+    (1, 4)
+    >>> encoder.encode(encoder.space.parse([cell])).shape                       # a vector a vertex
+    (1, 8, 4)
+
     Attributes:
         space: the search space it was trained on.
         model: the autoencoder, in evaluation mode.
@@ -72,6 +82,10 @@ class Encoder:
         self.prior = prior
         self.training = dict(training)
         self.device = next(model.parameters()).device
+
+    def __repr__(self) -> str:
+        shape = f"{self.config.layers} layers of {self.config.hidden}, {self.config.latent} numbers a vertex"
+        return f"Encoder({self.config.name} on {self.space.name}, {shape}, pooled by {self.pooling})"
 
     def to(self, device: Device) -> Encoder:
         """The same encoder, which computes on another device from now on.
@@ -149,10 +163,11 @@ class Encoder:
         """The most probable graph of each latent point (N, V, latent).
 
         Args:
-            Z: the points.
+            Z: the points of the latent space to decode.
             rules: whether only architectures of the space are looked at, see
                 :meth:`arch2vec.SearchSpace.most_likely`. Without, as in the paper, each operation and
-                each edge is the most probable on its own, and the graph need not be an architecture.
+                each edge is the most probable on its own, and the graph need not be an architecture. Edges that
+                the space gives are as they are given.
             temperature: with ``rules``, of noise on what the decoder believes
                 (:func:`arch2vec.models.generation.perturbed`): 0 for none, 1 to draw from what it believes.
             rng: where the noise is drawn from.
@@ -174,7 +189,9 @@ class Encoder:
         for start in range(0, len(Z), together):
             ops, adjacency = self.model.decode(torch.from_numpy(Z[start : start + together]).to(self.device))
             parts.append(GraphBatch(ops.cpu().numpy(), adjacency.cpu().numpy()))
-        return GraphBatch.concatenate(parts)
+        decoded = GraphBatch.concatenate(parts)
+        given = None if self.config.function_graph else self.space.given_edges
+        return decoded if given is None else GraphBatch(decoded.ops, np.tile(given, (len(decoded), 1, 1)))
 
     @torch.no_grad()
     def _beliefs(self, Z: NDArray[np.float32]) -> Iterator[tuple[NDArray[np.float32], NDArray[np.float32]]]:
@@ -205,7 +222,7 @@ class Encoder:
         """``n`` graphs decoded from draws of the prior.
 
         Args:
-            n: how many.
+            n: how many graphs to decode.
             rng: of the draws.
             rules: whether only architectures are decoded, as in :meth:`decode`.
             temperature: as in :meth:`decode`.

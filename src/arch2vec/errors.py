@@ -12,7 +12,15 @@ from collections.abc import Iterable
 
 
 class InputError(ValueError):
-    """Input that cannot be used, described in one line."""
+    """Input that cannot be used, described in one line.
+
+    >>> import arch2vec
+    >>> try:
+    ...     arch2vec.resolve_objective("digits-202")
+    ... except arch2vec.InputError as error:
+    ...     print(str(error)[:30])
+    unknown objective 'digits-202'
+    """
 
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:

@@ -119,6 +119,8 @@ WITHOUT = {
     *("spaces", "data", "data show", "data convert", "export", "status", "top"),
     # The benchmark is of one core of a processor, and proxies' times are of one, too.
     *("experiment digits-201", "experiment proxies"),
+    # What is drawn of a representation is some thousands of architectures.
+    *("report", "experiment figures", "experiment smoothness"),
 }
 
 

@@ -92,7 +92,7 @@ def test_searches_on_a_device_propose_what_others_propose(name: str, device: str
     kind, worth = get_method(name), embedding.vectors[:, :40].sum(axis=1)
     proposals = []
     for pool in (None, OnDevice(device)):
-        searches = [resolve_method(name).start(embedding, seed=seed, pool=pool) for seed in range(3)]
+        searches = [resolve_method(kind).make(embedding, seed=seed, pool=pool) for seed in range(3)]
         rows = []
         for n in (1,) * 18 + (3, 2):
             asked = kind.ask_together(searches, n)
@@ -144,7 +144,7 @@ def test_replayed_steps_are_the_steps() -> None:
 def test_memory_of_a_round_does_not_grow_with_the_searches_and_the_pool() -> None:
     embedding = structure_embedding(get_space("nasbench201"))
     kind = get_method("group-bo")
-    searches = [resolve_method("group-bo").start(embedding, seed=seed, pool=OnDevice("cuda")) for seed in range(100)]
+    searches = [resolve_method(kind).make(embedding, seed=seed, pool=OnDevice("cuda")) for seed in range(100)]
     rng = np.random.default_rng(0)
     for search in searches:
         rows = rng.choice(len(embedding), 50, replace=False)

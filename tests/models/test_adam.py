@@ -8,7 +8,8 @@ import sys
 import pytest
 import torch
 
-from arch2vec.models.adam import FlatAdam, cosine
+from arch2vec.common.schedules import cosine
+from arch2vec.models.adam import FlatAdam
 
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])

@@ -9,6 +9,7 @@ import pytest
 from matplotlib.text import Annotation
 
 from arch2vec.reports import regret_curves, regret_distributions
+from arch2vec.reports.pareto import cost_label
 from arch2vec.studies.curves import Curve
 from figures import assert_texts_are_apart_and_inside, drawn, text_boxes
 from one_line import error_of
@@ -66,3 +67,38 @@ def test_equal_regrets_and_nothing_to_draw(tmp_path: Path) -> None:
     assert "no regrets" in error_of(lambda: regret_distributions({"bo": np.array([np.nan])}, tmp_path / "a.png"))
     assert "no regret curves" in error_of(lambda: regret_curves({}, tmp_path / "a.png"))
     assert "ends in .png" in error_of(lambda: regret_curves({"bo": curve(1)}, tmp_path / "a.txt"))
+
+
+def test_many_distributions_are_rows(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    values = {f"method {number}": rng.uniform(number, number + 1, 50) for number in range(9)}
+    values["none found"] = np.full(50, np.nan)
+    figure = drawn(lambda path: regret_distributions(values, path, title="Nine and one"))
+    assert_texts_are_apart_and_inside(figure)
+    names = [label.get_text() for label in figure.axes[0].get_yticklabels()]
+    assert names == ["none found", *(f"method {number}" for number in reversed(range(9)))]  # the best at the top
+    means = [float(np.asarray(line.get_xdata())[0]) for line in figure.axes[0].lines if line.get_marker() == "D"]
+    np.testing.assert_allclose(means, [values[name].mean() for name in names[1:]])
+
+
+def test_sixteen_methods_can_be_told_apart(tmp_path: Path) -> None:
+    curve = Curve(np.arange(1.0, 9), np.full(8, 0.5), np.full(8, 0.4), np.full(8, 0.6), 500)
+    figure = drawn(lambda path: regret_curves({f"m{number}": curve for number in range(16)}, path, title="Sixteen"))
+    looks = {(line.get_color(), line.get_linestyle(), line.get_marker()) for line in figure.axes[0].lines}
+    assert len(looks) == 16
+    below = [text for text in figure.axes[0].texts if "confidence" in text.get_text()]
+    box = below[0].get_window_extent()
+    assert box.y1 < figure.axes[0].get_window_extent().y0  # where no curve is
+
+
+@pytest.mark.parametrize(
+    ("column", "unit", "label"),
+    [
+        ("params_c10", "trainable parameters", "parameters, CIFAR-10"),
+        ("macs_in16", "multiply-adds of one forward pass", "multiply-adds, ImageNet16-120"),
+        ("edgegpu_latency", "inference latency, milliseconds", "edgegpu latency (inference latency, milliseconds)"),
+        ("my_number", "", "my number"),
+    ],
+)
+def test_costs_are_named_as_people_do(column: str, unit: str, label: str) -> None:
+    assert cost_label(column, unit) == label

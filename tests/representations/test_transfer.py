@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import arch2vec
 from arch2vec.cli.main import main
 from arch2vec.embedding import Embedding
 from arch2vec.graphs import GraphBatch
-from arch2vec.representations.structure import shared_structure, structure
+from arch2vec.representations.structure import VERSION, shared_structure, structure
 from arch2vec.representations.transfer import TRANSFER, evaluated_elsewhere, transferred, with_transfer
 from arch2vec.searching.group_bo import GroupedBayesianOptimization
 from arch2vec.spaces import NASBench101, NASBench201, get_space
@@ -81,7 +82,22 @@ def test_expectations_within_a_space_and_between_two(target: Embedding) -> None:
     assert joined.groups == (*target.groups, (TRANSFER, 1))
     np.testing.assert_array_equal(joined.vectors[:, -1], expected)
     learned = Embedding(SPACE, target.graphs, np.ones((len(target), 2), dtype=np.float32))
-    assert [name for name, _ in with_transfer(learned, target, rows, worth[rows]).groups][-2:] == ["learned", TRANSFER]
+    assert [name for name, _ in with_transfer(learned, target, rows.tolist(), worth[rows].tolist()).groups][-2:] == [
+        "learned",
+        TRANSFER,
+    ]
+
+
+def test_the_structure_is_taken_as_it_is_held_or_counted(target: Embedding) -> None:
+    some = target.subset(np.arange(0, 15_000, 30))
+    worth = convolutions(some)[:40].tolist()
+    held = transferred(some, some, range(40), worth)
+    learned = Embedding(SPACE, some.graphs, np.zeros((len(some), 1), dtype=np.float32))
+    np.testing.assert_array_equal(transferred(learned, learned, range(40), worth), held)
+    older = replace(some, vectors=np.zeros_like(some.vectors), structure_version=VERSION + 1)
+    np.testing.assert_array_equal(transferred(some, older, range(40), worth), held)
+    part = Embedding(SPACE, some.graphs, some.vectors[:, :24], some.groups[:1])
+    np.testing.assert_array_equal(transferred(part, some, range(40), worth), held)
 
 
 def test_what_cannot_be_learned_from_is_named(target: Embedding) -> None:
@@ -97,7 +113,7 @@ def test_what_cannot_be_learned_from_is_named(target: Embedding) -> None:
 def test_a_search_begins_with_what_is_most_expected(target: Embedding) -> None:
     worth = convolutions(target)
     rows = np.random.default_rng(3).choice(len(target), size=50, replace=False)
-    joined = with_transfer(target, target, rows, worth[rows])
+    joined = with_transfer(target, target, rows.tolist(), worth[rows].tolist())
     search = GroupedBayesianOptimization(joined, seed=0)
     assert search.initial == 3
     first = search.ask(3)

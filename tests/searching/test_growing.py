@@ -12,10 +12,11 @@ from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.graphs.fingerprints import fingerprint
 from arch2vec.representations.ready import structure_embedding
-from arch2vec.searching.growing import AROUND, GrowingSearch
+from arch2vec.searching import get_method
+from arch2vec.searching.evolution import RegularizedEvolution
+from arch2vec.searching.growing import AROUND, GrowingSearch, for_study
 from arch2vec.searching.moves import moves_of
 from arch2vec.searching.pool import Sampled
-from arch2vec.searching.spec import resolve_method
 from arch2vec.searching.study import search
 from arch2vec.searching.trials import Trial
 from arch2vec.spaces import DeclaredSpace, SpaceDeclaration, get_space
@@ -27,7 +28,7 @@ CHAIN = DeclaredSpace(
         "chain", carries="vertices", vertices=16, edges=tuple((v, v + 1) for v in range(15)), values=VALUES
     )
 )
-FREE = DeclaredSpace(SpaceDeclaration("free", tuple("abc"), "vertices", vertices=12, max_edges=16, max_in_degree=3))
+FREE = DeclaredSpace(SpaceDeclaration("free", tuple("abc"), "vertices", vertices=8, max_edges=12, max_in_degree=3))
 
 
 def worth(architecture: str) -> float:
@@ -67,17 +68,21 @@ def made(trial: Trial) -> tuple[int, str, float]:
     return trial.index, trial.architecture, trial.validation
 
 
-METHODS = ("local-search", "evolution?population=4", "bo-local", "group-bo", "gp-bo", "random", "reinforce")
+METHODS = ("local-search", "evolution", "bo-local", "group-bo", "gp-bo", "random", "reinforce")
 
 
-@pytest.mark.parametrize("method", METHODS)
-@pytest.mark.parametrize("space", [CHAIN, FREE], ids=["chain", "free"])
-def test_resumed_at_every_trial_it_ends_like_one_go(space: DeclaredSpace, method: str, tmp_path: Path) -> None:
-    embedding = structure_embedding(space, sample=60)
-    function, budget = (worth if space is CHAIN else counted), 12
+@pytest.mark.parametrize(
+    ("space", "method"), [(CHAIN, method) for method in METHODS] + [(FREE, method) for method in METHODS[:4]]
+)
+def test_resumed_it_ends_like_one_go(
+    space: DeclaredSpace, method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(RegularizedEvolution.__init__, "__kwdefaults__", {"population": 3, "tournament": 2})
+    embedding = structure_embedding(space, sample=40)
+    function, budget = (worth if space is CHAIN else counted), 9
     whole = search(embedding, function, method=method, budget=budget, seed=1).trials
-    for stop in range(1, budget + 1, 1 if method in ("local-search", "group-bo") else 4):
-        again = structure_embedding(DeclaredSpace(space.declaration), sample=60)
+    for stop in (5, 7, budget):
+        again = structure_embedding(DeclaredSpace(space.declaration), sample=40)
         part = search(again, function, method=method, budget=stop, seed=1, out=tmp_path / "study").trials
         assert [made(trial) for trial in part] == [made(trial) for trial in whole[:stop]]
     document = json.loads((tmp_path / "study/study.json").read_text())
@@ -85,13 +90,13 @@ def test_resumed_at_every_trial_it_ends_like_one_go(space: DeclaredSpace, method
 
 
 def test_states_are_plain_and_checked(chain: Embedding) -> None:
-    kind = resolve_method("local-search")
-    method = kind.start(chain, seed=0, anywhere=True)
+    kind = get_method("local-search")
+    method = for_study(kind, chain, seed=0, anywhere=True)
     for _ in range(10):
         (candidate,) = method.ask()
         method.tell([candidate], [worth(candidate.architecture)])
     state = json.loads(json.dumps(method.state_dict()))
-    again = kind.start(chain, seed=0, anywhere=True)
+    again = for_study(kind, chain, seed=0, anywhere=True)
     again.load_state_dict(state)
     assert again.state_dict() == method.state_dict()
     assert again.embedding.architectures == method.embedding.architectures
@@ -115,7 +120,7 @@ def test_the_embedding_itself_stays_as_it_is(chain: Embedding) -> None:
 
 def test_neighbours_are_those_of_the_space_or_a_fixed_part_of_them() -> None:
     embedding = structure_embedding(FREE, sample=30)
-    method = resolve_method("local-search").start(embedding, seed=0, anywhere=True)
+    method = for_study(get_method("local-search"), embedding, seed=0, anywhere=True)
     assert isinstance(method, GrowingSearch)
     while not method.state_dict()["grown"]:
         (candidate,) = method.ask()
@@ -129,10 +134,10 @@ def test_neighbours_are_those_of_the_space_or_a_fixed_part_of_them() -> None:
 
 
 def test_spaces_that_are_listed_and_tables_do_not_grow(chain: Embedding) -> None:
-    kind = resolve_method("local-search")
-    assert not isinstance(kind.start(chain, seed=0, anywhere=False), GrowingSearch)
+    kind = get_method("local-search")
+    assert not isinstance(for_study(kind, chain, seed=0, anywhere=False), GrowingSearch)
     listed = structure_embedding(get_space("nasbench201"), sample=50)
-    assert not isinstance(kind.start(listed, seed=0, anywhere=True), GrowingSearch)
+    assert not isinstance(for_study(kind, listed, seed=0, anywhere=True), GrowingSearch)
 
 
 def test_comparisons_grow_in_every_run(chain: Embedding, tmp_path: Path) -> None:
@@ -159,7 +164,7 @@ def test_comparisons_with_workers_grow_alike(chain: Embedding) -> None:
 
 
 def test_a_pool_may_be_given(chain: Embedding) -> None:
-    method = resolve_method("gp-bo").start(chain, seed=0, anywhere=True, pool=Sampled(20, parents=0))
+    method = for_study(get_method("gp-bo"), chain, seed=0, anywhere=True, pool=Sampled(20, parents=0))
     for _ in range(10):
         (candidate,) = method.ask()
         method.tell([candidate], [worth(candidate.architecture)])

@@ -12,7 +12,7 @@ from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.objectives import resolve_objective
 from arch2vec.representations.ready import structure_embedding
-from arch2vec.searching import METHODS
+from arch2vec.searching import METHODS, get_method
 from arch2vec.searching.acquisition import (
     ExpectedImprovement,
     PredictedMean,
@@ -115,8 +115,8 @@ def embedding() -> Embedding:
 
 
 def test_a_search_on_a_device_proposes_no_function_twice_and_resumes(embedding: Embedding) -> None:
-    kind = resolve_method("group-bo")
-    method = kind.start(embedding, seed=1, pool=OnDevice("cpu"))
+    kind = get_method("group-bo")
+    method = resolve_method(kind).make(embedding, seed=1, pool=OnDevice("cpu"))
     worth = embedding.vectors.sum(axis=1)
     classes = embedding.function_classes
     seen: list[int] = []
@@ -126,7 +126,7 @@ def test_a_search_on_a_device_proposes_no_function_twice_and_resumes(embedding: 
         told = asked[:-1] if n > 1 else asked  # one stays pending
         method.tell(told, [float(worth[candidate.index]) for candidate in told])
     assert len(set(seen)) == len(seen)
-    other = kind.start(embedding, seed=5, pool=OnDevice("cpu"))
+    other = resolve_method(kind).make(embedding, seed=5, pool=OnDevice("cpu"))
     other.load_state_dict(method.state_dict())
     assert other.ask(3) == method.ask(3)
 
@@ -144,8 +144,8 @@ def test_what_does_not_compute_on_a_device_says_so(
 def test_methods_that_compute_elsewhere_do_so_in_a_study(embedding: Embedding) -> None:
     on = {name for name, kind in METHODS.items() if kind.computes_on_device}
     assert on == {"bo", "gp-bo", "group-bo", "bo-adjacency"}
-    for name in METHODS:
-        method = resolve_method(name).start(embedding, seed=0, pool=OnDevice("cpu"))
+    for name, kind in METHODS.items():
+        method = resolve_method(kind).make(embedding, seed=0, pool=OnDevice("cpu"))
         assert getattr(method, "device", None) == ("cpu" if name in on else None)
 
 

@@ -211,7 +211,7 @@ def test_a_folder_of_several(half_done: Path, capsys: pytest.CaptureFixture[str]
     search(CELLS, Made(), "random", budget=5, seed=1, out=folder / "deep" / "other")
     status = inspect(folder)
     assert (status.kind, status.done, status.of) == ("folder", 1, 2)
-    assert [part.folder.name for part in status.parts] == ["other", "half"]
+    assert [Path(part.folder).name for part in status.parts] == ["other", "half"]
     assert len({entry.seed for entry in top(folder, 13)}) == 2
     assert inspect(folder / "deep").folder == folder / "deep" / "other"
     assert main(["status", str(folder)]) == 0
@@ -275,3 +275,52 @@ def inspect_time(folder: Path) -> float:
 
     assert changed_at(folder / "gone") == 0.0
     return changed_at(folder / ASKED, folder / "gone")
+
+
+def test_values_are_shown_in_their_own_unit(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "chain.yaml").write_text(
+        "name: chain\ncarries: vertices\noperations: [a, b]\nvertices: 5\nedges: [[0, 1], [1, 2], [2, 3], [3, 4]]\n"
+    )
+    (tmp_path / "mine.py").write_text(
+        "def f(a):\n    return {'validation': 1234.5 * a.count('a'), 'extra': {'size': a.count('b')}}\n"
+    )
+    space, objective = str(tmp_path / "chain.yaml"), f"python:{tmp_path}/mine.py:f"
+    for command in (["search"], ["compare", "--methods", "random", "--runs", "2"]):
+        out = str(tmp_path / command[0])
+        arguments = [command[0], space, "--objective", objective, *command[1:], "--budget", "4", "--out", out]
+        assert main(arguments) == 0
+        capsys.readouterr()
+        assert main(["top", out]) == 0
+        shown = capsys.readouterr().out
+        assert "%" not in shown
+        assert "validation 3,703.5 " in shown or "validation 2,469 " in shown
+        assert main(["status", out]) == 0
+        assert "best so far  validation" in (shown := capsys.readouterr().out)
+        assert "%" not in shown.partition("best so far")[2].splitlines()[0]
+    assert main(["top", str(tmp_path / "search"), "--by", "min:size", "-k", "1", "--json"]) == 0
+    (best,) = json.loads(capsys.readouterr().out)["rows"]
+    assert best["unit"] == ""
+    assert best["extra"]["size"] == best["architecture"].count("b")
+
+
+def test_evaluations_of_runs_in_progress_are_counted(tmp_path: Path) -> None:
+    from arch2vec.representations.ready import structure_embedding
+    from arch2vec.spaces import DeclaredSpace, SpaceDeclaration
+    from arch2vec.studies import run_many
+
+    edges = tuple((vertex, vertex + 1) for vertex in range(5))
+    space = DeclaredSpace(SpaceDeclaration("chain", ("a", "b"), vertices=6, edges=edges))
+    calls = 0
+
+    def f(architecture: str) -> float:
+        nonlocal calls
+        calls += 1
+        if calls == 6:
+            raise KeyboardInterrupt
+        return float(architecture.count("a"))
+
+    with pytest.raises(KeyboardInterrupt):
+        run_many(structure_embedding(space), f, methods=["random"], runs=2, budget=8, out=tmp_path / "study")
+    found = inspect(tmp_path / "study")
+    assert (found.done, found.of) == (0, 2)
+    assert dict(found.figures or {})["evaluations of runs in progress"] == 5

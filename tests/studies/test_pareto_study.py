@@ -187,6 +187,17 @@ def test_bad_input(made: ParetoProblem, tmp_path: Path) -> None:
     assert "the numbers in the objective's table have changed since" in error_of(
         lambda: pareto_study(CELLS, other, ["random"], 1, 5, out=tmp_path)
     )
+    # Unless that is accepted: what was measured stays, what follows is of the other numbers, and the study says so.
+    before = pareto_study(CELLS, made, ["random"], 1, 3, out=tmp_path)
+    after = pareto_study(CELLS, other, ["random"], 1, 5, out=tmp_path, accept_changes=True)
+    names = [criterion.column for criterion in made.criteria]
+    np.testing.assert_array_equal(after[names].to_numpy()[:3], before[names].to_numpy())
+    np.testing.assert_array_equal(after[names].to_numpy()[3:], other.values[after["row"].to_numpy()[3:]])
+    assert [change["what"] for change in read_json(tmp_path / "pareto.json")["changes"]] == [
+        "the numbers in the objective's table"
+    ]
+    again = pareto_study(CELLS, other, ["random"], 1, 5, out=tmp_path, accept_changes=True)
+    assert again["row"].tolist() == after["row"].tolist()
 
 
 class TestCommand:

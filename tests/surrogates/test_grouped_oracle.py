@@ -86,10 +86,8 @@ def test_the_marginal_likelihood_and_its_gradient_equal_gpytorchs() -> None:
             return float((raw.grad / leaf.grad * natural.detach()).sum())
 
         of_weights = [by_log("raw_outputscale", term.raw_outputscale_constraint, term) for term in model.terms]
-        of_lengths = [
-            by_log("raw_lengthscale", term.base_kernel.raw_lengthscale_constraint, term.base_kernel)
-            for term in model.terms
-        ]
+        kernels: list[Any] = [term.base_kernel for term in model.terms]
+        of_lengths = [by_log("raw_lengthscale", kernel.raw_lengthscale_constraint, kernel) for kernel in kernels]
         noises = model.likelihood.noise_covar
         by_variance = by_log("raw_noise", noises.raw_noise_constraint, noises) / (noise + _JITTER * weights.sum())
         # The jitter is a share of the weights, and so part of their derivatives.

@@ -42,7 +42,7 @@ def common(graphs: FunctionGraphs, depth: int, directed: bool = True) -> NDArray
 def labels_of(graphs: FunctionGraphs, row: int, depth: int, directed: bool) -> list[object]:
     """The labels of one graph's vertices as nested tuples, by recursion."""
     ops, edges = graphs.ops[:, row], graphs.edges[:, :, row]
-    there = np.flatnonzero(graphs.alive[:, row])
+    there: list[int] = np.flatnonzero(graphs.alive[:, row]).tolist()
 
     def label(vertex: int, depth: int) -> object:
         if depth == 0:
@@ -94,8 +94,10 @@ def test_tokens_do_not_depend_on_numbering_or_company(space: SearchSpace) -> Non
     v = space.num_vertices
     np.testing.assert_array_equal(alone, tokens[:, 2 * v : 3 * v])
     assert subtrees(graphs[np.arange(0)], space)[0].shape == (0, 4 * v)
+    wrong: tuple[int, ...]
     for wrong in ((), (-1,), (1, 1)):
-        assert "depths" in error_of(lambda wrong=wrong: subtrees(graphs, space, wrong))
+        with pytest.raises(InputError, match="depths"):
+            subtrees(graphs, space, wrong)
 
 
 def test_cells_of_one_function_have_the_same_tokens() -> None:
@@ -166,7 +168,8 @@ def test_predictors_take_tokens_or_say_that_they_cannot() -> None:
     known = structure(graphs, SPACE)
     both = np.concatenate([known.values, tokens], axis=1)
     for name in ("gp", "forest", "extra-trees"):
-        assert "subtrees" in error_of(lambda name=name: PREDICTORS[name](tokens[:60], worth[:60], tokens, 0, groups))
+        with pytest.raises(InputError, match="subtrees"):
+            PREDICTORS[name](tokens[:60], worth[:60], tokens, 0, groups)
         np.testing.assert_array_equal(
             PREDICTORS[name](both[:60], worth[:60], both, 0, (*known.groups, *groups)),
             PREDICTORS[name](known.values[:60], worth[:60], known.values, 0, known.groups),

@@ -168,7 +168,7 @@ class TableSchema:
         """Read what :meth:`to_json` wrote.
 
         Args:
-            text: the document.
+            text: the JSON document to read.
             where: the file it is from, for complaints.
 
         Raises:

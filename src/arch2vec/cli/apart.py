@@ -33,6 +33,17 @@ def add_apart(parser: argparse.ArgumentParser) -> None:
         help="of each evaluation: gpu=1 for a graphics card of its own, gpu=0.5 for half of one, cpu=4 for threads",
     )
     group.add_argument(
+        "--engine",
+        choices=("processes", "ray"),
+        default="processes",
+        help="who makes evaluations: processes of this machine (default), or a cluster of Ray's",
+    )
+    group.add_argument(
+        "--address",
+        metavar="A",
+        help="address of a Ray cluster: auto for this machine's, or ray://HOST:10001 (default: one is started here)",
+    )
+    group.add_argument(
         "--storage",
         metavar="URL",
         help="keep the trials in an Optuna storage, on which any number of machines may run this command at once: "
@@ -45,13 +56,23 @@ def add_apart(parser: argparse.ArgumentParser) -> None:
 
 def apart_of(arguments: argparse.Namespace) -> dict[str, Any]:
     """The arguments of :func:`add_apart`, as searches take them."""
+    from arch2vec.errors import InputError
     from arch2vec.studies.resources import read_resources
 
+    resources = read_resources(arguments.resources)
+    executor = None
+    if arguments.engine == "ray":
+        from arch2vec.studies.ray import RayEngine
+
+        executor = RayEngine(arguments.address, arguments.workers, arguments.timeout_per_training, resources)
+    elif arguments.address is not None:
+        raise InputError(f"--address {arguments.address} is of a cluster; say --engine ray too")
     return {
         "workers": arguments.workers,
+        "executor": executor,
         "timeout_s": arguments.timeout_per_training,
         "retries": arguments.retries,
-        "resources": read_resources(arguments.resources),
+        "resources": resources,
         "storage": arguments.storage,
         "study_name": arguments.study,
     }

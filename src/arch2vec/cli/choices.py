@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 OBJECTIVE = (
-    "what an architecture is worth: a benchmark by its name, 'nasbench201?dataset=cifar10', 'nasbench101', "
-    "'nasbench301-surrogate'; 'digits' trains it on handwritten digits, 'train:DATA?space=SPACE' on images; "
+    "what an architecture is worth: a benchmark by its name, 'digits-201', which comes with the package, "
+    "'nasbench201?dataset=cifar10', 'nasbench101', 'nasbench301-surrogate'; "
+    "'digits' trains it on handwritten digits, 'train:DATA?space=SPACE' on images; "
     "'proxy:NAME' is a zero-cost proxy and trains nothing; "
     "'table:FILE?validation=COLUMN&test=COLUMN&cost=COLUMN' looks it up in a Parquet or CSV file; "
     "'python:MODULE_OR_FILE:FUNCTION' calls your function, 'cmd:COMMAND' runs any command line with {architecture}"
 )
+
 
 LEARNED = "learned"
 """The representation that a run has learned, or that a file of vectors holds."""

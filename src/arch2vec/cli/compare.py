@@ -43,13 +43,34 @@ def add_command(commands: Any) -> None:
     parser.add_argument("--objective", required=True, action="append", help=f"{OBJECTIVE}; may be given several times")
     add_limits(parser)
     add_care(parser)
-    parser.add_argument("--budgets", metavar="N,N", help="report at these numbers of evaluations too, as 25,50,100")
     parser.add_argument(
-        "--methods", default="random,group-bo", metavar="M,M", help=f"several of: {METHOD} (default random,group-bo)"
+        "--budgets",
+        metavar="N,N",
+        help="numbers of evaluations, as in 25,50,100, at which results are reported besides at the "
+        "end (default: none)",
     )
-    parser.add_argument("--runs", type=int, default=20, help="searches by each method, seeds 0, 1, ... (default 20)")
-    parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for trajectories.parquet, tables and figures")
+    parser.add_argument(
+        "--methods",
+        default="random,group-bo",
+        metavar="M,M",
+        help=f"search methods, separated by commas: {METHOD} (default random,group-bo)",
+    )
+    parser.add_argument(
+        "--runs",
+        type=int,
+        default=20,
+        help="how many searches are made by each method; they have the seeds --seed, --seed + 1, ... (default 20)",
+    )
+    parser.add_argument(
+        "--workers", type=int, default=1, help="how many processes share the searches, one core each (default 1)"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder that keeps every evaluation, tables and figures, and from which the same command "
+        "resumes (default: nothing is kept)",
+    )
     add_device(parser, SEARCHES)
 
 
@@ -200,7 +221,9 @@ def _interval(row: Row, name: str) -> str:
     mean = row[f"{name}_mean"]
     if mean != mean:
         return "-"
-    return f"{mean:.2f} ± {row[f'{name}_std']:.2f}\n[{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
+    from arch2vec.reports.numbers import spread
+
+    return f"{spread(mean, row[f'{name}_std'])}\n[{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
 
 
 def _draw(objective: Objective, runs: list[Runs], path: Path) -> None:

@@ -23,32 +23,92 @@ def add_command(experiments: Any) -> None:
     parser = command(
         experiments, "darts", run_darts, "the DARTS pipeline: pre-train, search, train the best, transfer", _DESCRIPTION
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the experiment's folder")
-    data = parser.add_argument_group("images")
-    data.add_argument("--data", default="cifar10", help="cifar10 (default), cifar100, or digits, which need no files")
-    data.add_argument(
-        "--data-dir", metavar="DIR", help="folder of their published archives (default: $ARCH2VEC_IMAGES, else a cache)"
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder that keeps the experiment, and from which the same command resumes",
     )
-    data.add_argument("--limit", type=int, metavar="N", help="use N of the training images only")
-    data.add_argument("--imagenet", metavar="DIR", help="ImageNet's folder, with train and val, to transfer to")
-    data.add_argument("--workers", type=int, default=4, help="processes that read ImageNet (default 4)")
+    data = parser.add_argument_group("images")
+    data.add_argument(
+        "--data",
+        default="cifar10",
+        help="the images that networks are trained on: cifar10 (default), cifar100, or digits, which need no files",
+    )
+    data.add_argument(
+        "--data-dir",
+        metavar="DIR",
+        help="folder with the published archives of the images (default: $ARCH2VEC_IMAGES, else a "
+        "cache that they are downloaded to)",
+    )
+    data.add_argument("--limit", type=int, metavar="N", help="train on N of the training images only (default: on all)")
+    data.add_argument(
+        "--imagenet",
+        metavar="DIR",
+        help="folder of ImageNet, with train and val in it, to which the best cells are transferred "
+        "(default: they are not)",
+    )
+    data.add_argument("--workers", type=int, default=4, help="how many processes read ImageNet's images (default 4)")
     steps = parser.add_argument_group("steps")
-    steps.add_argument("--sample", type=int, default=600_000, metavar="N", help="cells (default 600,000)")
-    steps.add_argument("--epochs", type=int, default=10, help="of pre-training (default 10)")
-    steps.add_argument("--methods", default="arch2vec-rl,bo", metavar="A,B", help="default: arch2vec-rl,bo")
-    steps.add_argument("--budget", type=int, default=100, help="trainings of each search (default 100)")
-    steps.add_argument("--inner-epochs", type=int, metavar="N", help="of these (default 50; on the digits 4)")
-    steps.add_argument("--final-epochs", type=int, metavar="N", help="of the best (default 600; on the digits 4)")
-    steps.add_argument("--seeds", type=int, default=3, help="trainings of each of the best (default 3)")
-    steps.add_argument("--imagenet-epochs", type=int, metavar="N", help="default 250")
     steps.add_argument(
-        "--published", default="", metavar="A,B", help="genotypes to train too: ARCH2VEC_BO, DARTS_V2, ..."
+        "--sample",
+        type=int,
+        default=600_000,
+        metavar="N",
+        help="how many cells are drawn, learned from and searched (default 600,000)",
+    )
+    steps.add_argument(
+        "--epochs", type=int, default=10, help="how many passes over them pre-training makes (default 10)"
+    )
+    steps.add_argument(
+        "--methods",
+        default="arch2vec-rl,bo",
+        metavar="A,B",
+        help="search methods, separated by commas; 'arch2vec search --help' lists them (default arch2vec-rl,bo)",
+    )
+    steps.add_argument("--budget", type=int, default=100, help="how many trainings each search may make (default 100)")
+    steps.add_argument(
+        "--inner-epochs",
+        type=int,
+        metavar="N",
+        help="how many epochs each training of a search takes (default 50; on the digits 4)",
+    )
+    steps.add_argument(
+        "--final-epochs",
+        type=int,
+        metavar="N",
+        help="how many epochs the best cells are trained for in the end (default 600; on the digits 4)",
+    )
+    steps.add_argument(
+        "--seeds",
+        type=int,
+        default=3,
+        help="how many trainings with different seeds each of the best cells gets in the end (default 3)",
+    )
+    steps.add_argument(
+        "--imagenet-epochs", type=int, metavar="N", help="how many epochs the trainings on ImageNet take (default 250)"
+    )
+    steps.add_argument(
+        "--published",
+        default="",
+        metavar="A,B",
+        help="published genotypes that are trained beside the cells found, separated by commas, such "
+        "as ARCH2VEC_BO,DARTS_V2 (default: none)",
     )
     networks = parser.add_argument_group("networks")
-    networks.add_argument("--layers", type=int, help="cells in a row (default 20; ImageNet 14, digits 5)")
-    networks.add_argument("--channels", type=int, help="of the first cells (default 36; ImageNet 48, digits 8)")
+    networks.add_argument(
+        "--layers", type=int, help="depth of the networks: cells in a row (default 20; ImageNet 14, digits 5)"
+    )
+    networks.add_argument(
+        "--channels",
+        type=int,
+        help="width of the networks: channels of the first cells (default 36; ImageNet 48, digits 8)",
+    )
     add_device(parser)
-    networks.add_argument("--threads", type=int, default=1, help="cores of a CPU that a training uses (default 1)")
+    networks.add_argument(
+        "--threads", type=int, default=1, help="how many cores of a processor a training uses (default 1)"
+    )
 
 
 def run_darts(arguments: argparse.Namespace) -> None:

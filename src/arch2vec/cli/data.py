@@ -28,7 +28,9 @@ def add_commands(commands: Any) -> None:
     )
     actions = parser.add_subparsers(metavar="[show NAME | convert FILE]")
     show = _action(actions, "show", run_show, "the columns of a benchmark: what each one measures")
-    show.add_argument("name", metavar="NAME", help="a benchmark's name, or a file")
+    show.add_argument(
+        "name", metavar="NAME", help="the name of a benchmark that 'arch2vec data' lists, or a file of one"
+    )
 
     convert = _action(actions, "convert", run_convert, "convert a benchmark's original file, once")
     convert.add_argument(
@@ -37,7 +39,12 @@ def add_commands(commands: Any) -> None:
         metavar="FILE",
         help="a .tfrecord, .pth, .pickle.pbz2, .tar (also .tar.gz), .csv or .parquet file, or a -simple folder",
     )
-    convert.add_argument("--out", type=Path, metavar="FILE", help="a Parquet file (default: in the cache folder)")
+    convert.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="the Parquet file to write (default: one in the cache folder, where it is found by the benchmark's name)",
+    )
     convert.add_argument(
         "--partial",
         action="store_true",
@@ -48,7 +55,12 @@ def add_commands(commands: Any) -> None:
 def _action(actions: Any, name: str, run: Any, summary: str) -> argparse.ArgumentParser:
     """One of the things to do with data; the common flags may also stand before its name."""
     parser: argparse.ArgumentParser = actions.add_parser(name, help=summary, description=f"{summary}.".capitalize())
-    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="print one JSON document")
+    parser.add_argument(
+        "--json",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help="print one JSON document on standard output; all else goes to standard error",
+    )
     parser.set_defaults(run=run, parser=parser)
     return parser
 

@@ -121,8 +121,9 @@ def _named(row: dict[Any, Any]) -> dict[str, Any]:
 
 
 def _spread(row: dict[str, Any], column: str) -> str:
-    mean = f"{row[f'{column}_mean']:.2f}"
-    return mean if row["runs"] == 1 else f"{mean} ± {row[f'{column}_std']:.2f}"
+    from arch2vec.reports.numbers import spread
+
+    return spread(row[f"{column}_mean"], None if row["runs"] == 1 else row[f"{column}_std"])
 
 
 def _best_of(made: pd.DataFrame, method: str, seed: int) -> dict[str, Any]:
@@ -159,7 +160,7 @@ def _draw(out: Path, embedding: Embedding, made: pd.DataFrame, best: str, optimu
 
     curves = {method: made[made["method"] == method] for method in METHODS}
     title = "Best cell so far, trained on handwritten digits"
-    best_so_far(curves, out / "search.png", title=title, optimum=optimum)
+    best_so_far(curves, out / "search.png", title=title, optimum=optimum, band="ci95")
     draw_cell(
         embedding.space, embedding.graphs[embedding.index_of(best)], out / "best_cell.png", title="The cell found"
     )

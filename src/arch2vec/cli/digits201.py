@@ -21,10 +21,23 @@ def add_command(experiments: Any) -> None:
         "random tenth three times, and make a table of it. About two hours on two cores; stopped at any moment, the\n"
         "same command goes on where it was.",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="where trainings are kept as they come")
-    parser.add_argument("--functions", type=int, metavar="N", help="only N of the functions, drawn at random")
-    parser.add_argument("--epochs", type=int, help="of a training, instead of the benchmark's")
-    parser.add_argument("--workers", type=int, default=1, help="processes, one core each (default 1)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder that keeps the trainings as they come, and from which the same command resumes",
+    )
+    parser.add_argument(
+        "--functions",
+        type=int,
+        metavar="N",
+        help="train only N of the benchmark's functions, drawn at random (default: all 4,930)",
+    )
+    parser.add_argument("--epochs", type=int, help="how many epochs a training takes, instead of the benchmark's 6")
+    parser.add_argument(
+        "--workers", type=int, default=1, help="how many processes train side by side, one core each (default 1)"
+    )
 
 
 def run_digits201(arguments: argparse.Namespace) -> None:

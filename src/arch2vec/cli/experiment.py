@@ -8,6 +8,7 @@ from typing import Any
 from arch2vec.cli import (
     darts_experiment,
     digits201,
+    figures_study,
     prediction,
     pretraining_study,
     proxies_study,
@@ -25,6 +26,7 @@ _EXPERIMENTS: tuple[Callable[[Any], None], ...] = (
     proxies_study.add_command,
     digits201.add_command,
     smoothness_study.add_command,
+    figures_study.add_command,
 )
 """What adds one experiment's command each."""
 

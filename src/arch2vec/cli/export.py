@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from arch2vec.cli.architectures import read_architectures, say_notation
 from arch2vec.cli.output import command, print_json
+from arch2vec.common.documents import shown
 from arch2vec.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,31 +40,77 @@ def add_commands(commands: Any) -> None:
         "or the folder of a search or comparison, for the best that it has found",
     )
     parser.add_argument(
-        "--rank", type=int, metavar="N", help="of a folder: the N-th best, as 'arch2vec top' lists them"
+        "--rank",
+        type=int,
+        metavar="N",
+        help="where ARCH is a folder: take the N-th best of it, as 'arch2vec top' lists them (default: the best)",
     )
-    parser.add_argument("--by", metavar="NUMBER", help="of a folder: best by another number, as in 'arch2vec top --by'")
-    parser.add_argument("--space", help="the search space (published genotypes: darts_pair unless you say otherwise)")
-    parser.add_argument("--to", type=Path, nargs="+", required=True, metavar="FILE", help="what to write")
+    parser.add_argument(
+        "--by",
+        metavar="NUMBER",
+        help="where ARCH is a folder: take the best by another number, as in 'arch2vec top --by' "
+        "(default: by validation)",
+    )
+    parser.add_argument(
+        "--space",
+        help="the search space that ARCH is of (default: darts_pair for published genotypes, and a folder's own)",
+    )
+    parser.add_argument(
+        "--to",
+        type=Path,
+        nargs="+",
+        required=True,
+        metavar="FILE",
+        help="the files to write; what a name ends in says what kind of file it becomes",
+    )
     network = parser.add_argument_group("the network")
     network.add_argument(
         "--data",
         default="cifar10",
-        help="the images it reads: cifar10 (default), cifar100, imagenet16-120, imagenet, digits",
+        help="the images that the network reads, which say its input and its classes: cifar10 "
+        "(default), cifar100, imagenet16-120, imagenet or digits",
     )
-    network.add_argument("--channels", type=int, help="width: channels of the first cells")
-    network.add_argument("--cells", "--layers", type=int, help="depth: cells a stage, for DARTS cells in all")
-    network.add_argument("--classes", type=int, help="of the classifier")
-    network.add_argument("--input-size", type=int, metavar="PIXELS", help="height and width of the images")
-    network.add_argument("--input-channels", type=int, help="of the images")
-    network.add_argument("--auxiliary", action="store_true", help="with DARTS' auxiliary head, for training")
+    network.add_argument(
+        "--channels",
+        type=int,
+        help="width of the network: channels of the first cells (default: as published for the space)",
+    )
+    network.add_argument(
+        "--cells",
+        "--layers",
+        type=int,
+        help="depth of the network: cells in each stage, for DARTS cells in all (default: as published for the space)",
+    )
+    network.add_argument(
+        "--classes", type=int, help="how many classes the network tells apart (default: those of --data)"
+    )
+    network.add_argument(
+        "--input-size",
+        type=int,
+        metavar="PIXELS",
+        help="height and width of the images in pixels (default: those of --data)",
+    )
+    network.add_argument(
+        "--input-channels", type=int, help="how many channels the images have (default: those of --data)"
+    )
+    network.add_argument(
+        "--auxiliary",
+        action="store_true",
+        help="give a network of DARTS cells its auxiliary head, for training (default: without)",
+    )
     network.add_argument(
         "--operation",
         action="append",
         default=[],
         metavar="NAME=LAYER",
-        help="for a space of your own: what layer an operation is (repeatable)",
+        help="for a space of your own: which layer an operation of it is; may be given several times",
     )
-    network.add_argument("--weights", type=Path, metavar="FILE", help="for ONNX: a safetensors file of trained weights")
+    network.add_argument(
+        "--weights",
+        type=Path,
+        metavar="FILE",
+        help="for .onnx files: a safetensors file of trained weights (default: random ones of --seed)",
+    )
 
 
 def run_export(arguments: argparse.Namespace) -> None:
@@ -136,16 +183,19 @@ def _architecture(arguments: argparse.Namespace) -> tuple[SearchSpace, Reading]:
 
 
 def _space_of_study(named: str | None, found: str | None, folder: str) -> SearchSpace:
-    """The space that a study's architectures are of: the one that the user names, else what the folder says."""
-    from arch2vec.spaces import get_space
+    """The space that a study's architectures are of: the one that the user names, else what the folder says.
+
+    The folder's word runs no code.
+    """
+    from arch2vec.spaces import get_space, stored_space
 
     if named is not None:
         return get_space(named)
     try:
-        return get_space(found or "")
+        return stored_space(found or "", None, folder)
     except InputError as error:
         raise InputError(
-            f"the study in {folder} is of the search space {found!r}: say where it is, --space FILE.yaml"
+            f"the study in {folder} is of the search space {shown(found)}: say where it is, --space FILE.yaml"
         ) from error
 
 

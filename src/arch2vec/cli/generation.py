@@ -31,17 +31,38 @@ def add_commands(commands: Any) -> None:
         "architectures. One a line, in the space's notation, as 'arch2vec nearest' and others take it.",
     )
     add_run(parser)
-    parser.add_argument("-n", type=int, metavar="N", help=f"how many (default {_DEFAULT_NUMBER})")
+    parser.add_argument(
+        "-n", type=int, metavar="N", help=f"how many architectures are drawn (default {_DEFAULT_NUMBER})"
+    )
     add_sampling(parser)
-    parser.add_argument("--distinct", action="store_true", help="draw until there are N different ones")
-    parser.add_argument("--new", action="store_true", help="leave those out that the representation was learned from")
     parser.add_argument(
-        "--between", nargs=2, metavar="ARCH", help="those on the way from one to another architecture, both included"
+        "--distinct",
+        action="store_true",
+        help="draw until there are N architectures of which no two are the same (default: some may be)",
     )
     parser.add_argument(
-        "--steps", type=int, metavar="K", help=f"parts of the way between them (default {_DEFAULT_STEPS})"
+        "--new",
+        action="store_true",
+        help="leave out architectures that the representation was learned from (default: they are not)",
     )
-    parser.add_argument("--out", type=Path, metavar="FILE", help="default: to standard output")
+    parser.add_argument(
+        "--between",
+        nargs=2,
+        metavar="ARCH",
+        help="instead of draws, give the architectures on the way from one to another, both included",
+    )
+    parser.add_argument(
+        "--steps",
+        type=int,
+        metavar="K",
+        help=f"into how many parts the way of --between is divided (default {_DEFAULT_STEPS})",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FILE",
+        help="file to write the architectures to, one a line (default: standard output)",
+    )
     add_device(parser)
 
 

@@ -41,8 +41,15 @@ def add_representation(parser: argparse.ArgumentParser) -> None:
 
 def add_limits(parser: argparse.ArgumentParser) -> None:
     """When a search ends."""
-    parser.add_argument("--budget", type=int, help="evaluations (default 100, or no limit with --max-cost)")
-    parser.add_argument("--max-cost", type=float, metavar="S", help="stop once evaluations have cost S seconds")
+    parser.add_argument(
+        "--budget", type=int, help="how many evaluations a search may make (default 100, or any number with --max-cost)"
+    )
+    parser.add_argument(
+        "--max-cost",
+        type=float,
+        metavar="S",
+        help="begin no evaluation once those before it have cost S seconds, real or simulated (default: no limit)",
+    )
 
 
 def add_care(parser: argparse.ArgumentParser) -> None:
@@ -106,13 +113,13 @@ class Source:
 
 
 def open_source(
-    source: Path, space: str | None, *, representation: str | None = None, device: str | None = None
+    source: Path, space: str | None, representation: str | None = None, device: str | None = None
 ) -> Source:
     """A file of ``arch2vec embed``, a run's folder, or a search space, whose architectures' structure is taken.
 
     Args:
         source: which of these.
-        space: its search space, where that has to be named.
+        space: its search space, where that is Python code of the user's own.
         representation: what is taken instead of its own vectors, or ``learned`` besides; None for these alone.
         device: where a run's encoder computes, None for a GPU if there is one.
 
@@ -156,18 +163,15 @@ def _represented(space: SearchSpace, representation: str) -> Source:
 
 def _with_others(representation: str, open_own: Callable[[], Source]) -> Source:
     """A source whose vectors are by another representation, or by that and its own."""
-    from arch2vec.representations.ready import beside, embedded
+    from arch2vec.representations.ready import joined_with
     from arch2vec.representations.spec import resolve_representation
 
     parts = [part.strip() for part in representation.split("+")]
     others = [resolve_representation(part) for part in parts if part != LEARNED]  # before the source is read
-    kind = None if LEARNED in parts else resolve_representation(representation)
     own = open_own()
 
     def again(embedding: Embedding) -> Embedding:
-        if kind is not None:
-            return embedded(embedding.space, embedding.graphs, kind)
-        return beside(embedding, [each.features(embedding.graphs, embedding.space) for each in others])
+        return joined_with(embedding, others, own_too=LEARNED in parts)
 
     of = own.of
     return Source(own.space, lambda: again(own.whole()), None if of is None else lambda graphs: again(of(graphs)))
@@ -190,7 +194,7 @@ def source_and_objectives(
     from arch2vec.objectives.spec import resolve_objective
 
     found = {spec: resolve_objective(spec) for spec in specs if not spec.strip().startswith("table:")}
-    opened = open_source(source, space, representation=representation, device=device)
+    opened = open_source(source, space, representation, device)
     return opened, [found[spec] if spec in found else resolve_objective(spec, opened.space) for spec in specs]
 
 

@@ -49,13 +49,36 @@ def add_commands(commands: Any) -> None:
         dest="methods",
         default="ehvi",
         metavar="M,M",
-        help=f"one or several of: {PARETO_METHOD} (default ehvi)",
+        help=f"search methods, separated by commas: {PARETO_METHOD} (default ehvi)",
     )
-    parser.add_argument("--budget", type=int, default=100, metavar="N", help="evaluations of a search (default 100)")
-    parser.add_argument("--runs", type=int, default=10, help="searches by each method, seeds 0, 1, ... (default 10)")
-    parser.add_argument("--batch", type=int, default=1, help="architectures proposed at a time (default 1)")
-    parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
-    parser.add_argument("--out", type=Path, metavar="DIR", help="folder for trials.parquet, tables and figures")
+    parser.add_argument(
+        "--budget", type=int, default=100, metavar="N", help="how many evaluations a search may make (default 100)"
+    )
+    parser.add_argument(
+        "--runs",
+        type=int,
+        default=10,
+        help="how many searches are made by each method; they have the seeds --seed, --seed + 1, ... (default 10)",
+    )
+    parser.add_argument(
+        "--batch", type=int, default=1, help="how many architectures a search proposes at a time (default 1)"
+    )
+    parser.add_argument(
+        "--workers", type=int, default=1, help="how many processes share the searches, one core each (default 1)"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="DIR",
+        help="folder that keeps every evaluation, tables and figures, and from which the same command "
+        "resumes (default: nothing is kept)",
+    )
+    parser.add_argument(
+        "--accept-changes",
+        action="store_true",
+        help="go on with a study in --out though its table has changed since; the study then says so (default: it is "
+        "refused)",
+    )
     add_device(parser)
 
 
@@ -103,6 +126,7 @@ def run_pareto(arguments: argparse.Namespace) -> None:
                 out=arguments.out,
                 workers=arguments.workers,
                 progress=show,
+                accept_changes=arguments.accept_changes,
             )
         rows = summary_rows(frame, problem, cuts_for(arguments.budget))
         if arguments.out is not None:
@@ -147,7 +171,7 @@ def _draw(frame: pd.DataFrame, problem: ParetoProblem, out: Path) -> None:
     import numpy as np
 
     from arch2vec.reports.curves import best_so_far
-    from arch2vec.reports.pareto import draw_fronts
+    from arch2vec.reports.pareto import cost_label, draw_fronts
     from arch2vec.searching.pareto.summary import front_rows, median_attainment, title
 
     shares = {
@@ -176,7 +200,7 @@ def _draw(frame: pd.DataFrame, problem: ParetoProblem, out: Path) -> None:
             median_attainment([problem.gains[:, pair]]) * signs[pair],
             attained,
             out / ("fronts.png" if len(problem.criteria) == 2 else f"fronts-{criterion.column}.png"),
-            labels=["validation accuracy (%)", f"{criterion.column} ({problem.units[j]})"],
+            labels=["validation accuracy (%)", cost_label(criterion.column, problem.units[j])],
             maximise=criterion.maximise,
             runs=max(map(len, runs.values())),
             title=title(problem),

@@ -26,20 +26,58 @@ def add_command(experiments: Any) -> None:
         "for the representations of the given runs, one learned from the labels, and discrete encodings, on all\n"
         "benchmarks of the runs' search spaces. The same command again resumes; more seeds or labels add to it.",
     )
-    parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders made by 'arch2vec pretrain'")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the experiment's folder")
-    parser.add_argument("--seeds", type=int, default=20, help="draws of labels, counted from --seed (default 20)")
-    parser.add_argument("--labels", default="16,64,250,1000", metavar="A,B", help="default 16,64,250,1000")
-    parser.add_argument("--test-points", type=int, default=10_000, help="predicted, at most (default 10000)")
-    parser.add_argument("--predictors", default="gp", metavar="A,B", help="gp, forest (default gp)")
+    parser.add_argument(
+        "runs",
+        type=Path,
+        nargs="+",
+        metavar="RUN",
+        help="folders made by 'arch2vec pretrain', whose representations are compared",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder that keeps the experiment, and from which the same command resumes",
+    )
+    parser.add_argument(
+        "--seeds",
+        type=int,
+        default=20,
+        help="how many times labelled architectures are drawn, with the seeds --seed, --seed + 1, ... (default 20)",
+    )
+    parser.add_argument(
+        "--labels",
+        default="16,64,250,1000",
+        metavar="A,B",
+        help="how many labelled architectures a predictor is fitted to, several numbers separated by "
+        "commas (default 16,64,250,1000)",
+    )
+    parser.add_argument(
+        "--test-points",
+        type=int,
+        default=10_000,
+        help="how many other architectures are predicted, at most (default 10,000)",
+    )
+    parser.add_argument(
+        "--predictors",
+        default="gp",
+        metavar="A,B",
+        help="what predicts, separated by commas: gp, a Gaussian process, or forest, a random forest (default gp)",
+    )
     parser.add_argument(
         "--encodings",
         default="adjacency,path,supervised",
         metavar="A,B",
-        help="beside the runs': adjacency, path, path-short, supervised, proxies, and "
+        help="encodings that are compared beside the runs', separated by commas: "
+        "adjacency, path, path-short, supervised, proxies, and "
         "arch2vec+proxies or adjacency+proxies; none for none (default adjacency,path,supervised)",
     )
-    parser.add_argument("--objectives", metavar="A,B", help="default: all of the runs' search spaces")
+    parser.add_argument(
+        "--objectives",
+        metavar="A,B",
+        help="benchmarks whose accuracies are predicted, separated by commas (default: all of the runs' search spaces)",
+    )
     add_device(parser, f"{DEVICE}, for the runs' encoders {DEFAULT}")
 
 

@@ -27,20 +27,50 @@ def add_command(experiments: Any) -> None:
         "and DARTS, and show reconstruction accuracy, validity and uniqueness beside the published ones. All of it\n"
         "takes hours; the same command again resumes, and --spaces, --models and --runs make it smaller or larger.",
     )
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the study's folder")
-    parser.add_argument("--spaces", metavar="A,B", help="default: nasbench101,nasbench201,darts")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder that keeps the study, and from which the same command resumes",
+    )
+    parser.add_argument(
+        "--spaces", metavar="A,B", help="search spaces, separated by commas (default nasbench101,nasbench201,darts)"
+    )
     parser.add_argument(
         "--models",
         metavar="A,B",
-        help="model:protocol pairs; default: all four models as released, and arch2vec:paper",
+        help="what is trained, as model:protocol pairs separated by commas (default: gae, vgae, "
+        "arch2vec-no-kl and arch2vec with the protocol release, and arch2vec:paper)",
     )
-    parser.add_argument("--runs", type=int, default=1, help="seeds of each, counted from --seed (default 1)")
-    parser.add_argument("--runs-of", default="", metavar="SPACE=N,...", help="more or fewer of some: nasbench201=10")
-    parser.add_argument("--epochs", type=int, help="instead of the paper's (8 on nasbench101, 10 elsewhere)")
-    parser.add_argument("--sample", type=int, metavar="N", help="learn from N architectures instead of the paper's")
-    parser.add_argument("--batch-size", type=int, default=32, help="graphs a step (default 32)")
-    parser.add_argument("--learning-rate", type=float, default=1e-3, help="of Adam (default 0.001)")
-    parser.add_argument("--workers", type=int, default=1, help="processes that train at once (default 1)")
+    parser.add_argument(
+        "--runs", type=int, default=1, help="how many runs of each, with the seeds --seed, --seed + 1, ... (default 1)"
+    )
+    parser.add_argument(
+        "--runs-of",
+        default="",
+        metavar="SPACE=N,...",
+        help="another number of runs for some search spaces, as in nasbench201=10 (default: --runs for all)",
+    )
+    parser.add_argument(
+        "--epochs",
+        type=int,
+        help="how many passes over the training split, instead of the paper's (8 on nasbench101, 10 elsewhere)",
+    )
+    parser.add_argument(
+        "--sample",
+        type=int,
+        metavar="N",
+        help="learn from N architectures of each search space (default: the paper's numbers)",
+    )
+    parser.add_argument("--batch-size", type=int, default=32, help="how many graphs a training step takes (default 32)")
+    parser.add_argument("--learning-rate", type=float, default=1e-3, help="learning rate of Adam (default 0.001)")
+    parser.add_argument(
+        "--workers",
+        type=int,
+        default=1,
+        help="how many runs are trained at the same time, each in a process of its own (default 1)",
+    )
     add_device(parser)
 
 

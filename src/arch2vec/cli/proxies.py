@@ -31,25 +31,57 @@ def add_commands(commands: Any) -> None:
         "No network is trained, and no value is an accuracy.\n"
         "The same command again resumes; more architectures or proxies add to the file.",
     )
-    parser.add_argument("source", metavar="SPACE", help="a search space, or a run's folder for the space of the run")
-    parser.add_argument("--out", type=Path, required=True, metavar="FILE", help="a Parquet file")
-    parser.add_argument("--sample", type=int, metavar="N", help="N architectures of the space instead of all")
+    parser.add_argument("source", metavar="SPACE", help="a search space, or a run's folder, for the space of that run")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="FILE",
+        help="the Parquet file to write; the same command again adds to it",
+    )
+    parser.add_argument(
+        "--sample",
+        type=int,
+        metavar="N",
+        help="compute the proxies of N architectures drawn from the space (default: of all)",
+    )
     add_architectures(parser)
     add_setting(parser)
-    parser.add_argument("--batch", default="digits", help="images shown: digits (default) or random")
+    parser.add_argument(
+        "--batch", default="digits", help="the images that networks are shown: digits (default) or random"
+    )
     add_device(parser, f"{DEVICE} (default: the processor, on which each worker has a core)")
-    parser.add_argument("--space", metavar="SPACE", help="of a run whose space is your own Python code")
+    parser.add_argument(
+        "--space",
+        metavar="SPACE",
+        help="needed where SPACE is a run of a space in your own Python code: python:FILE:NAME",
+    )
 
 
 def add_setting(parser: argparse.ArgumentParser) -> None:
     """The flags that say how proxies are computed, whatever the batch."""
-    parser.add_argument("--names", metavar="A,B", help="of the proxies (default: all)")
+    parser.add_argument("--names", metavar="A,B", help="names of the proxies, separated by commas (default: all)")
     parser.add_argument(
-        "--batch-size", type=int, metavar="N", help="images in the batch (default 32 digits, 64 random)"
+        "--batch-size",
+        type=int,
+        metavar="N",
+        help="how many images networks are shown (default: 32 digits, or 64 random ones)",
     )
-    parser.add_argument("--channels", type=int, metavar="N", help="width of the networks (default: as published)")
-    parser.add_argument("--cells", type=int, metavar="N", help="depth of the networks (default: as published)")
-    parser.add_argument("--workers", type=int, default=1, help="processes, one core each (default 1)")
+    parser.add_argument(
+        "--channels",
+        type=int,
+        metavar="N",
+        help="width of the networks: channels of the first cells (default: as published for the space)",
+    )
+    parser.add_argument(
+        "--cells",
+        type=int,
+        metavar="N",
+        help="depth of the networks: cells a stage, for DARTS in all (default: as published for the space)",
+    )
+    parser.add_argument(
+        "--workers", type=int, default=1, help="how many processes compute side by side, one core each (default 1)"
+    )
 
 
 def setting_of(arguments: argparse.Namespace, batch: str) -> ProxySetting:

@@ -20,10 +20,26 @@ def add_command(experiments: Any) -> None:
         "Rank correlations of zero-cost proxies with the accuracies of trained networks, beside published ones.\n"
         "The same command again resumes; more architectures, proxies or batches add to it.",
     )
-    parser.add_argument("--space", default="nasbench201", help="nasbench201 (default) or nasbench101")
-    parser.add_argument("--sample", type=int, metavar="N", help="N architectures instead of all")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the experiment's folder")
-    parser.add_argument("--batches", default="digits,random", metavar="A,B", help="default digits,random")
+    parser.add_argument("--space", default="nasbench201", help="the search space: nasbench201 (default) or nasbench101")
+    parser.add_argument(
+        "--sample",
+        type=int,
+        metavar="N",
+        help="compare proxies on N architectures drawn from the space (default: on all)",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder that keeps the experiment, and from which the same command resumes",
+    )
+    parser.add_argument(
+        "--batches",
+        default="digits,random",
+        metavar="A,B",
+        help="kinds of images that networks are shown, separated by commas: digits, random (default both)",
+    )
     add_setting(parser)
 
 

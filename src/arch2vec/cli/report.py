@@ -21,7 +21,9 @@ def add_commands(commands: Any) -> None:
         "while a search is running.",
     )
     parser.add_argument("folder", type=Path, metavar="DIR", help="a folder that another command has written")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="the page (default: report.html in DIR)")
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="file of the page to write (default: report.html in DIR)"
+    )
     parser.add_argument(
         "--vectors",
         type=Path,
@@ -31,7 +33,9 @@ def add_commands(commands: Any) -> None:
     )
     parser.add_argument("--objective", help="a benchmark or table, to colour all architectures of the map by")
     parser.add_argument("--space", metavar="SPACE", help="needed where DIR is of a space in your own Python code")
-    parser.add_argument("--map", default="pca", help="pca (default), tsne (needs the extra 'maps') or none")
+    parser.add_argument(
+        "--map", default="pca", help="how the map is projected: pca (default), tsne (needs the extra 'maps') or none"
+    )
     parser.add_argument("-k", type=int, default=10, help="how many of the best architectures are drawn (default 10)")
 
 

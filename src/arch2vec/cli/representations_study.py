@@ -26,24 +26,51 @@ def add_command(experiments: Any) -> None:
         "fitted to a few labelled architectures and ranks all others. The same command again resumes; more draws or\n"
         "labels add to it.",
     )
-    parser.add_argument("runs", type=Path, nargs="*", metavar="RUN", help="folders made by 'arch2vec pretrain', if any")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the experiment's folder")
-    parser.add_argument("--draws", type=int, default=20, help="draws of labels, counted from --seed (default 20)")
-    parser.add_argument("--labels", metavar="A,B", help="numbers of labels (default: 16 to 4,236, as far as there are)")
+    parser.add_argument(
+        "runs",
+        type=Path,
+        nargs="*",
+        metavar="RUN",
+        help="folders made by 'arch2vec pretrain', whose representations are compared too, if any",
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder that keeps the experiment, and from which the same command resumes",
+    )
+    parser.add_argument(
+        "--draws",
+        type=int,
+        default=20,
+        help="how many times labelled architectures are drawn, with the seeds --seed, --seed + 1, ... (default 20)",
+    )
+    parser.add_argument(
+        "--labels",
+        metavar="A,B",
+        help="how many labelled architectures a predictor is fitted to, several numbers separated by "
+        "commas (default: 16 to 4,236, as far as there are)",
+    )
     parser.add_argument(
         "--predictors",
         default="groups+trees",
         metavar="A,B",
-        help="groups+trees, groups, gp, forest, extra-trees (default groups+trees)",
+        help="what predicts, separated by commas: groups+trees, groups, gp, forest, extra-trees (default groups+trees)",
     )
     parser.add_argument(
         "--encodings",
         default="structure,adjacency,path",
         metavar="A,B",
-        help="beside the runs': structure, subtrees, structure+subtrees, adjacency, path, path-short, supervised, "
-        "proxies, or your own function as python:MODULE_OR_FILE:FUNCTION (default structure,adjacency,path)",
+        help="encodings that are compared beside the runs', separated by commas: structure, subtrees, "
+        "structure+subtrees, adjacency, path, path-short, supervised, proxies, or your own function as "
+        "python:MODULE_OR_FILE:FUNCTION (default structure,adjacency,path)",
     )
-    parser.add_argument("--objectives", metavar="A,B", help="default: all that there are tables of")
+    parser.add_argument(
+        "--objectives",
+        metavar="A,B",
+        help="benchmarks whose accuracies are predicted, separated by commas (default: all that there are tables of)",
+    )
     add_device(parser, f"{DEVICE}, for the runs' encoders {DEFAULT}")
 
 

@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arch2vec.cli.choices import METHOD
 from arch2vec.cli.devices import SEARCHES, add_device, note_processor
 from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
 from arch2vec.errors import InputError
@@ -32,15 +33,47 @@ def add_command(experiments: Any) -> None:
             "Many runs of every method, at the paper's budgets and at 25 to 200 evaluations, beside published ones.\n"
             "The same command again resumes; more runs or methods add to what is there.",
         )
-        parser.add_argument("source", type=Path, metavar="RUN", help="a run's folder, or a file of 'arch2vec embed'")
-        parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the experiment's folder")
-        parser.add_argument("--methods", metavar="A,B", help="default: all")
-        parser.add_argument("--objectives", metavar="A,B", help="default: all of the experiment's")
-        parser.add_argument("--runs", type=int, default=500, help="of each method (default 500)")
-        parser.add_argument("--runs-of", default="", metavar="METHOD=N,...", help="fewer of some: supervised-bo=50")
-        parser.add_argument("--budget", type=int, metavar="N", help="runs of N evaluations instead of the paper's")
-        parser.add_argument("--data", metavar="FILE", help="the benchmark's table, where it is not found by its name")
-        parser.add_argument("--workers", type=int, default=1, help="processes (default 1)")
+        parser.add_argument(
+            "source",
+            type=Path,
+            metavar="RUN",
+            help="where the vectors come from: a run's folder, or a file made by 'arch2vec embed'",
+        )
+        parser.add_argument(
+            "--out",
+            type=Path,
+            required=True,
+            metavar="DIR",
+            help="folder that keeps the experiment, and from which the same command resumes",
+        )
+        parser.add_argument(
+            "--methods",
+            metavar="M,M",
+            help=f"search methods, separated by commas: {METHOD} (default: all of the package)",
+        )
+        parser.add_argument(
+            "--objectives", metavar="A,B", help="the experiment's data sets, separated by commas (default: all)"
+        )
+        parser.add_argument(
+            "--runs", type=int, default=500, help="how many searches are made by each method (default 500)"
+        )
+        parser.add_argument(
+            "--runs-of",
+            default="",
+            metavar="METHOD=N,...",
+            help="another number of searches for some methods, as in supervised-bo=50 (default: --runs for all)",
+        )
+        parser.add_argument(
+            "--budget", type=int, metavar="N", help="searches of N evaluations (default: the paper's budgets)"
+        )
+        parser.add_argument(
+            "--data",
+            metavar="FILE",
+            help="file of the benchmark's table (default: found by its name, see 'arch2vec data')",
+        )
+        parser.add_argument(
+            "--workers", type=int, default=1, help="how many processes share the searches, one core each (default 1)"
+        )
         add_device(parser, SEARCHES)
 
 
@@ -51,14 +84,12 @@ def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
     from arch2vec.experiments.search_report import write_report
     from arch2vec.experiments.search_settings import EXPERIMENTS, order
     from arch2vec.experiments.search_tables import run_setting
-    from arch2vec.searching import METHODS, get_method
-    from arch2vec.searching.spec import resolve_methods
+    from arch2vec.searching import METHODS
+    from arch2vec.searching.spec import resolve_methods, split_methods
 
-    methods = names(arguments.methods) if arguments.methods else order(METHODS)
-    for method in methods:
-        get_method(method)
-    note_processor(resolve_methods(methods).values(), arguments.device)
-    runs = numbers_of(methods, arguments.runs, arguments.runs_of, "methods")
+    methods = resolve_methods(split_methods(arguments.methods) if arguments.methods else order(METHODS))
+    note_processor(methods.values(), arguments.device)
+    runs = numbers_of(list(methods), arguments.runs, arguments.runs_of, "methods")
     settings = [setting.capped(arguments.budget) for setting in EXPERIMENTS[name]]
     if arguments.objectives:
         known = {setting.spec.partition("=")[2]: setting for setting in settings}
@@ -67,7 +98,7 @@ def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
                 raise InputError(f"{name} has no objective {wanted!r}; it has {', '.join(known)}")
         settings = [known[wanted] for wanted in names(arguments.objectives)]
     with owning(arguments.out):
-        embedding = open_source(arguments.source, None, device=arguments.device).embedding()
+        embedding = open_source(arguments.source, None, arguments.device).embedding()
         results = []
         total = sum((setting.horizon.budget or 0) * sum(runs.values()) for setting in settings)
         with progress_bar(name) as update:
@@ -82,7 +113,7 @@ def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
                 run_setting(
                     setting,
                     embedding,
-                    methods,
+                    list(methods.values()),
                     runs,
                     arguments.out,
                     data=arguments.data,
@@ -104,6 +135,7 @@ def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
 
 def _print(result: Result) -> None:
     from arch2vec.experiments.search_report import share
+    from arch2vec.reports.numbers import spread
 
     signal = "validation" if result.signal_split == "validation" else "signal"
     paper = str(result.setting.cuts[-1])
@@ -111,8 +143,8 @@ def _print(result: Result) -> None:
         [
             row["label"],
             str(row["runs"]),
-            _spread(row[f"{signal}_mean"], row.get(f"{signal}_std")),
-            _spread(row["test_mean"], row["test_std"]),
+            spread(row[f"{signal}_mean"], row.get(f"{signal}_std")),
+            spread(row["test_mean"], row["test_std"]),
             share(row["optimum_share"]),
             f"{row['evaluations']:.1f}",
         ]
@@ -120,7 +152,7 @@ def _print(result: Result) -> None:
         if row["budget"] == paper
     ]
     for known in result.published:
-        figures = ["" if figure is None else _spread(*figure) for figure in (known.validation, known.test)]
+        figures = ["" if figure is None else spread(*figure) for figure in (known.validation, known.test)]
         queries = known.budget.removesuffix(" queries") if known.budget.endswith(" queries") else ""
         cells.append([f"published: {known.label}", str(known.runs), *figures, "", queries])
     heading = "validation" if result.signal_split == "validation" else f"signal ({result.signal_split.upper()} data)"
@@ -130,9 +162,3 @@ def _print(result: Result) -> None:
         cells,
         footer=result.description,  # with what has to be noted
     )
-
-
-def _spread(mean: float, std: float | None) -> str:
-    if mean != mean:
-        return ""
-    return f"{mean:.2f}" if std is None or std != std else f"{mean:.2f} ± {std:.2f}"

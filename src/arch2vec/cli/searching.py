@@ -35,9 +35,21 @@ def add_commands(commands: Any) -> None:
     parser.add_argument("--objective", required=True, help=OBJECTIVE)
     add_limits(parser)
     add_care(parser)
-    parser.add_argument("--method", default="group-bo", help=f"{METHOD} (default group-bo)")
-    parser.add_argument("--batch", type=int, default=1, help="architectures proposed at a time (default 1)")
-    parser.add_argument("--out", type=Path, metavar="STUDY", help="folder that the search is kept in")
+    parser.add_argument(
+        "--method",
+        default="group-bo",
+        help=f"the search method: {METHOD} (default group-bo, which needs no pre-training; bo and arch2vec-rl are the "
+        "paper's)",
+    )
+    parser.add_argument(
+        "--batch", type=int, default=1, help="how many architectures the search proposes at a time (default 1)"
+    )
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="STUDY",
+        help="folder that keeps the search, and from which the same command resumes (default: nothing is kept)",
+    )
     add_device(parser, SEARCHES)
     add_apart(parser)
 
@@ -51,9 +63,17 @@ def add_commands(commands: Any) -> None:
         "Pre-trains on NAS-Bench-201, searches the benchmark that comes with the package for a cell that\n"
         "reads handwritten digits, and trains what it found. Running the same command again resumes it.",
     )
-    parser.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="default: demo")
-    parser.add_argument("--runs", type=int, default=30, help="searches by each method (default 30)")
-    parser.add_argument("--evaluations", type=int, default=60, help="trainings each search may look up (default 60)")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        default=Path("demo"),
+        metavar="DIR",
+        help="folder that keeps everything, and from which the same command resumes (default: demo)",
+    )
+    parser.add_argument("--runs", type=int, default=30, help="how many searches are made by each method (default 30)")
+    parser.add_argument(
+        "--evaluations", type=int, default=60, help="how many trainings each search may look up (default 60)"
+    )
     add_device(parser, f"{DEVICE}, for pre-training and embedding {DEFAULT}")
 
 

@@ -24,12 +24,23 @@ def add_command(experiments: Any) -> None:
         "again resumes; more runs add to it.",
     )
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders made by 'arch2vec pretrain'")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="the experiment's folder")
-    parser.add_argument("--objective", help="whose accuracies (default: the first that there is a table of)")
+    parser.add_argument(
+        "--out", type=Path, required=True, metavar="DIR", help="folder that keeps the experiment's tables and figures"
+    )
+    parser.add_argument(
+        "--objective", help="benchmark whose accuracies are looked at (default: the first that there is a table of)"
+    )
     parser.add_argument("--sample", type=int, default=10_000, help="architectures a seed, 0 for all (default 10000)")
-    parser.add_argument("--labels", type=int, default=250, help="of the supervised representation (default 250)")
-    parser.add_argument("-k", type=int, default=10, help="nearest neighbours (default 10)")
-    parser.add_argument("--encodings", metavar="A,B", help="default: all six")
+    parser.add_argument(
+        "--labels",
+        type=int,
+        default=250,
+        help="how many labels the supervised representation learns from (default 250)",
+    )
+    parser.add_argument("-k", type=int, default=10, help="how many nearest neighbours are looked at (default 10)")
+    parser.add_argument(
+        "--encodings", metavar="A,B", help="encodings that are compared, separated by commas (default: all six)"
+    )
     parser.add_argument("--map", default="pca", help="the maps' projection: pca (default), tsne or none")
 
 

@@ -39,7 +39,9 @@ def add_commands(commands: Any) -> None:
         random=False,
     )
     _add_folder(parser)
-    parser.add_argument("-k", type=int, default=10, help="how many of each objective (default 10)")
+    parser.add_argument(
+        "-k", type=int, default=10, help="how many architectures are listed for each objective (default 10)"
+    )
     parser.add_argument(
         "--by",
         metavar="NUMBER",
@@ -49,7 +51,12 @@ def add_commands(commands: Any) -> None:
 
 
 def _add_folder(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", type=Path, metavar="DIR", help="a folder that another command has written")
+    parser.add_argument(
+        "folder",
+        metavar="DIR|URL",
+        help="a folder that another command has written, of a search, a comparison or an experiment, or the URL of a "
+        "storage",
+    )
 
 
 def run_status(arguments: argparse.Namespace) -> None:
@@ -63,15 +70,21 @@ def run_status(arguments: argparse.Namespace) -> None:
     lines = [("what", found.what), ("done", _done(found)), ("state", _state(found)), ("speed", _speed(found))]
     lines.append(("last change", f"{_span(max(0.0, time.time() - found.updated_at))} ago"))
     if found.best is not None:
-        test = "" if found.best.test is None else f", test {found.best.test:.2f} %"
-        lines.append(("best so far", f"validation {found.best.validation:.2f} %{test}: {found.best.architecture}"))
+        value, test = (_valued(number, found.best.unit) for number in (found.best.validation, found.best.test))
+        tested = f", test {test}" if test else ""
+        lines.append(("best so far", f"validation {value}{tested}: {found.best.architecture}"))
     lines += [(name, f"{value:,.6g}") for name, value in (found.figures or {}).items()]
     print(f"{found.folder}: {found.kind}")
     for name, text in lines:  # no table, so that an architecture stays in one piece
         print(f"  {name:<12} {text}")
     if found.parts:
-        parts = [[str(p.folder.relative_to(found.folder)), p.kind, _done(p), _state(p), _best(p)] for p in found.parts]
-        print_table("Parts", ["folder", "kind", "done", "state", "best validation, %"], parts)
+        parts = [[_part(found.folder, p.folder), p.kind, _done(p), _state(p), _best(p)] for p in found.parts]
+        print_table("Parts", ["folder", "kind", "done", "state", "best validation"], parts)
+
+
+def _part(whole: Path | str, part: Path | str) -> str:
+    """A part's name."""
+    return str(part.relative_to(whole)) if isinstance(part, Path) and isinstance(whole, Path) else str(part)
 
 
 def _done(status: Status) -> str:
@@ -100,7 +113,15 @@ def _speed(status: Status) -> str:
 
 
 def _best(status: Status) -> str:
-    return "-" if status.best is None else f"{status.best.validation:.2f}"
+    return "-" if status.best is None else _valued(status.best.validation, status.best.unit)
+
+
+def _valued(value: float | None, unit: str) -> str:
+    """A value with its unit; those that are no percentages may be of any size."""
+    if value is None:
+        return ""
+    number = f"{value:.2f}" if unit == "%" else f"{value:,.6g}"
+    return f"{number} {unit}" if unit else number
 
 
 def _span(seconds: float) -> str:
@@ -122,9 +143,9 @@ def run_top(arguments: argparse.Namespace) -> None:
         mine = [entry for entry in found if entry.objective == objective]
         print(f"{objective}: the best {len(mine)} by {arguments.by or 'validation'}")
         for number, entry in enumerate(mine, start=1):
-            test = "" if entry.test is None else f"   test {entry.test:.2f} %"
+            test = "" if entry.test is None else f"   test {_valued(entry.test, entry.unit)}"
             extra = "".join(f"   {name} {value:,.6g}" for name, value in entry.extra.items())
             found_by = f"{entry.method}, seed {entry.seed}, evaluation {entry.evaluation}"
-            figures = f"validation {entry.validation:.2f} %{test}   cost {entry.cost_s:,.1f} s{extra}"
+            figures = f"validation {_valued(entry.validation, entry.unit)}{test}   cost {entry.cost_s:,.1f} s{extra}"
             print(f"{number:4}  {figures}   ({found_by})")
             print(f"      {entry.architecture}")

@@ -15,12 +15,14 @@ import inspect
 import linecache
 import sys
 import sysconfig
+import threading
 import types
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 _MARK = 16  # hexadecimal digits
 _LARGEST_SCRIPT = 1 << 24  # bytes; larger files that a command names are data
+_PARSING = threading.Lock()  # Python 3.11's parser loses count when several threads parse
 _PLAIN = (int, float, complex, str, bytes, bool, type(None))
 
 
@@ -197,7 +199,8 @@ def _tree(file: str) -> ast.Module | None:
     linecache.checkcache(file)
     lines = linecache.getlines(file)
     try:
-        tree = ast.parse("".join(lines)) if lines else None
+        with _PARSING:
+            tree = ast.parse("".join(lines)) if lines else None
     except (SyntaxError, ValueError):
         return None
     if tree is None:

@@ -36,7 +36,7 @@ def pack(thing: object, what: str) -> Parcel:
     """An object for other processes.
 
     Args:
-        thing: the object.
+        thing: the object that is to be sent.
         what: what it is, for the complaint.
 
     Raises:

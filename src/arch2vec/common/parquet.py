@@ -30,7 +30,7 @@ def write_parquet(table: pa.Table, path: Path, metadata: Mapping[str, str] | Non
 
     Args:
         table: of columns of texts and numbers.
-        path: the file.
+        path: the Parquet file.
         metadata: to write with it, instead of the table's own.
 
     Raises:
@@ -80,7 +80,7 @@ def opened_parquet(path: Path, texts: Sequence[str] = ()) -> Iterator[pq.Parquet
     """A Parquet file to read from; whatever that raises is one line.
 
     Args:
-        path: the file.
+        path: the Parquet file.
         texts: columns to read as dictionaries.
 
     Raises:

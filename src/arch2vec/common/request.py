@@ -14,8 +14,6 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 
-from arch2vec.common.storage import write_json
-
 ASKED = "asked.json"
 
 _COMMAND: ContextVar[str | None] = ContextVar("command", default=None)
@@ -32,14 +30,17 @@ def given_as(words: Sequence[str]) -> Iterator[None]:
         _COMMAND.reset(token)
 
 
-def note_start(folder: Path, *, done: int = 0, **asked: int | float | Mapping[str, object] | None) -> None:
+def note_start(folder: Path, *, done: int = 0, **asked: int | float | str | Mapping[str, object] | None) -> None:
     """Write down what is asked for.
 
     Args:
         folder: of the results.
         done: evaluations there are already.
-        asked: the limits, by name: ``budget``, ``max_cost_s``, ``runs`` by method.
+        asked: the limits, by name: ``budget``, ``max_cost_s``, ``runs`` by method; the ``units`` of objectives'
+            values; the reference of the ``space``.
     """
     command = _COMMAND.get()
     said = {} if command is None else {"command": command}
+    from arch2vec.common.storage import write_json  # NumPy is not needed for help
+
     write_json(folder / ASKED, {"started_at": time.time(), "done_at_start": done, **asked, **said})

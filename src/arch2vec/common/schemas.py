@@ -140,7 +140,10 @@ PARETO_RUN = record(
 )
 """A multi-objective search."""
 
-PARETO = record({"kind": text(), "objective": text(), "criteria": listing(text()), "known": listing(text())})
+PARETO = record(
+    {"kind": text(), "objective": text(), "criteria": listing(text()), "known": listing(text())},
+    {"changes": listing(record(_CHANGE))},
+)
 """``pareto.json``: what a multi-objective study is of."""
 
 COMPARISON = record(
@@ -156,7 +159,8 @@ COMPARISON = record(
 
 ASKED = record(
     {"started_at": number(0), "done_at_start": whole(0)},
-    {"budget": optional(whole(1)), "max_cost_s": optional(number(0)), "runs": mapping(whole(0)), "command": text()},
+    {"budget": optional(whole(1)), "max_cost_s": optional(number(0)), "runs": mapping(whole(0)), "command": text()}
+    | {"units": mapping(text()), "space": text()},
 )
 """``asked.json``, see :mod:`arch2vec.common.request`."""
 

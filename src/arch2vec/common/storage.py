@@ -136,7 +136,7 @@ def reading(path: AnyPath, what: str) -> Iterator[None]:
     """Turn whatever a parser of foreign content raises into one line.
 
     Args:
-        path: the file.
+        path: the file to read or write.
         what: the file should be, as in ``a whole safetensors file``.
 
     Raises:
@@ -174,7 +174,7 @@ def write_json(path: AnyPath, document: Any, *, seal: bool = True) -> None:
     """Write ``document`` to ``path`` as indented JSON, atomically.
 
     Args:
-        path: the file.
+        path: the file to read or write.
         document: an object gets an entry more, the checksum of its content.
         seal: False for what only others read, without a checksum.
     """
@@ -235,7 +235,7 @@ def read_arrays(path: AnyPath, *, unchecked: bool = True) -> tuple[dict[str, np.
     """Read what :func:`write_arrays` wrote.
 
     Args:
-        path: the file.
+        path: the file to read or write.
         unchecked: whether a file without a checksum is read, as other programs and older
             versions write them.
 

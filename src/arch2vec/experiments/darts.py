@@ -69,7 +69,7 @@ def run_experiment(settings: DartsSettings, out: Path, note: Note = lambda *_: N
 
     Args:
         settings: what to do.
-        out: its folder.
+        out: the folder that keeps the experiment.
         note: called as the work goes on.
 
     Returns:

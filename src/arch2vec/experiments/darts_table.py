@@ -14,6 +14,7 @@ from arch2vec.common.storage import write_json, write_text
 from arch2vec.networks.architecture_training import ArchitectureTrainer
 from arch2vec.networks.build import count_macs, count_parameters
 from arch2vec.networks.classifier_training import ClassifierResult
+from arch2vec.reports.numbers import spread
 
 
 @dataclass(frozen=True)
@@ -80,7 +81,7 @@ def row_of(
         method: that found it, None for a published one.
         name: of the cell.
         trainer: that it was trained with.
-        architecture: the cell.
+        architecture: the cell that the row is about.
         results: its final trainings.
         transfer: its training on ImageNet, None where there is none.
     """
@@ -158,7 +159,4 @@ def to_markdown(rows: Sequence[Mapping[str, Any]], epochs: int) -> str:
 
 def figure(mean: float | None, deviation: float | None = None) -> str:
     """A mean with its standard deviation, ``-`` for what is not known."""
-    if mean is None or math.isnan(mean):
-        return "-"
-    spread = "" if deviation is None or math.isnan(deviation) else f" ± {deviation:.2f}"
-    return f"{mean:.2f}{spread}"
+    return spread(mean, deviation, unknown="-")

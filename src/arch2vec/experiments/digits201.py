@@ -79,7 +79,7 @@ def run(
     Args:
         out: a folder: ``parts/`` in it has the trainings as they come, and then
             ``digits-201.parquet`` all of them.
-        functions: see :func:`plan`.
+        functions: how many functions are trained, as for :func:`plan`.
         config: how to train; its ``seeds`` are not used.
         workers: processes, one core each.
         progress: is told how many trainings are done, and of how many.

@@ -187,9 +187,9 @@ def _tasks(
         encodings += [(name, "")] if discrete else models
     for seed in settings.seeds:
         for encoding, digest in encodings:
-            more = (NETWORK,) if encoding == SUPERVISED else ()
+            network = (NETWORK,) if encoding == SUPERVISED else ()
             for labels in settings.labels:
-                yield _Task(objective, encoding, digest, (*settings.predictors, *more), labels, seed)
+                yield _Task(objective, encoding, digest, (*settings.predictors, *network), labels, seed)
 
 
 class _Split:

@@ -161,7 +161,7 @@ def check_encodings(names: Sequence[str]) -> None:
 
 def _is_described(name: str) -> bool:
     """Whether it is more than a name: code, settings, or several joined."""
-    return name != BOTH and not name.endswith(SUFFIX) and any(mark in name for mark in (":", "?", "+"))
+    return not name.endswith(SUFFIX) and any(mark in name for mark in (":", "?", "+"))
 
 
 def described(encodings: Iterable[str]) -> dict[str, Representation]:
@@ -177,7 +177,7 @@ class Columns:
     """The architectures of a benchmark that take part, and the values to predict.
 
     Args:
-        table: the benchmark.
+        table: the benchmark's table of results.
         target: which of its architectures take part; other targets of the same ones can be read too.
 
     Raises:

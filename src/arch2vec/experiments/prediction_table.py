@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from arch2vec.common.storage import atomic_path, write_text
 from arch2vec.experiments.prediction_inputs import TARGETS
+from arch2vec.reports.numbers import spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,7 @@ def tabulate(frame: pd.DataFrame) -> pd.DataFrame:
     """The experiment's table.
 
     Args:
-        frame: from :func:`arch2vec.experiments.prediction.run_prediction`.
+        frame: what :func:`arch2vec.experiments.prediction.run_prediction` has found.
 
     Returns:
         A row for each (objective, encoding, predictor, labels): ``seeds``; mean and
@@ -92,11 +93,7 @@ def _points(part: pd.DataFrame) -> str:
 
 def figure(row: dict[Any, Any], name: str) -> str:
     """Mean ± standard deviation of a score, the deviation left out where it is NaN, and all where there is none."""
-    mean, std = row.get(f"{name}_mean"), row.get(f"{name}_std")
-    if mean is None or mean != mean:
-        return ""
-    digits = 2 if "rmse" in name else 3
-    return f"{mean:.{digits}f}" + (f" ± {std:.{digits}f}" if std == std and std is not None else "")
+    return spread(row.get(f"{name}_mean"), row.get(f"{name}_std"), 2 if "rmse" in name else 3)
 
 
 def write_tables(frame: pd.DataFrame, out: Path) -> pd.DataFrame:

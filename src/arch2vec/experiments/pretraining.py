@@ -140,7 +140,7 @@ def run_study(
     """Make every run that is not there yet, and the tables of all of them.
 
     Args:
-        runs: from :func:`plan`.
+        runs: the runs that :func:`plan` has listed.
         out: the study's folder. Beside the runs it gets ``runs.csv`` and ``runs.parquet``
             (a line a run), and ``table.md``, ``table.csv`` and ``table.parquet``
             (:func:`arch2vec.experiments.pretraining_table.tabulate`).

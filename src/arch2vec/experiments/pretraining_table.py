@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arch2vec.common.storage import atomic_path
+from arch2vec.reports.numbers import spread
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +46,7 @@ def tabulate(frame: pd.DataFrame) -> pd.DataFrame:
     """The study's table.
 
     Args:
-        frame: from :func:`arch2vec.experiments.pretraining.run_study`.
+        frame: what :func:`arch2vec.experiments.pretraining.run_study` has found.
 
     Returns:
         A row for each (space, model, protocol): ``runs``, mean and standard deviation
@@ -111,9 +112,7 @@ def to_markdown(table: pd.DataFrame) -> str:
 
 def figure(mean: float, std: float, name: str) -> str:
     """Mean ± standard deviation of a metric, the deviation left out where it is NaN."""
-    digits = 3 if name.startswith("correlation") else 2
-    spread = f" ± {std:.{digits}f}" if std == std else ""
-    return f"{mean:.{digits}f}{spread}"
+    return spread(mean, std, 3 if name.startswith("correlation") else 2)
 
 
 def write_tables(frame: pd.DataFrame, out: Path) -> None:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from arch2vec.common.storage import atomic_path, write_text
 from arch2vec.experiments.prediction_inputs import STRUCTURE, TARGETS
+from arch2vec.reports.numbers import spread
 from arch2vec.studies.significance import Comparison, compare
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def tests(frame: pd.DataFrame) -> list[dict[str, Any]]:
     """The structure against every other encoding, on the same draws of labels, by Kendall's tau.
 
     Args:
-        frame: from :func:`arch2vec.experiments.prediction.run_prediction`.
+        frame: what :func:`arch2vec.experiments.prediction.run_prediction` has found.
 
     Returns:
         A row for each objective, predictor and number of labels that has both, and each other encoding;
@@ -186,8 +187,7 @@ def _published_lines(objective: str, columns: list[int]) -> list[str]:
 
 
 def _spread(row: Mapping[Any, Any], metric: str) -> str:
-    mean, std = row[f"{metric}_mean"], row[f"{metric}_std"]
-    return f"{mean:.3f}" + (f" ± {std:.3f}" if std == std else "")
+    return spread(row[f"{metric}_mean"], row[f"{metric}_std"], 3)
 
 
 def _draw(objective: str, table: pd.DataFrame, path: Path) -> None:

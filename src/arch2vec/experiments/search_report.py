@@ -12,6 +12,7 @@ import numpy as np
 from arch2vec.common.storage import atomic_path, write_text
 from arch2vec.experiments.search_settings import HONEST, label
 from arch2vec.experiments.search_tables import Result
+from arch2vec.reports.numbers import spread
 from arch2vec.reports.regret import regret_curves, regret_distributions
 from arch2vec.studies.at_budget import Cut, chosen
 from arch2vec.studies.curves import Curve, regret_curve
@@ -111,7 +112,7 @@ def _budget_table(result: Result, rows: Sequence[Row], with_published: bool) -> 
         for row in rows
     ]
     for known in result.published if with_published else []:
-        numbers = ["" if figure is None else _figure(*figure) for figure in (known.validation, known.test)]
+        numbers = ["" if figure is None else spread(*figure) for figure in (known.validation, known.test)]
         cells.append([f"*published*: {known.label}, {known.budget}", str(known.runs), *numbers, "", "", "", ""])
     return table(headings, cells)
 
@@ -127,11 +128,7 @@ def interval(row: Mapping[str, Any], name: str) -> str:
         return ""
     if f"{name}_std" not in row:
         return f"{mean:.2f}"
-    return f"{_figure(mean, row[f'{name}_std'])} [{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
-
-
-def _figure(mean: float, std: float | None) -> str:
-    return f"{mean:.2f}" if std is None or np.isnan(std) else f"{mean:.2f} ± {std:.2f}"
+    return f"{spread(mean, row[f'{name}_std'])} [{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
 
 
 def _quartiles(row: Row) -> str:

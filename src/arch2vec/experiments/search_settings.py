@@ -27,6 +27,8 @@ LABELS: Mapping[str, str] = {
     "gp-bo": "arch2vec-BO (Gaussian process)",
     "bo-local": "arch2vec-BO, local (Gaussian process)",
     "group-bo": "BO on structure and embedding (weighed groups)",
+    "wl-bo": "BO on subtrees of the function (Weisfeiler-Lehman kernel)",
+    "group-wl-bo": "BO on structure, embedding and subtrees",
     "forest": "arch2vec, greedy forest",
 }
 """The methods' names in tables and figures, in the tables' order."""

@@ -17,6 +17,7 @@ from arch2vec.experiments.search_settings import HONEST, Setting, label
 from arch2vec.objectives import resolve_objective
 from arch2vec.objectives.lookup import LookupObjective
 from arch2vec.searching.pool import OnDevice
+from arch2vec.searching.spec import AnyMethod, resolve_methods
 from arch2vec.studies import Runs, run_study
 from arch2vec.studies.at_budget import Cut, chosen
 from arch2vec.studies.significance import Comparison, holm, lead
@@ -119,7 +120,7 @@ class Result:
 def run_setting(
     setting: Setting,
     embedding: Embedding,
-    methods: Sequence[str],
+    methods: Sequence[AnyMethod],
     runs: int | Mapping[str, int],
     out: Path,
     *,
@@ -135,15 +136,15 @@ def run_setting(
     Args:
         setting: what to run.
         embedding: of the objective's search space; architectures that the table lacks are left out.
-        methods: names of search methods.
+        methods: as for :func:`arch2vec.studies.run_study`.
         runs: how many of each, or of each by name.
         out: the experiment's folder.
         data: name or file of the benchmark's table, None for the one that is found by its name.
         seed0: the first seed.
-        workers: processes.
+        workers: how many processes share the runs.
         executor: as for :func:`arch2vec.studies.run_study`.
         device: where model-based methods look at all architectures in every round, None for the setting's own pool.
-        progress: likewise.
+        progress: told how far the study is, as for :func:`arch2vec.studies.run_study`.
 
     Raises:
         InputError: the table cannot be found, is of another space, or ``out`` holds something else.
@@ -152,15 +153,16 @@ def run_setting(
     if not isinstance(objective, LookupObjective):
         raise InputError(f"{setting.spec} is no table of results")
     known = objective.restrict(embedding)
+    specs = resolve_methods(methods)
     found = run_study(
         known,
         objective,
-        methods,
+        list(specs.values()),
         runs,
         setting.horizon,
         seed0=seed0,
         fidelities={} if setting.fidelities is None else {objective.name: setting.fidelities},
-        batches={name: batch for name, batch in setting.batches.items() if name in methods},
+        batches={name: batch for name, batch in setting.batches.items() if name in specs},
         pool=setting.pool if device is None else OnDevice(device),
         out=out / objective.name,
         workers=workers,
@@ -168,8 +170,8 @@ def run_setting(
         progress=progress,
     )
     view = objective.view(known)
-    counts = {name: runs if isinstance(runs, int) else runs[name] for name in methods}
-    kept = [found.runs(name, objective.name).select(range(seed0, seed0 + counts[name])) for name in methods]
+    counts = {name: runs if isinstance(runs, int) else runs[name] for name in specs}
+    kept = [found.runs(name, objective.name).select(range(seed0, seed0 + counts[name])) for name in specs]
     best_test = float(np.nanmax(view.test)) if not np.isnan(view.test).all() else float("nan")
     return Result(
         setting,

@@ -228,12 +228,12 @@ def run_smoothness(
 
     Args:
         encoders: the learned ones, one a seed, all of one space.
-        columns: the benchmark.
-        target: its column.
+        columns: the benchmark's table of results.
+        target: the column of it that is looked at.
         settings: what is measured.
         out: the folder, for one benchmark column.
         seed0: the first seed.
-        encodings: which.
+        encodings: which encodings are compared.
         progress: called with what is done, of how much, and what is next.
 
     Raises:

@@ -13,6 +13,7 @@ from arch2vec.common.storage import atomic_path, write_text
 from arch2vec.experiments.prediction_inputs import Target
 from arch2vec.experiments.smoothness import METRICS, Draw, SmoothnessSettings
 from arch2vec.reports.curves import FONT
+from arch2vec.reports.numbers import spread
 from arch2vec.reports.projection import project
 from arch2vec.reports.style import GREY, INK, PALETTE, write_figure
 from arch2vec.representations.geometry import EditPairs, Vectors, edit_correlation, ranks
@@ -89,10 +90,7 @@ def _markdown(table: pd.DataFrame, frame: pd.DataFrame, target: Target, settings
 
 
 def _spread(row: Mapping[Any, Any], name: str) -> str:
-    mean, std = row[f"{name}_mean"], row[f"{name}_std"]
-    if mean != mean:
-        return "-"
-    return f"{mean:.3f}" + (f" ± {std:.3f}" if std == std else "")
+    return spread(row[f"{name}_mean"], row[f"{name}_std"], 3, unknown="-")
 
 
 def to_rows(table: pd.DataFrame, target: Target) -> list[dict[str, Any]]:

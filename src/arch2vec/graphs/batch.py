@@ -24,9 +24,14 @@ PADDING = 255
 """The operation code of a vertex that is not there."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class GraphBatch:
     """N labelled DAGs of up to V vertices.
+
+    >>> import arch2vec
+    >>> chain = arch2vec.GraphBatch.of([[0, 1, 2]], [[[0, 1, 0], [0, 0, 1], [0, 0, 0]]])
+    >>> len(chain), chain.num_vertices, chain.ops.dtype, chain.adjacency.dtype
+    (1, 3, dtype('uint8'), dtype('bool'))
 
     Attributes:
         ops: (N, V) uint8, the operation of each vertex as an index into a
@@ -77,6 +82,10 @@ class GraphBatch:
 
     def __len__(self) -> int:
         return len(self.ops)
+
+    def __repr__(self) -> str:
+        graphs = "graph" if len(self) == 1 else "graphs"
+        return f"GraphBatch({len(self):,} {graphs} of up to {self.num_vertices} vertices)"
 
     def __getitem__(self, index: int | slice | NDArray[np.generic] | Sequence[int]) -> GraphBatch:
         """A sub-batch; an integer gives a batch of one."""

@@ -40,7 +40,7 @@ def edit_distance(first: GraphBatch, second: GraphBatch, *, limit: int | None = 
     """The edit distance of each of N pairs of graphs, as this module defines it.
 
     Args:
-        first: N graphs.
+        first: N graphs, each compared with one of the others.
         second: N graphs with the same operation vocabulary; their V may differ.
         limit: distances above it are not of interest and reported as ``limit + 1``,
             which is faster.

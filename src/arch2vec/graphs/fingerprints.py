@@ -67,7 +67,7 @@ def fingerprint(graphs: GraphBatch, *, stream: int = 0) -> NDArray[np.uint64]:
     batches have the same V (V refinement rounds are made).
 
     Args:
-        graphs: N graphs.
+        graphs: the N graphs to tell apart.
         stream: which of 2^32 independent hash functions; see :func:`fingerprint128`.
 
     Returns:

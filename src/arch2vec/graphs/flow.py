@@ -38,7 +38,7 @@ def random_flow(
     They follow from the graphs, the number of operations and the seed: those of different batches can be compared.
 
     Args:
-        graphs: N graphs.
+        graphs: the N graphs that values flow through.
         operations: how many operations there are.
         width: numbers of a state.
         deviation: of the random weights.
@@ -73,7 +73,8 @@ def _flow(graphs: FunctionGraphs, own: Floats, weights: Floats, start: Floats) -
         back[vertex] = np.where(graphs.ends[vertex][:, None], states[vertex], moved)
     inputs = graphs.starts.astype(np.float32)
     total: Floats = np.einsum("vn,vnw->nw", inputs, back)
-    return total / np.maximum(inputs.sum(axis=0), 1)[:, None]
+    found: Floats = (total / np.maximum(inputs.sum(axis=0), 1)[:, None]).astype(np.float32)
+    return found
 
 
 def _moved(edges: Floats, states: Floats, shift: Floats, mix: Floats) -> Floats:
@@ -82,4 +83,4 @@ def _moved(edges: Floats, states: Floats, shift: Floats, mix: Floats) -> Floats:
     for edge, state in zip(edges, states, strict=True):
         if edge.any():
             message += edge[:, None] * state
-    return message / 2 + np.maximum(shift + message @ mix, 0) / 2
+    return np.asarray(message / 2 + np.maximum(shift + message @ mix, 0) / 2, dtype=np.float32)

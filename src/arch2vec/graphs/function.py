@@ -52,7 +52,7 @@ def function_graphs(graphs: GraphBatch, skip: Collection[int] = (), zero: Collec
     written; they are there whatever the cell computes.
 
     Args:
-        graphs: N cells.
+        graphs: the N cells as they are written.
         skip: codes of the operations that give on the sum of what they read.
         zero: codes of the operations that give nothing.
     """

@@ -43,9 +43,9 @@ def totals(graphs: FunctionGraphs, weights: Weights, paths: Floats) -> Floats:
     """(G, N) the weights on all paths to the outputs together, a vertex counted once for every path through it.
 
     Args:
-        graphs: N graphs.
+        graphs: the N graphs to sweep over.
         weights: (V, G, N).
-        paths: from :func:`count_paths`.
+        paths: the numbers of paths that :func:`count_paths` gives.
     """
     total = np.zeros(weights.shape, dtype=np.float32)
     for vertex, found in enumerate(total):
@@ -70,7 +70,7 @@ def extremes(graphs: FunctionGraphs, weights: Weights) -> tuple[Floats, Floats]:
     """(G, N) the smallest and the largest weight of a whole path, :data:`NONE` where there is no path.
 
     Args:
-        graphs: N graphs.
+        graphs: the N graphs to sweep over.
         weights: (V, G, N) 0 or 1.
     """
     count, groups, number = weights.shape
@@ -99,7 +99,7 @@ def walks(graphs: FunctionGraphs, forwards: bool) -> tuple[Floats, Floats]:
     """The shares of random walks that pass each vertex and each edge.
 
     Args:
-        graphs: N graphs.
+        graphs: the N graphs to sweep over.
         forwards: from the inputs to the outputs, all inputs equally likely, or backwards.
 
     Returns:

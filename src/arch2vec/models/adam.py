@@ -6,7 +6,6 @@ search by Bayesian optimisation. The update is the same fused kernel, and the sa
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 
 import torch
@@ -14,11 +13,6 @@ from torch import Tensor
 from torch.optim.adamw import adamw
 
 _BETA1, _BETA2, _EPS = 0.9, 0.999, 1e-8
-
-
-def cosine(learning_rate: float, step: int, steps: int) -> float:
-    """The rate of a step, counted from 0: from ``learning_rate`` down to none (Loshchilov and Hutter, ICLR 2017)."""
-    return learning_rate * (0.5 + 0.5 * math.cos(math.pi * step / steps))
 
 
 class FlatAdam:

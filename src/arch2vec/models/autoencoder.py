@@ -112,8 +112,8 @@ class GraphAutoencoder(nn.Module):
     """Encoder q(Z | X, A) and decoder p(X, A | Z).
 
     Args:
-        config: the shape.
-        operations: K.
+        config: the shape of the model.
+        operations: K, the number of operations in the space's vocabulary.
         generator: of the initial weights.
         pooling: how vertices' means become the vector that a head predicts from.
     """

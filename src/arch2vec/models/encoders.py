@@ -83,7 +83,7 @@ class GraphEncoder(nn.Module):
     """What encoders have in common: layers, and heads for the parameters of q(Z | X, A).
 
     Args:
-        operations: K.
+        operations: K, the number of operations in the space's vocabulary.
         hidden: width of the layers.
         layers: how many there are.
         latent: dimensions of Z.

@@ -95,8 +95,8 @@ class GraphStore:
     A million 8-vertex graphs take 72 MB; only the batch at hand is expanded to floats.
 
     Args:
-        graphs: N graphs.
-        num_operations: K.
+        graphs: the N graphs to store.
+        num_operations: K, the number of operations in the space's vocabulary.
         device: where they are to be.
         edges: (N, V, V), the weights of the graphs' edges; None for 1 each.
         targets: (N, T), what is to be predicted of each graph; None for nothing.

@@ -75,7 +75,7 @@ def ranking_loss(scores: Tensor, values: Tensor) -> Tensor:
     Scores and values of any shape (..., B) are compared along the last axis; without a pair, 0.
 
     Args:
-        scores: (..., B).
+        scores: (..., B) what is predicted of B architectures.
         values: (..., B), NaN where it is not known; such are in no pair.
     """
     better = values.unsqueeze(-1) > values.unsqueeze(-2)

@@ -68,8 +68,8 @@ class ClassifierRun:
     Args:
         network: maps images to class scores; with an auxiliary head, in training mode,
             to the pair of its scores and the head's.
-        data: images.
-        recipe: how.
+        data: the images to train on and to measure by.
+        recipe: how it is trained: optimiser, schedule, augmentation.
         seed: of everything random in the training, in 0 .. 2^63 - 1.
         device: where to compute. On a GPU with mixed precision.
 

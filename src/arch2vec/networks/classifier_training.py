@@ -86,7 +86,7 @@ def train_classifier(
             auxiliary head, in training mode, to a pair of those. For a recipe that drops
             paths it has an attribute ``drop_path_probability``, which is set every epoch.
         data: images; only ``data.train`` influences the weights.
-        recipe: how.
+        recipe: how it is trained: optimiser, schedule, augmentation.
         seed: of everything random in the training, in 0 .. 2^63 - 1.
         out: the training's folder (:mod:`arch2vec.networks.classifier_folder`). One that
             was interrupted goes on from its last whole epoch, and ends where it would

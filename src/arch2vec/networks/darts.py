@@ -171,9 +171,9 @@ class Cell(nn.Module):
 
     Args:
         slots: the eight operations and their sources, two a node.
-        before: P.
-        last: Q.
-        channels: C.
+        before: P, the channels of the cell before the last.
+        last: Q, the channels of the last cell.
+        channels: C, the channels that the cell works with.
         reduction: whether it is a reduction cell.
         halved: whether the cell before halved the resolution.
     """

@@ -109,7 +109,7 @@ class Cell(nn.Module):
     Args:
         graph: a batch of one.
         names: of each vertex's layer; those of inputs and outputs don't count.
-        channels: C.
+        channels: C, the channels that the cell works with.
         inputs: how many vertices are inputs, the first ones.
         outputs: how many are outputs, the last ones.
     """

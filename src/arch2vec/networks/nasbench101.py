@@ -75,9 +75,9 @@ class Cell(nn.Module):
 
     Args:
         graph: a batch of one pruned cell.
-        before: P.
-        after: Q.
-        norm_momentum: see :class:`~arch2vec.spaces.nasbench101.cost.Skeleton`.
+        before: P, the channels that the cell reads.
+        after: Q, the channels that the cell gives.
+        norm_momentum: of batch norms, as in :class:`~arch2vec.spaces.nasbench101.cost.Skeleton`.
     """
 
     def __init__(self, graph: GraphBatch, before: int, after: int, norm_momentum: float = 0.003) -> None:

@@ -52,7 +52,7 @@ class Cell(nn.Module):
 
     Args:
         operations: six vocabulary indices, 1 to 5, in the order of the space's ``EDGES``.
-        channels: C.
+        channels: C, the channels that the cell works with.
     """
 
     def __init__(self, operations: list[int], channels: int) -> None:

@@ -26,12 +26,12 @@ class RMSProp(torch.optim.Optimizer):
     the rate multiplies the velocity, so that a falling rate also shrinks old steps.
 
     Args:
-        parameters: to optimise.
-        lr: the rate.
+        parameters: the parameters that are changed in place.
+        lr: the learning rate of the first step.
         decay: of the mean of squares.
         momentum: of the velocity.
         epsilon: NAS-Bench-101 uses 1.
-        weight_decay: L2 penalty.
+        weight_decay: factor of the L2 penalty on all parameters.
     """
 
     def __init__(

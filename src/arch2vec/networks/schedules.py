@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import math
-
+from arch2vec.common.schedules import cosine
 from arch2vec.networks.recipe import Recipe
 
 
@@ -29,7 +28,7 @@ def learning_rate(recipe: Recipe, epoch: int, share: float = 0.0) -> float:
     done = epoch + (share if recipe.change == "step" else 0.0)
     match recipe.schedule:
         case "cosine":
-            factor = (1 + math.cos(math.pi * done / recipe.epochs)) / 2
+            factor = cosine(1.0, done, recipe.epochs)
         case "linear":
             factor = 1 - done / recipe.epochs
         case "exponential":

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
+from arch2vec.common.schedules import cosine
 from arch2vec.common.threads import thread_count
 from arch2vec.errors import InputError
 
@@ -162,7 +163,7 @@ def train(
     Args:
         network: maps images (B, channels, H, W) to class scores (B, classes).
         splits: images; only ``train`` influences the weights.
-        config: how.
+        config: how it is trained: epochs, batches, learning rate.
         seed: of the order of the images, in 0 .. 2^63 - 1.
         device: where to compute, such as ``cuda``.
 
@@ -210,7 +211,7 @@ def _run(
         order = torch.randperm(len(images), generator=generator, device="cpu").to(images.labels.device)
         for step, rows in enumerate(order.tensor_split(batches), start=(epoch - 1) * batches):
             for group in optimiser.param_groups:
-                group["lr"] = config.learning_rate * (1 + math.cos(math.pi * step / steps)) / 2
+                group["lr"] = cosine(config.learning_rate, step, steps)
             scores = network(images.pixels[rows])
             loss = functional.cross_entropy(scores, images.labels[rows], label_smoothing=config.label_smoothing)
             value = loss.item()

@@ -59,7 +59,7 @@ def nasbench201(
         dataset: ``cifar10``, ``cifar100`` or ``imagenet16-120``.
         signal: its epochs, 12 or 200; the paper's by default.
         seed: as for :class:`BenchmarkObjective`.
-        noise_seed: likewise.
+        noise_seed: which draw of the noise a search meets, as for :class:`TableObjective`.
         data: name or file for :func:`arch2vec.benchmarks.load`, by default ``nasbench201``.
 
     Raises:
@@ -91,7 +91,7 @@ def nasbench101(
     Args:
         subset: ``all``, or ``measured`` for the cells with a validation accuracy after 108 epochs.
         seed: as for :class:`BenchmarkObjective`.
-        noise_seed: likewise.
+        noise_seed: which draw of the noise a search meets, as for :class:`TableObjective`.
         data: name or file for :func:`arch2vec.benchmarks.load`, by default ``nasbench101``.
 
     Raises:
@@ -142,7 +142,7 @@ def digits_201(signal: int = _DIGITS, seed: SeedChoice = 0, noise_seed: NoiseSee
     Args:
         signal: its epochs, 1 to 6.
         seed: as for :class:`BenchmarkObjective`.
-        noise_seed: likewise.
+        noise_seed: which draw of the noise a search meets, as for :class:`TableObjective`.
 
     Raises:
         InputError: there is no such signal or run.

@@ -17,7 +17,7 @@ class Runs:
     """A measurement of n architectures, by training run.
 
     Args:
-        table: the results.
+        table: the table of all results, several rows an architecture.
         metrics: the measurement's columns, which differ in nothing but their seed.
             Where there are several of one seed (releases that averaged over other
             runs) the first counts.

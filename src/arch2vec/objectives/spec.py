@@ -48,6 +48,10 @@ _FORMS = (
 def resolve_objective(spec: str, space: SearchSpace | None = None) -> Objective:
     """The objective that ``spec`` names; see the module's documentation for the notation.
 
+    >>> import arch2vec
+    >>> arch2vec.resolve_objective("digits-201").space
+    'nasbench201'
+
     Args:
         spec: one line of text.
         space: that is searched; a table's architectures are taken to be of it, unless
@@ -159,8 +163,9 @@ _COMMAND = re.compile(r"cmd(\?(?P<options>[^:]*))?:(?P<command>.*)", re.DOTALL)
 
 
 def _command(command: str, query: str) -> Objective:
-    known = {"name": str, "unit": str, "fidelity": whole, "fidelities": _whole_numbers}
-    options = read_options("objective cmd", query, known)
+    options = read_options(
+        "objective cmd", query, {"name": str, "unit": str, "fidelity": whole, "fidelities": _whole_numbers}
+    )
     from arch2vec.objectives.command import CommandObjective
 
     return CommandObjective(command, **options)

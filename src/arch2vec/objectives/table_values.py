@@ -90,7 +90,7 @@ def runs_of(groups: NDArray[np.int64], count: int, columns: Sequence[NDArray[np.
 
     Args:
         groups: (n,) which architecture each row is of.
-        count: N.
+        count: N, how many architectures there are.
         columns: that are to be arranged.
     """
     order = np.argsort(groups, kind="stable")

@@ -140,14 +140,14 @@ def training_objective(
         recipe: by default the one that is usual for the two.
         epochs: instead of the recipe's.
         cells: of the networks, instead of the recipe's.
-        channels: likewise.
+        channels: the network's width, None for the published one.
         seed: of the trainings.
         data_dir: folder of the data's files.
         validation: see :class:`arch2vec.networks.data.DataChoice`; by default half of the
             training images, but a fifth for NAS-Bench-101 and a tenth for DARTS, as published.
-        split_seed: likewise.
-        limit: likewise.
-        size: likewise.
+        split_seed: of the division of the images, as in the choice of the data.
+        limit: how many of the training images are used, None for all.
+        size: what images from files are brought to, in pixels.
         out: folder of the trainings.
         device: where to compute.
         threads: cores of a CPU.

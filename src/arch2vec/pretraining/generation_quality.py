@@ -70,14 +70,14 @@ def rule_generation(
     """Decode ``draws`` points of the prior under the space's rules and look at what comes out.
 
     Args:
-        encoder: the encoder.
+        encoder: the encoder whose latent space is drawn from.
         held_out: architectures to reconstruct.
         training: architectures that it was trained on, some thousands of them.
         known: fingerprints of all that it was trained on.
-        draws: how many.
+        draws: how many points of the prior are decoded.
         seed: of the draws.
-        temperature: see :meth:`arch2vec.Encoder.decode`.
-        prior: see :meth:`arch2vec.Encoder.generate`.
+        temperature: of the noise in decoding, as for :meth:`arch2vec.Encoder.decode`.
+        prior: where points are drawn from, as for :meth:`arch2vec.Encoder.generate`.
     """
     graphs = encoder.generate(draws, np.random.default_rng(seed), temperature=temperature, prior=prior)
     valid = encoder.space.is_valid(graphs)

@@ -17,9 +17,10 @@ import torch
 
 from arch2vec.common.devices import Device, device_of_process, get_device
 from arch2vec.common.ownership import owning
-from arch2vec.common.storage import AnyPath, claim, read_json
+from arch2vec.common.storage import AnyPath, claim, read_json, write_json
 from arch2vec.common.threads import thread_count
 from arch2vec.encoder import FINISHED, Encoder
+from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.pretraining.checkpoint import load_checkpoint
 from arch2vec.pretraining.data import architectures, split, training_data
@@ -66,6 +67,12 @@ def pretrain(
 ) -> Encoder:
     """Learn a representation of a search space without training one of its architectures.
 
+    >>> import arch2vec
+    >>> from arch2vec.models.autoencoder import ModelConfig
+    >>> small = arch2vec.PretrainConfig(model=ModelConfig(hidden=8, latent=4), epochs=1, sample=200)
+    >>> arch2vec.pretrain("nasbench201", small, seed=0, device="cpu").prior.shape
+    (2, 8, 4)
+
     Where a launcher such as torchrun has started this process as one of several,
     they train together (:mod:`arch2vec.pretraining.processes`), and only process 0 measures,
     reports and writes.
@@ -74,7 +81,7 @@ def pretrain(
         space: the space or its name.
         config: how; the paper's setting by default.
         graphs: the architectures to learn from, by default those of ``config``.
-        seed: replaces ``config.seed``.
+        seed: of everything random, in place of ``config.seed``.
         out: the run's folder. A run that is there is resumed, or loaded when it is
             complete. Without one, nothing is written.
         progress: called every few steps.
@@ -138,7 +145,14 @@ def _pretrain(
         if finished is not None:
             if folder is not None:
                 _claim(folder, space, config)
-            return Encoder.load(finished, device, space)
+            encoder = Encoder.load(finished, device, space)
+            if encoder.training.get("last_epoch", {}).get("epoch", config.epochs) >= config.epochs:
+                return encoder
+            if folder is not None and not (folder / "checkpoint.safetensors").exists():
+                raise InputError(
+                    f"the run in {folder} cannot go on to {config.epochs} epochs: its checkpoint.safetensors is gone; "
+                    "choose another output folder"
+                )
     with owning(folder):  # refused before the data are made
         data = training_data(space, config, graphs, device)
         if folder is not None:
@@ -170,7 +184,31 @@ def _claim(folder: Path, space: SearchSpace, config: PretrainConfig) -> None:
         if isinstance(found.get("model"), dict):
             settings["model"] = _recorded(settings["model"], found["model"], defaults["model"])
         settings = _recorded(settings, found, defaults)
+        settings = _continued(settings, found, record)
     claim(record, "run", settings)
+
+
+def _continued(settings: dict[str, Any], found: dict[str, Any], record: Path) -> dict[str, Any]:
+    """The settings of a run that is to have more epochs than it was to have, recorded if they differ in nothing else.
+
+    Raises:
+        InputError: its schedule ends at its last epoch.
+    """
+    before, now = found.get("epochs"), settings["epochs"]
+    further = {"further": settings.get("further", 0)} if "further" in settings or "further" in found else {}
+    if not isinstance(before, int) or before >= now:
+        return {**settings, **({"further": found["further"]} if "further" in found else {})}
+    same = {**settings, "epochs": before, **({"further": found["further"]} if "further" in found else {})}
+    if "further" not in found:
+        same.pop("further", None)
+    claim(record, "run", same)
+    if settings.get("schedule", "constant") != "constant":
+        raise InputError(
+            f"{record.parent} holds a run whose learning rate has come down to 0 in its {before} epochs; it cannot go "
+            "on to more: choose another output folder"
+        )
+    write_json(record, {**found, "epochs": now, **further})
+    return {**settings, **further}
 
 
 def _recorded(settings: dict[str, Any], found: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def helped(count: int, device: torch.device, work: Callable[..., None], *argumen
         count: of processes, this one included.
         device: that this process computes on; the others are on devices of the same kind.
         work: of the others.
-        arguments: of ``work``.
+        arguments: what ``work`` is called with after the processes.
     """
     with tempfile.TemporaryDirectory() as folder, worker_pool(count - 1) as pool:
         meeting = f"file://{folder}/meeting"

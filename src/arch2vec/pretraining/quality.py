@@ -94,9 +94,9 @@ def generation(encoder: Encoder, known: NDArray[np.uint64], *, draws: int = PRIO
     """Decode ``draws`` points of the prior and look at what comes out.
 
     Args:
-        encoder: the encoder.
+        encoder: the encoder that is measured.
         known: fingerprints of the architectures it was trained on, for novelty.
-        draws: how many.
+        draws: how many points of the prior are decoded.
         seed: of the draws.
     """
     decoded = encoder.decode(encoder.sample_prior(draws, np.random.default_rng(seed)))
@@ -146,7 +146,7 @@ def distance_correlation(
     neighbourhood.
 
     Args:
-        encoder: the encoder.
+        encoder: the encoder that is measured.
         graphs: architectures of its space, held-out ones for a fair measurement.
         pairs: how many; some seconds for 1,000.
         seed: of the choice of pairs and of the walks.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, replace
@@ -14,6 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from arch2vec.common.schedules import cosine
 from arch2vec.encoder import Encoder
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
@@ -25,6 +25,7 @@ from arch2vec.models.synced_norm import synchronise
 from arch2vec.pretraining.checkpoint import save_checkpoint
 from arch2vec.pretraining.data import TrainingData
 from arch2vec.pretraining.log import MetricsStream
+from arch2vec.pretraining.patience import goes_on
 from arch2vec.pretraining.processes import Processes
 from arch2vec.pretraining.quality import quality
 from arch2vec.pretraining.replay import Replayed
@@ -83,8 +84,14 @@ class Run:
     def train(
         self, stream: MetricsStream | None, checkpoint: Path | None, progress: Callable[[Progress], None] | None
     ) -> None:
-        """Train from wherever the run stands to its last epoch."""
-        for epoch in range(len(self.history), self.config.epochs):
+        """Train from wherever the run stands to its last epoch.
+
+        Where all is done already, as after a stop between the last epoch and what follows, nothing is.
+        """
+        # Only process 0 measures, so that several make the epochs they were told to make.
+        further = self.config.further if self.processes.count == 1 else 0
+        while goes_on(self.history, self.config.epochs, further):
+            epoch = len(self.history)
             started = time.perf_counter()
             losses = self._epoch(epoch, progress)
             trained = time.perf_counter()
@@ -119,7 +126,7 @@ class Run:
             if progress is not None and (step % 20 == 0 or step == steps):
                 # A process has its part of the loss, which is about as large as those of the others.
                 loss = terms[0].item() * self.processes.count
-                progress(Progress(epoch + 1, config.epochs, step, steps, loss))
+                progress(Progress(epoch + 1, max(config.epochs, epoch + 1), step, steps, loss))
         model.eval()
         self.processes.sum(totals)
         self.processes.check_equal(parameters)
@@ -174,7 +181,7 @@ class Run:
     def _learning_rate(self, epochs_done: float) -> float:
         if self.config.schedule == "constant":
             return self.config.learning_rate
-        return self.config.learning_rate * (1 + math.cos(math.pi * epochs_done / self.config.epochs)) / 2
+        return cosine(self.config.learning_rate, epochs_done, self.config.epochs)
 
     def encoder(self) -> Encoder:
         """The model as it is now, with the prior that its training embedding gives."""

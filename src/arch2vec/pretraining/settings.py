@@ -55,11 +55,19 @@ SCHEDULES: tuple[Schedule, ...] = ("constant", "cosine")
 class PretrainConfig:
     """A pre-training run; the defaults are the paper's.
 
+    >>> import arch2vec
+    >>> config = arch2vec.PretrainConfig(batch_size=256, learning_rate=3e-3, schedule="cosine")
+    >>> config.epochs, config.protocol
+    (10, 'paper')
+
     Attributes:
         model: which model and its shape.
         protocol: a key of :data:`PROTOCOLS`.
         activation: of the operation logits; None for :func:`default_activation`.
         epochs: passes over the training split.
+        further: so many more at most, as long as reconstruction is not good and gets better
+            (:mod:`arch2vec.pretraining.patience`); none in the paper's setting, with a schedule, or with several
+            processes.
         batch_size: graphs a step.
         learning_rate: of Adam; with a schedule, that of the first step.
         schedule: how the learning rate goes on, ``constant`` (paper) or ``cosine``, down
@@ -115,6 +123,7 @@ class PretrainConfig:
     pools: str | None = None
     targets: str | None = None
     target_weight: float = 1.0
+    further: int = 0
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
@@ -128,6 +137,10 @@ class PretrainConfig:
         for name in ("epochs", "batch_size", "processes"):
             if getattr(self, name) < 1:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.further < 0:
+            raise InputError(f"further epochs are 0 or more, got {self.further}")
+        if self.further and self.schedule != "constant":
+            raise InputError("a schedule ends at its last epoch: there are no further ones after it")
         if self.sample is not None and self.sample < 2:
             raise InputError(f"a sample has at least 2 architectures, got {self.sample}")
         if self.stream and self.sample is None:
@@ -178,6 +191,7 @@ _RECORDED = record(
         "pools": optional(text()),
         "targets": optional(text()),
         "target_weight": number(),
+        "further": whole(0),
     },
 )
 """What an encoder's record of its training must be like."""

@@ -8,9 +8,10 @@ architectures. What comes out embeds any graph of the space, as a pre-trained
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import torch
@@ -18,14 +19,16 @@ from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
 from arch2vec.common.documents import checked, number, optional, parse_json, record, row, text, whole
+from arch2vec.common.schedules import cosine
 from arch2vec.common.storage import read_arrays, write_arrays
 from arch2vec.common.threads import thread_count
-from arch2vec.errors import InputError
+from arch2vec.errors import InputError, unknown
 from arch2vec.graphs import GraphBatch
-from arch2vec.models.adam import FlatAdam, cosine
+from arch2vec.models.adam import FlatAdam
 from arch2vec.models.encoders import ENCODERS
 from arch2vec.models.flat import clip_gradient, flatten_parameters
 from arch2vec.models.inputs import GraphStore, GraphTensors
+from arch2vec.models.losses import ranking_loss
 from arch2vec.models.regressor import Regressor, RegressorConfig
 from arch2vec.models.stored import stored_model
 from arch2vec.spaces import SearchSpace, stored_space
@@ -33,6 +36,7 @@ from arch2vec.spaces import SearchSpace, stored_space
 _KIND = "arch2vec supervised encoder"
 _BATCH = 512  # graphs encoded at a time: their activations stay in the cache
 _MODEL = {"encoder": text(*ENCODERS), "hidden": whole(1), "layers": whole(1), "latent": whole(1)}
+LOSSES = ("squares", "ranking")
 _CONFIG = record(
     {
         "model": record({**_MODEL, "pooling": text("mean", "sum")}),
@@ -41,7 +45,8 @@ _CONFIG = record(
         "learning_rate": number(),
         "weight_decay": number(),
         "gradient_clip": number(),
-    }
+    },
+    {"loss": text(*LOSSES)},
 )
 
 
@@ -60,6 +65,9 @@ class SupervisedConfig:
         learning_rate: of Adam at the start; it falls to zero along half a cosine.
         weight_decay: decoupled, a share of the weights per unit of learning rate (AdamW).
         gradient_clip: the largest norm of a gradient.
+        loss: the mean of ``squares`` of the standardised values' errors, or of
+            :func:`arch2vec.models.losses.ranking_loss`, which asks for their order alone: predictions
+            are then no values.
     """
 
     model: RegressorConfig = field(default_factory=RegressorConfig)
@@ -68,8 +76,11 @@ class SupervisedConfig:
     learning_rate: float = 3e-3
     weight_decay: float = 0.0
     gradient_clip: float = 5.0
+    loss: Literal["squares", "ranking"] = "squares"
 
     def __post_init__(self) -> None:
+        if self.loss not in LOSSES:
+            raise unknown("loss", self.loss, LOSSES)
         if self.epochs < 1:
             raise InputError(f"epochs must be at least 1, got {self.epochs}")
         if self.batch_size is not None and self.batch_size < 1:
@@ -134,7 +145,7 @@ class SupervisedEncoder:
         """Read what :meth:`save` wrote. Runs no code from the file.
 
         Args:
-            path: the file.
+            path: the file to read, made by :meth:`save`.
             space: the space it was trained on; needed only where that is Python code of your own.
 
         Raises:
@@ -164,18 +175,20 @@ def train_supervised(
     values: ArrayLike,
     config: SupervisedConfig | None = None,
     seed: int = 0,
+    start: Mapping[str, Tensor] | None = None,
 ) -> SupervisedEncoder:
     """Learn a representation of a space from the values of some of its architectures.
 
-    Minimises the mean squared error of the standardised values, in one thread.
-    The result follows from the arguments, bit for bit.
+    Minimises the loss in one thread. The result follows from the arguments, bit for bit.
 
     Args:
         space: the space the graphs are of.
         graphs: N evaluated architectures.
         values: (N,) what they are worth, in any unit.
-        config: how.
+        config: the shape of the network and how it is trained.
         seed: of the initial weights and the order of the graphs.
+        start: weights to begin with, by name, in the place of drawn ones; see
+            :func:`arch2vec.pretraining.fine_tuning.start_of`.
 
     Raises:
         InputError: no graphs, not as many values as graphs, or a value that is not finite.
@@ -184,10 +197,17 @@ def train_supervised(
     targets, centre, spread = checked_targets(graphs, values)
     generator = torch.Generator().manual_seed(seed)
     with thread_count(1):
-        regressor = Regressor(config.model, space.num_operations, generator)
+        regressor = started(Regressor(config.model, space.num_operations, generator), start)
         store = GraphStore(graphs, space.num_operations, torch.device("cpu"))
         _fit(regressor, store, torch.from_numpy(targets).float(), config, generator)
     return SupervisedEncoder(space, regressor, config, centre, spread)
+
+
+def started(regressor: Regressor, start: Mapping[str, Tensor] | None) -> Regressor:
+    """The regressor with the weights to begin with; what they do not name stays as it was drawn."""
+    if start is not None:
+        regressor.load_state_dict({**regressor.state_dict(), **start})
+    return regressor
 
 
 def checked_targets(graphs: GraphBatch, values: ArrayLike) -> tuple[NDArray[np.float64], float, float]:
@@ -224,7 +244,8 @@ def _fit(
         rows = order[bounds[step % batches] : bounds[step % batches + 1]]
         batch = GraphTensors(graphs.X[rows], graphs.A[rows], None if graphs.mask is None else graphs.mask[rows])
         flat.grad.zero_()
-        torch.nn.functional.mse_loss(regressor(batch), targets[rows]).backward()  # type: ignore[no-untyped-call]
+        loss = ranking_loss if config.loss == "ranking" else torch.nn.functional.mse_loss
+        loss(regressor(batch), targets[rows]).backward()  # type: ignore[no-untyped-call]
         clip_gradient(flat, config.gradient_clip)
         adam.step(flat.grad, cosine(config.learning_rate, step, steps))
     regressor.eval()

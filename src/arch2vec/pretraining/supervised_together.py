@@ -9,7 +9,7 @@ it would end alone, up to the order in which sums are rounded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -17,13 +17,21 @@ import torch
 from numpy.typing import ArrayLike
 from torch import Tensor, nn
 
+from arch2vec.common.schedules import cosine
 from arch2vec.common.threads import thread_count
 from arch2vec.graphs import GraphBatch
-from arch2vec.models.adam import FlatAdam, cosine
+from arch2vec.models.adam import FlatAdam
 from arch2vec.models.flat import flatten_parameters
 from arch2vec.models.inputs import GraphStore, GraphTensors
+from arch2vec.models.losses import ranking_loss
 from arch2vec.models.regressor import Regressor
-from arch2vec.pretraining.supervised import SupervisedConfig, SupervisedEncoder, checked_targets, train_supervised
+from arch2vec.pretraining.supervised import (
+    SupervisedConfig,
+    SupervisedEncoder,
+    checked_targets,
+    started,
+    train_supervised,
+)
 from arch2vec.spaces import SearchSpace
 
 _TOGETHER = 8  # runs in a tensor: what they keep for the backward pass stays in the cache
@@ -37,6 +45,7 @@ def train_supervised_together(
     values: Sequence[ArrayLike],
     config: SupervisedConfig | None = None,
     seeds: Sequence[int] = (),
+    start: Mapping[str, Tensor] | None = None,
 ) -> list[SupervisedEncoder]:
     """Learn a representation for each of R runs.
 
@@ -46,6 +55,7 @@ def train_supervised_together(
         values: (R, N) what they are worth, in any unit.
         config: how; encoders other than graph isomorphism networks are trained one by one.
         seeds: R of them, as for :func:`arch2vec.pretraining.supervised.train_supervised`.
+        start: as there, of all runs.
 
     Raises:
         InputError: as there.
@@ -53,20 +63,24 @@ def train_supervised_together(
     config = config or SupervisedConfig()
     runs = list(zip(graphs, values, seeds, strict=True))
     if config.model.encoder != "gin":
-        return [train_supervised(space, some, worth, config, seed) for some, worth, seed in runs]
+        return [train_supervised(space, some, worth, config, seed, start) for some, worth, seed in runs]
     encoders: list[SupervisedEncoder] = []
-    for start in range(0, len(runs), _TOGETHER):
-        encoders += _train(space, runs[start : start + _TOGETHER], config)
+    for first in range(0, len(runs), _TOGETHER):
+        encoders += _train(space, runs[first : first + _TOGETHER], config, start)
     return encoders
 
 
 def _train(
-    space: SearchSpace, runs: Sequence[tuple[GraphBatch, ArrayLike, int]], config: SupervisedConfig
+    space: SearchSpace,
+    runs: Sequence[tuple[GraphBatch, ArrayLike, int]],
+    config: SupervisedConfig,
+    start: Mapping[str, Tensor] | None,
 ) -> list[SupervisedEncoder]:
     scaled = [checked_targets(graphs, values) for graphs, values, _ in runs]
     generators = [torch.Generator().manual_seed(seed) for _, _, seed in runs]
     with thread_count(1):
-        regressors = [Regressor(config.model, space.num_operations, generator) for generator in generators]
+        operations = space.num_operations
+        regressors = [started(Regressor(config.model, operations, generator), start) for generator in generators]
         together = _Regressors(regressors, config)
         store = GraphStore(GraphBatch.concatenate([graphs for graphs, _, _ in runs]), space.num_operations, _CPU)
         targets = torch.from_numpy(np.stack([standard for standard, _, _ in scaled])).float()
@@ -112,7 +126,7 @@ class _Regressors:
     def fit(
         self, store: GraphStore, targets: Tensor, config: SupervisedConfig, generators: Sequence[torch.Generator]
     ) -> None:
-        """Minimise every run's mean squared error: targets (R, n), graphs of run r the rows r n to (r + 1) n."""
+        """Minimise every run's loss: targets (R, n), graphs of run r the rows r n to (r + 1) n."""
         runs, n = targets.shape
         batches = 1 if config.batch_size is None else -(-n // config.batch_size)
         bounds = [n * batch // batches for batch in range(batches + 1)]
@@ -125,9 +139,13 @@ class _Regressors:
             if step % batches == 0:
                 order = torch.stack([torch.randperm(n, generator=generator) for generator in generators]) + offsets
             rows = order[:, bounds[step % batches] : bounds[step % batches + 1]]
-            errors = self._predict(X[rows], S[rows], None if present is None else present[rows])
-            errors = errors - targets.flatten()[rows]
-            found = torch.autograd.grad(errors.square().mean(1).sum(), list(self._leaves.values()))
+            predicted = self._predict(X[rows], S[rows], None if present is None else present[rows])
+            wanted = targets.flatten()[rows]
+            if config.loss == "ranking":
+                loss = runs * ranking_loss(predicted, wanted)
+            else:
+                loss = (predicted - wanted).square().mean(1).sum()
+            found = torch.autograd.grad(loss, list(self._leaves.values()))
             torch._foreach_copy_(self._gradients, found)
             norm = torch.linalg.vector_norm(gradient, dim=1, keepdim=True)
             gradient.mul_((config.gradient_clip / (norm + 1e-6)).clamp_(max=1.0))

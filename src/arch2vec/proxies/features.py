@@ -63,12 +63,12 @@ def proxy_features(
     Parquet file of their setting, and an interrupted computation resumes.
 
     Args:
-        graphs: N architectures.
+        graphs: the N architectures whose proxies are computed.
         space: they belong to.
         names: of the proxies.
         setting: batch, networks and seed; by default :func:`small_setting`.
         workers: processes, one core each.
-        progress: see :data:`arch2vec.proxies.table.Progress`.
+        progress: told how far it is, as :data:`arch2vec.proxies.table.Progress` says.
 
     Raises:
         InputError: a proxy is unknown, the space has no networks, or a graph is no architecture of it.

@@ -77,7 +77,7 @@ def compute_table(
         setting: batch, networks and seed.
         path: a Parquet file to read and to keep results in, as they come; None to keep nothing.
         workers: processes, one core each.
-        progress: see :data:`Progress`.
+        progress: told how far it is, as :data:`Progress` says.
         build: makes the networks; that of the space by default. A file is taken at its
             word that it was made with the same.
         device: where networks compute; None for a GPU if there is one.

@@ -78,6 +78,32 @@ def cell_svg(space: SearchSpace, graph: GraphBatch, title: str | None = None) ->
     return canvas.document(*bounds, label=space.format(graph)[0])
 
 
+class Drawing:
+    """A picture of one cell, which shows itself in a notebook and can be written to a file.
+
+    Raises:
+        InputError: the batch does not hold exactly one architecture of the space.
+    """
+
+    def __init__(self, space: SearchSpace, graph: GraphBatch, title: str | None = None) -> None:
+        self._space, self._graph, self._title = space, graph, title
+        self.svg = cell_svg(space, graph, title)
+
+    def save(self, path: AnyPath) -> None:
+        """Write it to a file that ends in .png, .svg or .pdf.
+
+        Raises:
+            InputError: the suffix is another, or the folder cannot be written to.
+        """
+        draw_cell(self._space, self._graph, path, self._title)
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def __repr__(self) -> str:
+        return f"Drawing({self._space.format(self._graph)[0]!r}; save(path) writes it)"
+
+
 def _check_one(space: SearchSpace, graph: GraphBatch) -> None:
     if len(graph) != 1:
         raise InputError(f"a picture shows one cell, got {len(graph)}")

@@ -11,7 +11,17 @@ from numpy.typing import ArrayLike
 from arch2vec.common.storage import AnyPath
 from arch2vec.errors import InputError, unknown
 from arch2vec.reports.progress import Axis, Band, Progress, mean_progress
-from arch2vec.reports.style import GREY, INK, method_styles, mixed, require_format, text_width, write_figure
+from arch2vec.reports.style import (
+    GREY,
+    INK,
+    MARKERS,
+    line_look,
+    method_styles,
+    mixed,
+    require_format,
+    text_width,
+    write_figure,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,6 +30,8 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT, LABEL_WIDTH, LABEL_HEIGHT = 6.4, 3.9, 0.8, 0.175  # inches
 FONT = 9.0
+_NOTE_BELOW = 38  # points below the axes, below the label of the horizontal axis
+_BAND_ALPHA = 0.14
 _WARM_UP = 0.05  # the share of the axis in which a curve may rise from below the picture
 TIME_UNITS = ((7200.0, 3600.0, "hours"), (300.0, 60.0, "minutes"), (0.0, 1.0, "seconds"))
 _BANDS = {"deviation": " ± one standard deviation", "ci95": ", 95 % confidence interval"}
@@ -62,6 +74,24 @@ def best_so_far(
             cannot be written to.
     """
     require_format(path)
+    figure = best_so_far_figure(trajectories, x=x, y_label=y_label, optimum=optimum, band=band, title=title)
+    write_figure(figure, path)
+
+
+def best_so_far_figure(
+    trajectories: Mapping[str, pd.DataFrame | Sequence[ArrayLike]],
+    *,
+    x: Axis = "evaluations",
+    y_label: str = "best validation accuracy (%)",
+    optimum: float | None = None,
+    band: Band = "deviation",
+    title: str | None = None,
+) -> Figure:
+    """The figure that :func:`best_so_far` writes.
+
+    Raises:
+        InputError: as there, but for the file.
+    """
     if x not in ("evaluations", "cost_s"):
         raise unknown("horizontal axis", x, ("evaluations", "cost_s"))
     if band not in _BANDS:
@@ -79,11 +109,11 @@ def best_so_far(
     axes = figure.add_subplot()
     draw_frame(axes, y_label, title, _band_note(curves, band))
     _draw_curves(figure, axes, curves, x, optimum)
-    write_figure(figure, path)
+    return figure
 
 
 def draw_frame(axes: Axes, y_label: str, title: str | None, note: str) -> None:
-    """What surrounds the curves: label, title, grid, and a note in the lower right corner."""
+    """What surrounds the curves: label, title, grid, and a note below."""
     axes.set_ylabel(y_label, size=FONT + 1, color=INK)
     axes.tick_params(labelsize=FONT, color=GREY)
     axes.grid(axis="y", color="#e6e6e6", linewidth=0.8)
@@ -91,7 +121,11 @@ def draw_frame(axes: Axes, y_label: str, title: str | None, note: str) -> None:
     axes.spines[["top", "right"]].set_visible(False)
     if title:
         axes.set_title(title, size=FONT + 2, loc="left", color=INK, parse_math=False)
-    axes.text(0.985, 0.02, note, transform=axes.transAxes, size=FONT - 1, color="#666666", ha="right", va="bottom")
+    if note:  # below the axes, where no curve is
+        from matplotlib.transforms import offset_copy
+
+        below = offset_copy(axes.transAxes, axes.get_figure(root=True), y=-_NOTE_BELOW, units="points")
+        axes.text(1.0, 0.0, note, transform=below, size=FONT - 1, color="#666666", ha="right", va="top")
 
 
 def _draw_curves(figure: Figure, axes: Axes, curves: Mapping[str, Progress], x: Axis, optimum: float | None) -> None:
@@ -106,14 +140,17 @@ def _draw_curves(figure: Figure, axes: Axes, curves: Mapping[str, Progress], x: 
         unit, word = next((seconds, word) for least, seconds, word in TIME_UNITS if longest >= least)
         axes.set_xlabel(f"cost ({word})", size=FONT + 1, color=INK)
     styles = method_styles(curves)
-    for name, curve in curves.items():
+    for place, (name, curve) in enumerate(curves.items()):
         colour, line = styles[name]
         at = curve.x / unit
         if curve.runs > 1:
-            axes.fill_between(at, curve.low, curve.high, step="post", color=colour, alpha=0.18, linewidth=0)
-        axes.plot(at, curve.mean, color=colour, linestyle=line, linewidth=1.8, drawstyle="steps-post", zorder=3)
+            axes.fill_between(at, curve.low, curve.high, step="post", color=colour, alpha=_BAND_ALPHA, linewidth=0)
+        look = line_look(styles[name], place)
+        axes.plot(at, curve.mean, **look, linewidth=1.8, drawstyle="steps-post", zorder=3)
         # Whole at the edge of the axes too, and all there is of a curve of one point.
-        axes.plot(at[-1], curve.mean[-1], color=colour, marker="o", markersize=4, clip_on=False, zorder=4)
+        axes.plot(
+            at[-1], curve.mean[-1], color=colour, marker=MARKERS[line] or "o", markersize=4.5, clip_on=False, zorder=4
+        )
     start, end = 0.0 if x == "cost_s" else 1.0, longest / unit
     axes.set_xlim(start, end if end > start else start + 1)
     axes.set_ylim(*_limits(list(curves.values()), optimum))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from arch2vec.common.storage import AnyPath
 from arch2vec.errors import InputError
 from arch2vec.reports.curves import FONT, HEIGHT, LABEL_HEIGHT, WIDTH, draw_frame
-from arch2vec.reports.style import GREY, INK, method_styles, require_format, write_figure
+from arch2vec.reports.style import GREY, INK, line_look, method_styles, require_format, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,6 +20,7 @@ Points = NDArray[np.float64]
 
 _MARGIN = 0.12  # of the front's range, shown around it
 _MOST = 20_000  # architectures drawn
+_LARGE = 10_000  # numbers from here on have a prefix
 
 
 def draw_fronts(
@@ -64,12 +65,13 @@ def draw_fronts(
     shown = everything[:: -(-len(everything) // _MOST)]
     axes.plot(shown[:, 1], shown[:, 0], ".", markersize=1.5, color="#c8c8c8", zorder=1, rasterized=True)
     _limits(axes, best)
+    _in_si(axes, best[:, 1])
     _stairs(axes, best, maximise, color=INK, linewidth=1.2, linestyle="-", label="best possible")
     styles = method_styles(attained)
-    for name, points in attained.items():
+    for place, (name, points) in enumerate(attained.items()):
         if len(points):
-            colour, line = styles[name]
-            _stairs(axes, points, maximise, color=colour, linewidth=1.6, linestyle=line, label=_legend(name, runs))
+            look = line_look(styles[name], place)
+            _stairs(axes, points, maximise, linewidth=1.6, label=_legend(name, runs), **look)
     legend = axes.legend(
         loc="lower left" if maximise else "lower right", fontsize=FONT - 1, frameon=True, framealpha=0.9, edgecolor=GREY
     )
@@ -99,3 +101,30 @@ def _stairs(axes: Axes, points: Points, maximise: bool, **style: object) -> None
     else:
         x, y = np.concatenate([x[:1], x, [right]]), np.concatenate([[bottom], y, y[-1:]])
     axes.plot(x, y, drawstyle="steps-pre" if maximise else "steps-post", zorder=4, **style)  # type: ignore[arg-type]
+
+
+_KINDS = {"params": "parameters", "parameters": "parameters", "macs": "multiply-adds", "flops": "multiply-adds"}
+_DATASETS = {"c10": "CIFAR-10", "c100": "CIFAR-100", "in16": "ImageNet16-120"}
+_COUNTED = {"parameters", "multiply-adds"}
+
+
+def cost_label(column: str, unit: str) -> str:
+    """What an axis of a table's column says: ``params_c10`` is ``parameters, CIFAR-10``, a time has its unit.
+
+    Args:
+        column: its name in the table.
+        unit: of its numbers, in words.
+    """
+    head, _, rest = column.partition("_")
+    name = _KINDS.get(head.lower())
+    rest = _DATASETS.get(rest, rest.replace("_", " "))
+    words = column.replace("_", " ") if name is None else name + (f", {rest}" if rest else "")
+    return words if name in _COUNTED or not unit else f"{words} ({unit})"
+
+
+def _in_si(axes: Axes, values: Points) -> None:
+    """Large numbers as 1.2 M rather than 1.2 with a power of ten beside the axis."""
+    from matplotlib.ticker import EngFormatter
+
+    if float(np.abs(values).max()) >= _LARGE:
+        axes.xaxis.set_major_formatter(EngFormatter(sep="\N{NO-BREAK SPACE}"))

@@ -37,7 +37,7 @@ def project(vectors: NDArray[np.float32], way: str = "pca", seed: int = 0) -> Pr
         vectors: (N, d), finite.
         way: ``pca``, the two directions of largest variance, or ``tsne``, which keeps neighbours together
             and says nothing of distances (needs the extra ``maps``).
-        seed: of t-SNE.
+        seed: of what t-SNE draws at random.
 
     Raises:
         InputError: there is no such way, too few vectors for it, or a package is missing.

@@ -22,6 +22,9 @@ PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#8
 
 GREY, INK = "#8A8A8A", "#222222"
 LINE_STYLES = ("-", "--", ":", "-.")
+MARKERS = {"-": "", "--": "o", ":": "s", "-.": "^"}
+"""Of each line style: where colours are used a second time, a mark on the line tells methods apart too."""
+_MARK_SPACING = 0.14  # of marks, a share of the axes' diagonal
 
 _FORMATS = ("png", "svg", "pdf")
 _DPI = 200
@@ -29,7 +32,17 @@ _DPI = 200
 _METADATA: dict[str, dict[str, Any]] = {"png": {}, "svg": {"Date": None}, "pdf": {"CreationDate": None}}
 
 # Methods that have their place in the palette, whatever else is in the figure.
-_SEATS = ("random", "evolution", "bo", "rl", "local")
+_SEATS = {
+    "random": 0,
+    "local-search": 1,
+    "evolution": 5,
+    "bo": 2,
+    "arch2vec-rl": 3,
+    "group-bo": 4,
+    "gp-bo": 6,
+    "rl": 3,
+    "local": 1,
+}
 
 
 def require_format(path: AnyPath) -> str:
@@ -75,10 +88,21 @@ def method_styles(names: Iterable[str]) -> dict[str, tuple[str, str]]:
     for count, name in enumerate(wanted):
         line = LINE_STYLES[count // len(PALETTE)]
         taken = {colour for colour, style in chosen.values() if style == line}
-        first = _SEATS.index(name) if name in _SEATS else crc32(name.encode())
+        first = _SEATS[name] if name in _SEATS else crc32(name.encode())
         order = [PALETTE[(first + step) % len(PALETTE)] for step in range(len(PALETTE))]
         chosen[name] = next(colour for colour in order if colour not in taken), line
     return chosen
+
+
+def line_look(style: tuple[str, str], place: int = 0) -> dict[str, Any]:
+    """How matplotlib draws a line of such a style; ``place`` keeps the marks of several lines apart."""
+    colour, line = style
+    look: dict[str, Any] = {"color": colour, "linestyle": line}
+    if MARKERS[line]:
+        start = _MARK_SPACING * ((0.37 * place) % 1)
+        look |= {"marker": MARKERS[line], "markevery": (start, _MARK_SPACING), "markersize": 4.5}
+        look |= {"markerfacecolor": "white", "markeredgewidth": 1.2}
+    return look
 
 
 def mixed(colour: str, other: str, share: float) -> str:

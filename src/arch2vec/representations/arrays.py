@@ -13,7 +13,7 @@ def checked_array(values: object, n: int, source: str) -> NDArray[np.float32]:
 
     Args:
         values: an array, or anything that becomes one.
-        n: N.
+        n: how many architectures there are, N.
         source: where they are from, for messages: ``representation mine gave``.
 
     Raises:

@@ -29,6 +29,16 @@ class Representation(ABC):
 
     How many numbers and what they mean depends on the space alone, never on the batch.
 
+    >>> import arch2vec
+    >>> class Degrees(arch2vec.Representation):
+    ...     name = "degrees"
+    ...
+    ...     def features(self, graphs, space):
+    ...         names = [f"vertex {vertex}" for vertex in range(graphs.num_vertices)]
+    ...         return arch2vec.Features.of({"degrees": (graphs.adjacency.sum(axis=1), names)})
+    >>> arch2vec.represent("nasbench201", Degrees(), sample=5).vectors.shape
+    (5, 8)
+
     Attributes:
         name: of the representation, and of its group where it has one only.
         same_for_functions: whether architectures that compute the same function have the same numbers.
@@ -135,7 +145,7 @@ def as_features(made: object, name: str, n: int, owner: str) -> Features:
     Args:
         made: an array (N, d), a mapping of names of groups to such arrays, or features.
         name: of the group, where there is one only.
-        n: N.
+        n: how many architectures there are, N.
         owner: who made it, for messages.
 
     Raises:

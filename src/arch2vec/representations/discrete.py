@@ -145,7 +145,7 @@ def path_encoding(graphs: GraphBatch, space: SearchSpace, longest: int | None = 
     paths of 4 would be too many).
 
     Args:
-        graphs: N architectures.
+        graphs: the N architectures to encode.
         space: they belong to.
         longest: leave out paths of more operations than that; by default none, or in
             spaces where more than :data:`MAX_PATHS` are possible, those that are too

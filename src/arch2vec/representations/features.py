@@ -14,9 +14,14 @@ Groups = tuple[tuple[str, int], ...]
 """Names of groups of columns, in the order of the columns, and how many columns each has."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Features:
     """Numbers of N architectures.
+
+    >>> import arch2vec, numpy as np
+    >>> features = arch2vec.Features.of({"depth": (np.array([[3.0], [5.0]]), ["layers"])})
+    >>> features.groups, features.names
+    ((('depth', 1),), ('depth: layers',))
 
     Attributes:
         values: (N, D) float32.
@@ -38,6 +43,10 @@ class Features:
                 f"values {self.values.shape} need as many names and groups of as many columns, "
                 f"got {len(self.names)} names and groups {dict(self.groups)}"
             )
+
+    def __repr__(self) -> str:
+        parts = ", ".join(f"{name} {size}" for name, size in self.groups)
+        return f"Features({len(self.values):,} x {len(self.names)}: {parts})"
 
     @classmethod
     def of(cls, parts: Mapping[str, tuple[NDArray[np.floating], Sequence[str]]]) -> Features:

@@ -68,7 +68,7 @@ class EditPairs:
         Args:
             space: the search space.
             graphs: architectures of it.
-            pairs: how many.
+            pairs: how many pairs of architectures are drawn.
             seed: of the choice of pairs and of the walks.
 
         Raises:
@@ -107,9 +107,9 @@ def neighbours_closer(space: SearchSpace, graphs: GraphBatch, pool: NDArray[np.f
 
     Args:
         space: the search space.
-        graphs: n architectures.
+        graphs: the n architectures that vectors are of.
         pool: (N, d) vectors of random architectures.
-        vectors: of any.
+        vectors: (n, d) vectors of any representation.
     """
     edited, owner = space.neighbors_of_each(graphs)
     own = vectors(graphs).astype(np.float64)
@@ -128,7 +128,7 @@ def local_variance(neighbours: NDArray[np.int64], values: NDArray[np.float64]) -
 
     Args:
         neighbours: (N, k), from :func:`arch2vec.representations.nearest.nearest_neighbours`.
-        values: (N,).
+        values: (N,) what the N architectures are worth.
     """
     total = float(values.var(ddof=1))
     if total == 0:
@@ -142,7 +142,7 @@ def moran(neighbours: NDArray[np.int64], values: NDArray[np.float64]) -> float:
 
     Args:
         neighbours: (N, k), from :func:`arch2vec.representations.nearest.nearest_neighbours`.
-        values: (N,).
+        values: (N,) what the N architectures are worth.
     """
     centred = values - values.mean()
     squares = float(np.square(centred).sum())
@@ -159,8 +159,8 @@ def line(pool: NDArray[np.float32], first: int, last: int, steps: int = 10) -> l
 
     Args:
         pool: (N, d) vectors.
-        first: a row.
-        last: another.
+        first: the row that the line begins at.
+        last: the row that the line ends at.
         steps: into how many equal parts the line is divided.
     """
     ends = pool[[first, last]].astype(np.float64)
@@ -178,7 +178,7 @@ def walk(pool: NDArray[np.float32], start: int, steps: int = 15) -> list[int]:
 
     Args:
         pool: (N, d) vectors.
-        start: a row.
+        start: the row that the walk begins at.
         steps: at most N - 1.
     """
     met = np.zeros(len(pool), dtype=np.bool_)

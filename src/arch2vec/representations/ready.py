@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
-from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.representations.base import Representation
-from arch2vec.representations.features import Features, Groups
-from arch2vec.representations.spec import AnyRepresentation, joined, resolve_representation
-from arch2vec.representations.structure import GROUPS, VERSION, structure
+from arch2vec.representations.spec import AnyRepresentation, Joined, joined, resolve_representation
+from arch2vec.representations.structure import structure
 from arch2vec.spaces import SearchSpace, get_space
 
 SAMPLE = 20_000
@@ -28,8 +26,12 @@ def vectors(
 ) -> NDArray[np.float32]:
     """The structure vectors of architectures (:mod:`arch2vec.representations.structure`).
 
-    >>> arch2vec.vectors("nasbench201").shape
-    (15625, 160)
+    >>> import arch2vec
+    >>> cells = ["|nor_conv_3x3~0|+|none~0|none~1|+|skip_connect~0|none~1|nor_conv_1x1~2|"]
+    >>> arch2vec.vectors("nasbench201", cells).shape                            # all 15,625 without the second argument
+    (1, 160)
+    >>> arch2vec.vectors("nasbench201", cells, groups=["costs"]).shape
+    (1, 2)
 
     Args:
         space: a search space or its name.
@@ -69,8 +71,14 @@ def represent(
 ) -> Embedding:
     """Architectures of a space with their vectors by a representation, ready to be searched.
 
+    >>> import arch2vec
     >>> arch2vec.represent("nasbench201", "adjacency").vectors.shape
     (15625, 30)
+
+    >>> import arch2vec
+    >>> embedding = arch2vec.structure_embedding(arch2vec.get_space("nasbench201"), sample=100)
+    >>> embedding.vectors.shape, embedding.groups[0]
+    ((100, 160), ('paths', 24))
 
     Args:
         space: the search space, or its name.
@@ -90,60 +98,42 @@ def represent(
     elif graphs is None:
         wanted = SAMPLE if sample is None else sample
         graphs = space.sample(wanted, np.random.default_rng(seed))
-    return embedded(space, graphs, kind)
+    known = kind.features(graphs, space)
+    return Embedding(space, graphs, known.values, known.groups, extend=FeaturesOf(kind, space))
 
 
-def embedded(space: SearchSpace, graphs: GraphBatch, representation: Representation) -> Embedding:
-    """Architectures of a space with their vectors by a representation, which further ones can be had by as well.
-
-    Raises:
-        InputError: a function of the user's own gives no numbers.
-    """
-    known = representation.features(graphs, space)
-    more = VectorsBy(representation, space, known.groups)
-    return Embedding(space, graphs, known.values, known.groups, extend=more)
-
-
-def beside(embedding: Embedding, others: Sequence[Features]) -> Embedding:
-    """An embedding with further groups of numbers after its own.
+def joined_with(embedding: Embedding, others: Sequence[Representation], own_too: bool) -> Embedding:
+    """An embedding's architectures with their vectors by other representations, beside its own or instead.
 
     Raises:
-        InputError: two groups have the same name, or structure of another version would be mixed with this one's.
+        InputError: two of them have a group of the same name.
     """
-    version = embedding.structure_version
-    if version not in (0, VERSION) and any(name in GROUPS for each in others for name, _ in each.groups):
-        raise InputError(
-            f"its structure vectors are of version {version} and cannot be mixed with those of version {VERSION}, "
-            "which this arch2vec makes; 'arch2vec embed' makes new ones"
-        )
-    known = joined([embedding.features, *others])
-    return Embedding(embedding.space, embedding.graphs, known.values, known.groups, version or VERSION)
+    found = [each.features(embedding.graphs, embedding.space) for each in others]
+    known = joined([embedding.features, *found] if own_too else found)
+    extend: Callable[[GraphBatch], NDArray[np.float32]] | None = FeaturesOf(Joined(others), embedding.space)
+    if own_too:
+        extend = None if embedding.extend is None else _SideBySide(embedding.extend, Joined(others), embedding.space)
+    return Embedding(embedding.space, embedding.graphs, known.values, known.groups, extend=extend)
 
 
 @dataclass(frozen=True)
-class VectorsBy:
-    """Gives the vectors of architectures of a space by a representation; can be sent to another process.
-
-    Attributes:
-        representation: by which.
-        space: of the architectures.
-        groups: that its numbers are to have.
-    """
+class FeaturesOf:
+    """Gives the vectors of architectures of a space by a representation; can be sent to another process."""
 
     representation: Representation
     space: SearchSpace
-    groups: Groups
 
     def __call__(self, graphs: GraphBatch) -> NDArray[np.float32]:
-        """(N, D) numbers.
+        """(N, D) the numbers of :meth:`Representation.features`."""
+        return self.representation.features(graphs, self.space).values
 
-        Raises:
-            InputError: the representation gives other groups than before.
-        """
-        made = self.representation.features(graphs, self.space)
-        if made.groups != self.groups:
-            raise InputError(
-                f"representation {self.representation.name} gave groups {made.groups} for {len(graphs):,} "
-                f"architectures and {self.groups} before; they may not depend on which architectures there are"
-            )
-        return made.values
+
+@dataclass(frozen=True)
+class _SideBySide:
+    own: Callable[[GraphBatch], NDArray[np.float32]]
+    others: Joined
+    space: SearchSpace
+
+    def __call__(self, graphs: GraphBatch) -> NDArray[np.float32]:
+        parts = [part.features(graphs, self.space).values for part in self.others.parts]
+        return np.concatenate([self.own(graphs), *parts], axis=1)

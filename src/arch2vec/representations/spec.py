@@ -90,6 +90,10 @@ def joined(parts: Sequence[Features]) -> Features:
 def resolve_representation(representation: AnyRepresentation, name: str | None = None) -> Representation:
     """The representation that a text names, or that a function is.
 
+    >>> import arch2vec
+    >>> arch2vec.resolve_representation("adjacency+structure?groups=paths").name
+    'adjacency+structure?groups=paths'
+
     Args:
         representation: see the module's documentation. ``python:`` runs the code it names.
         name: for a function, to go by in tables.

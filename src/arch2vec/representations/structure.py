@@ -64,7 +64,7 @@ def structure(graphs: GraphBatch, space: SearchSpace, groups: Iterable[str] | No
     """The structure of N architectures.
 
     Args:
-        graphs: N architectures.
+        graphs: the N architectures to describe.
         space: they belong to.
         groups: some of :data:`GROUPS`, None for all that the space has.
 

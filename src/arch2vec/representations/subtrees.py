@@ -35,7 +35,7 @@ def subtrees(
     """The tokens of N architectures.
 
     Args:
-        graphs: N architectures.
+        graphs: the N architectures to describe.
         space: they belong to.
         depths: of the subtrees.
         apart: a group for every depth, or one for all of them.

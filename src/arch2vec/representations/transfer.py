@@ -22,7 +22,7 @@ from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.representations.features import Features
 from arch2vec.representations.ready import structure_embedding
-from arch2vec.representations.structure import shared_structure, structure
+from arch2vec.representations.structure import GROUPS, VERSION, shared_structure, structure
 from arch2vec.spaces import SearchSpace
 
 TRANSFER = "transfer"
@@ -67,10 +67,10 @@ def transferred(
     """(N,) what evaluations of the source let expect of the target's architectures, as standard scores.
 
     Args:
-        target: N architectures.
+        target: the N architectures that knowledge is brought to.
         source: as for :func:`with_transfer`.
-        rows: likewise.
-        values: likewise.
+        rows: of the architectures that were evaluated, of each source.
+        values: what these are worth, of each source.
     """
     # A representation may not import a model of it at import time: models weigh groups of representations.
     from arch2vec.searching.bo import normal_scores
@@ -81,13 +81,29 @@ def transferred(
         raise InputError(f"at least two evaluated rows and as many values are needed, got {len(index)}, {len(worth)}")
     if not np.isfinite(worth).all():
         raise InputError("a value to learn from is not finite: leave failures out")
-    see = structure if source.space.reference == target.space.reference else shared_structure
-    there, here = see(source.graphs, source.space), see(target.graphs, target.space)
+    there, here = _seen(source, target)
     known, others, groups = _standardised(there, here)
     scores = normal_scores(worth)
     learned = grouped_process(groups).fit(known[index][None], scores[None])[0]
     expected = learned.posterior_mean(others, known[index], scores)
     return expected.astype(np.float32)
+
+
+def _seen(source: Embedding, target: Embedding) -> list[Features]:
+    """The structure of both, as they hold it or counted; of two spaces, what they share of it."""
+    both = (source, target)
+    if source.space.reference != target.space.reference:
+        return [shared_structure(embedding.graphs, embedding.space) for embedding in both]
+    held = [tuple(group for group in embedding.groups if group[0] in GROUPS) for embedding in both]
+    if held[0] != held[1] or any(embedding.structure_version != VERSION for embedding in both):
+        return [structure(embedding.graphs, embedding.space) for embedding in both]
+    return [_held(embedding) for embedding in both]
+
+
+def _held(embedding: Embedding) -> Features:
+    kept = np.concatenate([np.full(size, name in GROUPS) for name, size in embedding.groups])
+    groups = tuple(group for group in embedding.groups if group[0] in GROUPS)
+    return Features(embedding.vectors[:, kept], tuple(map(str, np.flatnonzero(kept))), groups)
 
 
 def _standardised(

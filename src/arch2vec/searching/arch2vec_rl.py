@@ -71,7 +71,7 @@ class Arch2vecRL(SearchMethod):
     Args:
         embedding: the architectures to choose from, and their vectors.
         seed: of all random choices.
-        config: the settings.
+        config: how the policy walks and learns.
     """
 
     name: ClassVar[str] = "arch2vec-rl"

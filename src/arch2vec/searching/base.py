@@ -69,6 +69,16 @@ class SearchMethod(ABC):
     told, in order: :meth:`state_dict` holds all three but the embedding, and a
     method that loads it goes on as if it had never stopped.
 
+    >>> import arch2vec
+    >>> class First(arch2vec.SearchMethod):
+    ...     name = "first"
+    ...
+    ...     def propose(self, n):
+    ...         return self.uncovered()[:n]
+    >>> cells = arch2vec.represent("nasbench201", "adjacency", sample=20)
+    >>> [candidate.index for candidate in First(cells, seed=0).ask(2)]
+    [0, 1]
+
     Args:
         embedding: the architectures to choose from, and their vectors.
         seed: of all its random choices.
@@ -104,11 +114,6 @@ class SearchMethod(ABC):
         self._waiting: dict[tuple[int, int | None], None] = {}  # asked and not told, in order
         self._told: list[tuple[int, float]] = []
         self._told_at: list[int | None] = []
-
-    @property
-    def computed_on(self) -> str | None:
-        """The kind of device that its model computes on, such as ``cuda``; None for the processor as methods do."""
-        return None
 
     @property
     def functions(self) -> int:

@@ -111,7 +111,7 @@ def evaluate(
     Whatever the evaluation raises but a KeyboardInterrupt makes it a failed trial, with a validation of NaN.
 
     Args:
-        objective: what evaluates.
+        objective: the objective that evaluates the candidate.
         candidate: what is evaluated.
         earlier: the trials before.
         failures: where failures are noted; by default they are told of and not kept.

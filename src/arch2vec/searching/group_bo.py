@@ -88,6 +88,7 @@ class SubtreeBayesianOptimization(GroupedBayesianOptimization):
     """
 
     name: ClassVar[str] = "wl-bo"
+    computes_on_device: ClassVar[bool] = False
 
     @classmethod
     @override
@@ -99,6 +100,7 @@ class StructureAndSubtreesBayesianOptimization(GroupedBayesianOptimization):
     """``group-bo`` with the subtrees of the function graph as one more group; settings as there."""
 
     name: ClassVar[str] = "group-wl-bo"
+    computes_on_device: ClassVar[bool] = False
 
     @classmethod
     @override

@@ -2,8 +2,8 @@
 
 An embedding of such a space is a sample: hardly any neighbour of an architecture is in it, and a method that goes
 from one to the next by single edits would find nothing to go to. Where the embedding knows how further
-architectures are embedded (:attr:`arch2vec.Embedding.extend`) and the objective can evaluate any, each search
-has an embedding of its own that grows. Methods know nothing of that: :class:`~arch2vec.searching.moves.Moves` raises
+architectures are embedded (:attr:`arch2vec.Embedding.extend`) and the objective can evaluate any, each search has
+an embedding of its own that grows. Methods know nothing of that: :class:`~arch2vec.searching.moves.Moves` raises
 :class:`Missing` where a neighbour is not embedded; :class:`GrowingSearch` embeds what is missing, makes the method anew
 on the larger embedding, brings it to the state it was in and repeats the call.
 
@@ -28,10 +28,10 @@ from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
-from arch2vec.representations.arrays import checked_array
 from arch2vec.searching.base import Candidate, Proposal, SearchMethod
 from arch2vec.searching.moves import NONE, Moves, use_moves
 from arch2vec.searching.pool import OnDevice, Sampled
+from arch2vec.searching.spec import AnyMethod, resolve_method
 
 AROUND = 100
 """How many neighbours of one architecture are embedded at most."""
@@ -110,6 +110,8 @@ class Growth:
         """
         kind, entries = event
         space = self._start.space
+        if kind not in ("around", "given") or not entries:
+            raise InputError(f"it has grown by {[kind, *entries]}; around rows or by given architectures is possible")
         if kind == "given":
             given = space.parse([str(text) for text in entries])
             self._embed(given, fingerprint(given).tolist())
@@ -152,8 +154,10 @@ class Growth:
         before = self.embedding if places else self._start
         if places:
             added = graphs[list(places)]
-            vectors = np.concatenate([before.vectors, self._vectors(added)])
-            after = replace(before, graphs=GraphBatch.concatenate([before.graphs, added]), vectors=vectors)
+            assert self._start.extend is not None
+            vectors = np.concatenate([before.vectors, self._start.extend(added)])
+            graphs = GraphBatch.concatenate([before.graphs, added])
+            after = replace(before, graphs=graphs, vectors=vectors)
             vars(after)["architectures"] = [*before.architectures, *before.space.format(added)]
             classes = [before.function_classes, before.space.function_classes(added)]
             vars(after)["function_classes"] = np.concatenate(classes)
@@ -164,21 +168,6 @@ class Growth:
         vars(after)["drawn_from"] = len(self._start)
         use_moves(after, GrowingMoves(after, self))
         return after
-
-    def _vectors(self, graphs: GraphBatch) -> NDArray[np.float32]:
-        """The vectors of graphs that are not embedded yet.
-
-        Raises:
-            InputError: whoever gives them gives something else.
-        """
-        assert self._start.extend is not None
-        vectors = checked_array(self._start.extend(graphs), len(graphs), "the embedding's extend() gave")
-        if vectors.shape[1] != self._start.dimensions:
-            raise InputError(
-                f"the embedding's extend() gave vectors of {vectors.shape[1]} numbers; its own have "
-                f"{self._start.dimensions}"
-            )
-        return vectors
 
 
 class GrowingSearch(SearchMethod):
@@ -196,27 +185,11 @@ class GrowingSearch(SearchMethod):
         self._method = make(self._growth.embedding)
         self.name = self._method.name  # type: ignore[misc]
         self.seed = self._method.seed
-        self.repeats = self._method.repeats
 
     @property
     def embedding(self) -> Embedding:  # type: ignore[override]
         """As it is now."""
         return self._growth.embedding
-
-    @property
-    @override
-    def computed_on(self) -> str | None:
-        return self._method.computed_on
-
-    @property
-    @override
-    def told(self) -> Sequence[tuple[int, float]]:
-        return self._method.told
-
-    @property
-    @override
-    def rng(self) -> np.random.Generator:
-        return self._method.rng
 
     @property
     @override
@@ -282,7 +255,10 @@ class GrowingSearch(SearchMethod):
         raise NotImplementedError("ask() is passed on")
 
     def _grown(self, state: Mapping[str, Any]) -> Growth:
-        events: list[Event] = [(str(kind), list(entries)) for kind, *entries in state.get("grown", [])]
+        stored = state.get("grown", [])
+        if not isinstance(stored, list) or not all(isinstance(event, list) and event for event in stored):
+            raise InputError("it does not say in lists what it has grown by")
+        events: list[Event] = [(str(kind), list(entries)) for kind, *entries in stored]
         known = self._growth.events[: len(events)]
         if known == events and len(self._growth.events) == len(events):
             return self._growth
@@ -315,24 +291,29 @@ class GrowingSearch(SearchMethod):
                 self._growth.add(missing.event)
 
 
-def growing(
-    make: Callable[[Embedding, Sampled | OnDevice | None], SearchMethod],
+def for_study(
+    method: AnyMethod,
     embedding: Embedding,
     *,
+    seed: int,
+    fidelities: Sequence[int] = (),
     pool: Sampled | OnDevice | None = None,
     anywhere: bool,
 ) -> SearchMethod:
-    """A search whose embedding grows where it can.
+    """A search by a method, with an embedding that grows where it can.
 
     Models then look at a sample and at the surroundings of the best, unless ``pool`` says otherwise.
 
     Args:
-        make: makes the method for an embedding, with the pool that models look at.
+        method: as searches take it.
         embedding: to choose from.
+        seed: of all its random choices.
+        fidelities: that the objective offers.
         pool: which architectures models look at.
         anywhere: whether the objective evaluates architectures that are not in the embedding.
     """
-    if not anywhere or embedding.extend is None or embedding.space.enumerable:
-        return make(embedding, pool)
+    spec, levels = resolve_method(method), tuple(fidelities)
+    if not anywhere or embedding.extend is None or embedding.space.enumerable or spec.instance is not None:
+        return spec.make(embedding, seed=seed, fidelities=levels, pool=pool)
     around = Sampled() if pool is None else pool
-    return GrowingSearch(lambda grown: make(grown, around), embedding)
+    return GrowingSearch(lambda grown: spec.make(grown, seed=seed, fidelities=levels, pool=around), embedding)

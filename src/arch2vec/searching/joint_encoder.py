@@ -27,7 +27,7 @@ class JointEncoder:
     """A graph isomorphism encoder, pooled by the mean, of the architectures of an embedding.
 
     Args:
-        embedding: whose graphs.
+        embedding: the embedding whose graphs are encoded.
         settings: the shape and the learning rate.
         seed: of the initial weights.
     """

@@ -28,7 +28,7 @@ class LatentMap:
     """N architectures and a change of coordinates, point = centre + spread * action.
 
     Args:
-        vectors: (N, d).
+        vectors: (N, d) the points among which the nearest is looked for.
         rows: (N,) their rows in the embedding, ascending.
         scaling: spread is the vectors' standard deviation in every dimension, with the
             origin (``embedding``) or their mean (``centred``) as centre; ``unit`` leaves all as it is.

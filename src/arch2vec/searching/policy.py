@@ -83,7 +83,7 @@ class Policies:
             runs: n of them.
             states: (n, T, d) where an episode's steps were taken from.
             actions: (n, T, d) the points drawn there.
-            advantages: (n, T).
+            advantages: (n, T) how much better than the baseline each step was.
             sigma: the standard deviation that they were drawn with.
             rate: the learning rate.
 

@@ -115,7 +115,7 @@ def gather(
 
     Args:
         embedding: what to choose from.
-        pool: how.
+        pool: how many rows are sampled, and how their surroundings are followed.
         best: evaluated rows, the best first.
         free: which rows may be proposed.
         score: what rows are worth, more is better.

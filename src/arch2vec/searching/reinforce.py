@@ -47,7 +47,7 @@ class Reinforce(SearchMethod):
     Args:
         embedding: the architectures to choose from; its vectors are not used.
         seed: of all random choices.
-        learning_rate: of Adam.
+        learning_rate: of Adam, which changes the logits.
         momentum: of the baseline, the share of it that stays at an update; at least 0, below 1.
     """
 

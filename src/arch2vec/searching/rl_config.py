@@ -112,7 +112,7 @@ def advantages(
     step. Failed steps, whose reward is NaN, are passed over and have advantage 0.
 
     Args:
-        rewards: (T,).
+        rewards: (T,) the values of an episode's steps.
         discount: between 0 and 1.
         baseline: a constant, or for each step the mean return of the others; a
             single step then has advantage 0.

@@ -15,7 +15,7 @@ the constructor; and a method of the user's own has a mark of its code, by which
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import partial
@@ -29,8 +29,7 @@ from arch2vec.common.user_code import load_object
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError, unknown
 from arch2vec.searching.base import SearchMethod
-from arch2vec.searching.growing import growing
-from arch2vec.searching.pool import OnDevice, Sampled
+from arch2vec.searching.pool import OnDevice
 
 PREFIX = "python:"
 """What the text of a method of the user's own starts with."""
@@ -66,15 +65,15 @@ class MethodSpec:
             more: what else its constructor needs.
             seed: of all random choices.
             offered: handed over where the constructor has a parameter of that name and no setting gives it:
-                the objective's ``fidelities``, the ``pool`` of a study. None and empty ones are not, nor is a
-                pool on a device to a method that computes on the processor.
+                the objective's ``fidelities``, the ``pool`` of a study. None and empty ones are not.
 
         Raises:
             InputError: a setting's value cannot be, or the user's code makes no search method.
         """
         if self.instance is not None:
             return self._instance(embedding)
-        arguments = {**self._taken(offered), **self.arguments}
+        options = {name: value for name, value in offered.items() if self._wants(name, value)}
+        arguments = {**options, **self.arguments}
         try:
             with nullcontext() if self.code is None else guarded():
                 made: object = self.factory(embedding, *more, seed=seed, **arguments)
@@ -95,41 +94,10 @@ class MethodSpec:
             raise InputError(f"search method {self.name} was made for another embedding or seed than it was given")
         return made
 
-    def start(
-        self,
-        embedding: Embedding,
-        *,
-        seed: int,
-        fidelities: Sequence[int] = (),
-        pool: Sampled | OnDevice | None = None,
-        anywhere: bool = False,
-    ) -> SearchMethod:
-        """A search as searches and studies make it, with an embedding that grows where it can.
-
-        Args:
-            embedding: the architectures to choose from, or to begin with.
-            seed: of all random choices.
-            fidelities: that the objective offers.
-            pool: which architectures models look at in a round, None for the method's own choice.
-            anywhere: whether the objective evaluates architectures that are not in the embedding.
-
-        Raises:
-            InputError: as :meth:`make`.
-        """
-
-        def make(known: Embedding, looked_at: Sampled | OnDevice | None) -> SearchMethod:
-            return self.make(known, seed=seed, fidelities=tuple(fidelities), pool=looked_at)
-
-        usable = None if isinstance(pool, OnDevice) and not self.computes_on_device else pool
-        # One that was made already has its embedding, which stays as it is.
-        return growing(make, embedding, pool=usable, anywhere=anywhere and self.instance is None)
-
-    def _taken(self, offered: Mapping[str, object]) -> dict[str, object]:
-        """What of the things offered the constructor is given."""
-        known = {name: value for name, value in offered.items() if value is not None and value != ()}
-        if isinstance(known.get("pool"), OnDevice) and not self.computes_on_device:
-            del known["pool"]
-        return {name: value for name, value in known.items() if takes(self.factory, name)}
+    def _wants(self, name: str, value: object) -> bool:
+        if value is None or (isinstance(value, tuple) and not value) or not takes(self.factory, name):
+            return False
+        return self.computes_on_device or not isinstance(value, OnDevice)
 
     def _instance(self, embedding: Embedding) -> SearchMethod:
         assert self.instance is not None
@@ -139,12 +107,8 @@ class MethodSpec:
 
     @property
     def computes_on_device(self) -> bool:
-        """Whether it is given a pool on a device where one is offered."""
-        if self.instance is not None or "pool" in self.arguments:
-            return False
-        if isinstance(self.factory, type):
-            return issubclass(self.factory, SearchMethod) and self.factory.computes_on_device
-        return takes(self.factory, "pool")  # what it makes of one is its own affair
+        """Whether it can have its pool on a device."""
+        return bool(getattr(self.factory, "computes_on_device", False))
 
     @property
     def chooses_fidelities(self) -> bool:
@@ -166,6 +130,11 @@ AnyMethod = str | SearchMethod | MethodSpec | Factory
 
 def resolve_method(method: AnyMethod, name: str | None = None) -> MethodSpec:
     """The search method that a text names or that an object makes; see the module's documentation.
+
+    >>> import arch2vec
+    >>> method = arch2vec.resolve_method("bo?growth=1.2&initial=10")
+    >>> method.name
+    'bo?initial=10&growth=1.2'
 
     Args:
         method: a name, with settings or without; ``python:FILE:CLASS``; a class, a factory or an instance.

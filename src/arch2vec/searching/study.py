@@ -18,6 +18,7 @@ from arch2vec.objectives.lookup import LookupObjective
 from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget, evaluate
 from arch2vec.searching.failures import MOST_IN_A_ROW, Failures, check_limit
+from arch2vec.searching.growing import for_study
 from arch2vec.searching.identity import identity_of
 from arch2vec.searching.pool import OnDevice
 from arch2vec.searching.spec import AnyMethod, resolve_method
@@ -52,6 +53,13 @@ def search(
     study_name: str | None = None,
 ) -> SearchResult:
     """Search the embedding's architectures for one of high validation accuracy.
+
+    >>> import arch2vec, numpy as np
+    >>> space = arch2vec.get_space("nasbench201")
+    >>> embedding = arch2vec.structure_embedding(space, space.sample(50, np.random.default_rng(0)))
+    >>> result = arch2vec.search(embedding, "digits-201", method="random", budget=5, seed=0)
+    >>> result.evaluations, round(result.best.validation, 2)
+    (5, 93.14)
 
     With ``out``, the study is written to ``study.json`` there after every
     evaluation. Called again with the same arguments it goes on where it stopped,
@@ -108,19 +116,13 @@ def search(
     spec = resolve_method(method)
     if spec.instance is not None:
         seed = spec.instance.seed
-        if not (folder is None and storage is None) and (spec.instance.told or spec.instance.pending):
-            where = "a folder" if storage is None else "a storage"
-            raise InputError(f"a search method that has begun already cannot be kept in {where}; make a new one")
-        own = spec.instance.computed_on
-        if device is not None and spec.instance.computes_on_device and own != device.partition(":")[0]:
-            raise InputError(
-                f"a search method that was made already computes where it was made for; make it with "
-                f"pool=OnDevice({device!r}), or leave the device out"
-            )
+        if folder is not None and (spec.instance.told or spec.instance.pending):
+            raise InputError("a search method that has begun already cannot be kept in a folder; make a new one")
     target = as_objective(objective, embedding).for_search(seed)
     pool = None if device is None else OnDevice(device)
     anywhere = not isinstance(target, LookupObjective)
-    searcher = spec.start(embedding, seed=seed, fidelities=target.fidelities, pool=pool, anywhere=anywhere)
+    searcher = for_study(spec, embedding, seed=seed, fidelities=target.fidelities, pool=pool, anywhere=anywhere)
+    place = None if device is None or not spec.computes_on_device else device.partition(":")[0]
     check_budget(limits, searcher)
     failures = Failures(max_failures, None if folder is None else folder.absolute())
     if target.apart and executor is None:
@@ -131,14 +133,14 @@ def search(
 
     def begin(trials: list[Trial]) -> None:
         if folder is not None:
-            note_start(folder, done=len(trials), budget=budget, max_cost_s=max_cost_s)
+            reference = embedding.space.reference
+            note_start(folder, done=len(trials), budget=budget, max_cost_s=max_cost_s, space=reference)
 
     with owning(folder):
         books = None if folder is None else folder.absolute() / BOOKS
         marks = {} if folder is None and storage is None else {**identity_of(target, embedding), **spec.marks}
         digest = "" if folder is None and storage is None else embedding_digest(embedding)
-        about_it = embedding.space.name, digest, target.name, spec.name, seed, batch
-        config = StudyConfig(*about_it, marks, searcher.computed_on)
+        config = StudyConfig(embedding.space.name, digest, target.name, spec.name, seed, batch, marks, place)
         about = {"signal": target.signal, "unit": target.unit}
         file = None
         record: Record = InMemory()

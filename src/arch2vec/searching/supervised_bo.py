@@ -27,11 +27,13 @@ from numpy.typing import ArrayLike, NDArray
 from typing_extensions import override
 
 from arch2vec.embedding import Embedding
+from arch2vec.errors import InputError
 from arch2vec.searching.acquisition import Acquisition, log_expected_improvement
 from arch2vec.searching.bo import BayesianOptimization
 from arch2vec.searching.pool import Pool
 
 if TYPE_CHECKING:
+    from arch2vec.encoder import Encoder
     from arch2vec.pretraining.supervised import SupervisedConfig
 
 
@@ -45,8 +47,10 @@ class SupervisedBayesianOptimization(BayesianOptimization):
         training: of the graph network; by default for half the usual epochs.
         targets: as for :class:`BayesianOptimization`.
         growth: likewise; the paper trains at every round (1), at ten times the cost.
-        acquisition: likewise.
-        pool: likewise.
+        acquisition: what a prediction is worth, as for :class:`BayesianOptimization`.
+        pool: the architectures looked at in a round, as for :class:`BayesianOptimization`.
+        start: a pre-trained encoder that the network begins with; it is then trained to order what was
+            evaluated (:func:`arch2vec.surrogates.graph_network.fine_tuned`).
     """
 
     name: ClassVar[str] = "supervised-bo"
@@ -63,17 +67,20 @@ class SupervisedBayesianOptimization(BayesianOptimization):
         growth: float = 1.5,
         acquisition: Acquisition | None = None,
         pool: Pool = None,
+        start: Encoder | None = None,
     ) -> None:
         from arch2vec.models.regressor import RegressorConfig
         from arch2vec.pretraining.supervised import SupervisedConfig
-        from arch2vec.surrogates.graph_network import GraphNetwork
+        from arch2vec.surrogates.graph_network import GraphNetwork, fine_tuned
 
+        if start is not None and (training is not None or start.space.reference != embedding.space.reference):
+            raise InputError("start is an encoder of the same space, and has a training of its own")
         training = training or SupervisedConfig(RegressorConfig(hidden=64), epochs=25)
         super().__init__(
             embedding,
             seed=seed,
             initial=initial,
-            surrogate=GraphNetwork(embedding.space, training),
+            surrogate=GraphNetwork(embedding.space, training) if start is None else fine_tuned(start),
             targets=targets,
             growth=growth,
             acquisition=acquisition,

@@ -110,7 +110,7 @@ def best_of(
         forecast: of R searches.
         pool: (N, d) float32 on the device.
         acquisition: what is highest.
-        best: (R,) incumbents.
+        best: (R,) the best value that each search has seen or believed.
         taken: R lists of places that may not be proposed.
     """
     assert isinstance(acquisition, DeviceAcquisition)

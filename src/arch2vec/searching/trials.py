@@ -5,12 +5,15 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING
 
 from arch2vec.errors import InputError
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from arch2vec.reports.picture import Picture
 
 
 @dataclass(frozen=True)
@@ -100,7 +103,7 @@ class Limits:
         return kept
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class SearchResult:
     """A study's evaluations.
 
@@ -109,6 +112,38 @@ class SearchResult:
     """
 
     trials: list[Trial]
+
+    def __repr__(self) -> str:
+        failed = sum(trial.failed for trial in self.trials)
+        what = f"{self.evaluations} evaluations, {failed} failed, {self.cost_s:,.1f} s"
+        if failed == self.evaluations:
+            return f"SearchResult({what})"
+        return f"SearchResult({what}; best validation {self.best.validation:.2f}: {self.best.architecture!r})"
+
+    def _repr_html_(self) -> str:
+        shown = self.to_pandas()
+        if len(shown):
+            shown = shown.sort_values("validation", ascending=False, kind="stable").head(5)
+        return f"<p>{escape(repr(self))}</p>{shown.to_html(index=False, float_format='{:.2f}'.format)}"
+
+    def to_pandas(self) -> pd.DataFrame:
+        """A row an evaluation, see :meth:`trajectory`."""
+        return self.trajectory()
+
+    def plot(self, *, label: str = "best validation") -> Picture:
+        """The best validation value so far against evaluations; no test value is shown.
+
+        Args:
+            label: of the vertical axis.
+
+        Raises:
+            InputError: no evaluation succeeded.
+        """
+        from arch2vec.reports.curves import best_so_far_figure
+        from arch2vec.reports.picture import Picture
+
+        values = [trial.validation for trial in self.trials]
+        return Picture(best_so_far_figure({"this search": [values]}, y_label=label))
 
     @property
     def best(self) -> Trial:

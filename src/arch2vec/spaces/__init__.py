@@ -34,6 +34,13 @@ _LIMIT = "?max_macs="
 def get_space(name: str) -> SearchSpace:
     """The search space that a line of text names.
 
+    >>> import arch2vec
+    >>> arch2vec.get_space("nasbench201").size
+    15625
+    >>> arch2vec.get_space("nasbench102")
+    Traceback (most recent call last):
+    arch2vec.errors.InputError: unknown search space 'nasbench102'; known: ...
+
     Args:
         name: of a built-in space, for the DARTS spaces also with a limit on the
             multiply-adds of what is sampled (``darts?max_macs=600000000``); or a YAML

@@ -19,7 +19,7 @@ def automorphisms(adjacency: NDArray[np.bool_], colours: Sequence[int], limit: i
 
     Args:
         adjacency: (V, V) edges.
-        colours: V numbers.
+        colours: V numbers that vertices must share to be exchanged.
         limit: how many to list at most.
 
     Returns:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -28,13 +29,28 @@ from arch2vec.spaces.likelihood import (
 from arch2vec.spaces.reading import Reading, texts_of
 from arch2vec.spaces.roles import Roles, ends_of, roles_by_name
 
+if TYPE_CHECKING:
+    from arch2vec.reports.cells import Drawing
+
 _LOOKED_AT = 1_000  # architectures that tell where a space's inputs and outputs are
 _CANDIDATES = 20_000  # architectures that the most likely is looked for among, where a space knows no better way
 _EDITS = 32  # random edits that these are then improved by
 
 
 class SearchSpace(ABC):
-    """A set of architectures, each a labelled DAG with an operation a vertex."""
+    """A set of architectures, each a labelled DAG with an operation a vertex.
+
+    >>> import arch2vec
+    >>> space = arch2vec.get_space("nasbench201")
+    >>> space.size, space.num_vertices, space.operations[:3]
+    (15625, 8, ('input', 'nor_conv_1x1', 'nor_conv_3x3'))
+    >>> cell = "|nor_conv_3x3~0|+|none~0|skip_connect~1|+|avg_pool_3x3~0|nor_conv_1x1~1|skip_connect~2|"
+    >>> graphs = space.parse([cell])
+    >>> graphs.ops.shape, graphs.adjacency.shape
+    ((1, 8), (1, 8, 8))
+    >>> space.format(graphs) == [cell]
+    True
+    """
 
     name: str
     operations: tuple[str, ...]
@@ -62,6 +78,15 @@ class SearchSpace(ABC):
         """The user's code that says what the space is: its class or a function; None for a space that has none."""
         loaded = self.loaded_from
         return self if loaded is not None and loaded.startswith("python:") else None
+
+    @property
+    def given_edges(self) -> NDArray[np.bool_] | None:
+        """(V, V) the edges of every architecture where they are declared to be the same: nothing needs to decode them.
+
+        None where architectures differ in them, and in the built-in spaces, whose published figures are of edges that
+        are decoded.
+        """
+        return None
 
     @property
     def num_operations(self) -> int:
@@ -251,6 +276,21 @@ class SearchSpace(ABC):
                 if number == 1:
                     raise
                 number //= 2
+
+    def draw(self, architecture: str | GraphBatch, title: str | None = None) -> Drawing:
+        """A picture of an architecture: notebooks show it, ``save`` writes it to a file.
+
+        Args:
+            architecture: its text, in any notation that the space reads, or a batch of one graph.
+            title: above the picture.
+
+        Raises:
+            InputError: it is malformed, or not one architecture of this space.
+        """
+        from arch2vec.reports.cells import Drawing
+
+        graph = self.parse([architecture]) if isinstance(architecture, str) else architecture
+        return Drawing(self, graph, title)
 
     def check_sample_size(self, n: int) -> None:
         """Raise :class:`InputError` if the space has fewer than ``n`` architectures."""

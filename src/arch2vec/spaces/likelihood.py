@@ -61,7 +61,7 @@ def log_ratio(
     """(N,) each graph's log-likelihood, less that of the most probable graph on the same vertices.
 
     Args:
-        graphs: N graphs.
+        graphs: the N graphs whose likelihood is asked for.
         op_logits: (N, V, K).
         edge_logits: (N, V, V).
     """

@@ -38,7 +38,7 @@ def best_edges(logits: NDArray[np.floating], counts: NDArray[np.integer], limits
         logits: (N, V, V) log-odds of edges, of which the strict upper triangle counts, of
             magnitude 1e5 at most.
         counts: (N,) how many vertices each cell has, of which there must be cells.
-        limits: of cells.
+        limits: how many vertices and edges cells may have.
     """
     n, v = logits.shape[:2]
     edges = np.zeros((n, v, v), dtype=np.bool_)

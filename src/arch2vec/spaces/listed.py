@@ -23,6 +23,16 @@ from arch2vec.spaces.reading import texts_of
 class ListedSpace(SearchSpace):
     """A space of which every architecture is listed. A subclass has ``name``, ``operations`` and :meth:`listed`.
 
+    >>> import arch2vec, numpy as np
+    >>> class Single(arch2vec.ListedSpace):
+    ...     name, operations = "single", ("input", "conv", "pool", "output")
+    ...
+    ...     def listed(self):
+    ...         graphs = arch2vec.GraphBatch.of([[0, 1, 3], [0, 2, 3]], [np.eye(3, k=1)] * 2)
+    ...         return ["conv", "pool"], graphs
+    >>> Single().format(Single().neighbors(Single().parse(["conv"])))
+    ['pool']
+
     Neighbours are the architectures that differ in one operation or one edge (where there is none, in as few as
     possible); a subclass may know better.
 
@@ -34,11 +44,11 @@ class ListedSpace(SearchSpace):
         texts, self._graphs = self.listed()
         self._texts = list(texts)
         self.num_vertices, self.size = self._graphs.num_vertices, len(self._graphs)
+        if not len(self._graphs) or len(self._texts) != len(self._graphs):
+            raise InputError(f"{self.name} lists {len(self._texts)} texts and {len(self._graphs)} graphs")
         self._row_of = {text: row for row, text in enumerate(self._texts)}
         self._row_of_graph = {entry.tobytes(): row for row, entry in enumerate(_entries(self._graphs))}
         codes = self._graphs.ops[self._graphs.mask]
-        if not len(self._graphs) or len(self._texts) != len(self._graphs):
-            raise InputError(f"{self.name} lists {len(self._texts)} texts and {len(self._graphs)} graphs")
         if min(len(self._row_of), len(self._row_of_graph)) < len(self._graphs):
             raise InputError(f"{self.name} lists an architecture twice, or two with the same text")
         if codes.size and codes.max() >= len(self.operations):
@@ -102,4 +112,5 @@ class ListedSpace(SearchSpace):
 
 def _entries(graphs: GraphBatch) -> NDArray[np.uint8]:
     """(N, V + V x V) everything that tells one graph from another."""
-    return np.concatenate([graphs.ops, graphs.adjacency.reshape(len(graphs), -1).astype(np.uint8)], axis=1)
+    v = graphs.num_vertices
+    return np.concatenate([graphs.ops, graphs.adjacency.reshape(len(graphs), v * v).astype(np.uint8)], axis=1)

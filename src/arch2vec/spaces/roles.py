@@ -50,11 +50,11 @@ def roles_by_name(
     """The roles of a vocabulary.
 
     Args:
-        operations: the vocabulary.
+        operations: the names of all operations of the space.
         inputs: codes of input vertices.
         outputs: codes of output vertices.
-        skip: names.
-        zero: names.
+        skip: names of operations that pass on what they read.
+        zero: names of operations whose result is zero.
         weighted: names, None to go by how they sound (:func:`guess_weighted`).
     """
     skips, zeros = tuple(map(operations.index, skip)), tuple(map(operations.index, zero))

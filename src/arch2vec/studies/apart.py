@@ -99,7 +99,7 @@ def search_apart(
     Args:
         apart: how evaluations are made.
         objective: what is maximised.
-        searcher: proposes.
+        searcher: the method that proposes architectures.
         record: of the search.
         limits: where it ends.
         failures: what becomes of failures.

@@ -94,7 +94,8 @@ class Drive:
             while True:
                 self._take_news()
                 self._fill()
-                if not self._running and not (self._may_start() and self.record.others()):
+                idle = not self._running and not self._take_news(now=True)
+                if idle and not (self._may_start() and self.record.others()):
                     break
                 self._collect()
         finally:
@@ -106,9 +107,12 @@ class Drive:
         cost = self.trials[-1].cumulative_cost_s if self.trials else 0.0
         return not self.limits.reached(len(self.trials), cost)
 
-    def _take_news(self) -> None:
-        for trial in self.record.news():
+    def _take_news(self, now: bool = False) -> int:
+        """Take in what others have done; how many trials."""
+        found = self.record.news(now)
+        for trial in found:
             self._add(trial, 0.0, ours=False)
+        return len(found)
 
     def _fill(self) -> None:
         """Begin evaluations until no worker is free or nothing more may begin."""

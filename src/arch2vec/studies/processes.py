@@ -23,12 +23,13 @@ from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 
 from arch2vec.common.workers import WorkerProcess, end_with_parent
-from arch2vec.errors import InputError
+from arch2vec.errors import InputError, WorkerError
 from arch2vec.searching.evaluation import Attempt
 from arch2vec.searching.failures import Failure
 from arch2vec.studies.jobs import Job, load, perform
 
 _STARTING = threading.Lock()  # a process inherits the environment of the moment
+_STARTS = 5  # of a process, before an evaluation has failed for want of one
 _GRACE_S = 5.0  # for a process to be gone after it was killed
 
 
@@ -46,13 +47,19 @@ class Worker:
 
     def run(self, job: Job, timeout_s: float | None = None) -> Attempt:
         """Make an evaluation there, for at most so many seconds; the process's start does not count."""
-        process, pipe = self._started()
-        try:
-            pipe.send(job)
-        except (BrokenPipeError, ConnectionError):  # it was killed while it had nothing to do
-            self.end()
-            process, pipe = self._started()
-            pipe.send(job)
+        began = time.perf_counter()
+        for left in reversed(range(_STARTS)):
+            try:
+                process, pipe = self._started()
+                pipe.send(job)
+                break
+            except WorkerError as error:
+                if not left:
+                    return _failed(began, str(error))
+            except ConnectionError as error:  # it was killed while it had nothing to do
+                self.end()
+                if not left:
+                    return _failed(began, f"its process cannot be reached ({error})")
         wait([pipe, process.sentinel])  # it says when it has loaded the objective, which is no part of a training
         with contextlib.suppress(EOFError, OSError):
             pipe.recv()
@@ -117,9 +124,10 @@ class Worker:
             try:
                 ours.recv()
             except (EOFError, OSError):
+                process.join(_GRACE_S)
                 code = process.exitcode
                 self.end()
-                raise InputError(f"a worker process ended while it started: {_ended(code)}") from None
+                raise WorkerError(f"its process has ended while it started: {_ended(code)}") from None
         return self._process, self._pipe
 
 
@@ -127,7 +135,7 @@ class Workers:
     """Several workers of this machine, an :class:`arch2vec.studies.engines.Engine`.
 
     Args:
-        workers: how many.
+        workers: how many processes there are to be.
         timeout_s: an evaluation has failed after so many seconds, None for never.
         environments: variables of each worker, see :class:`Worker`.
 
@@ -190,8 +198,11 @@ def _serve(pipe: Connection, lifeline: Connection) -> None:
             return
         with contextlib.suppress(InputError):  # said again, and told of, when it is made
             load(job.objective)
-        pipe.send(None)
-        pipe.send(perform(job))
+        try:
+            pipe.send(None)
+            pipe.send(perform(job))
+        except BrokenPipeError:  # nobody is there any more
+            return
 
 
 @contextmanager

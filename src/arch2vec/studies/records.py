@@ -24,11 +24,15 @@ class Record(ABC):
     def load(self, searcher: SearchMethod) -> list[Trial]:
         """Bring the method to what is recorded and return the trials."""
 
-    def news(self) -> list[Trial]:
+    def news(self, now: bool = False) -> list[Trial]:
         """Trials that others have finished since, as theirs would be alone; the method is not told of them yet.
 
         What others have begun is noted by the method.
+
+        Args:
+            now: whether to look even if the last look was a moment ago.
         """
+        del now
         return []
 
     def abandoned(self) -> list[Candidate]:
@@ -74,7 +78,7 @@ class InFile(Record):
     """``study.json``, of which one driver at a time is the owner.
 
     Args:
-        file: the study's.
+        file: the file that the study is kept in.
         books: the folder in which workers write down what they have finished.
     """
 

@@ -38,6 +38,12 @@ def run_many(
 ) -> pd.DataFrame:
     """Run every method with the seeds ``seed0`` ... ``seed0 + runs - 1``.
 
+    >>> import arch2vec, numpy as np
+    >>> space = arch2vec.get_space("nasbench201")
+    >>> embedding = arch2vec.structure_embedding(space, space.sample(50, np.random.default_rng(0)))
+    >>> arch2vec.run_many(embedding, "digits-201", ["random", "local-search"], runs=2, budget=4).shape
+    (16, 12)
+
     With ``out``, finished runs are kept there, in the end in ``trajectories.parquet``,
     and not repeated when it is called again, with more runs or methods or the same.
 
@@ -54,8 +60,8 @@ def run_many(
             were just made, or found in ``out``.
         workers: processes that share the work.
         executor: as for :func:`arch2vec.studies.run_study`.
-        max_failures: likewise.
-        accept_changes: likewise.
+        max_failures: how many evaluations may fail in a row, as for :func:`arch2vec.studies.run_study`.
+        accept_changes: whether to go on though the objective has changed, as for :func:`arch2vec.studies.run_study`.
 
     Returns:
         A row an evaluation: the columns of :meth:`SearchResult.trajectory`
@@ -127,8 +133,16 @@ def best_so_far(runs: Runs, architectures: Sequence[str]) -> pd.DataFrame:
 def summarise(frame: pd.DataFrame) -> pd.DataFrame:
     """What each method reached: the architecture of best validation at the end of every run, over its runs.
 
+    >>> import arch2vec, numpy as np
+    >>> space = arch2vec.get_space("nasbench201")
+    >>> embedding = arch2vec.structure_embedding(space, space.sample(50, np.random.default_rng(0)))
+    >>> runs = arch2vec.run_many(embedding, "digits-201", ["random", "local-search"], runs=2, budget=4)
+    >>> table = arch2vec.summarise(runs)
+    >>> list(table["method"]), list(table["runs"])
+    (['random', 'local-search'], [2, 2])
+
     Args:
-        frame: from :func:`run_many`.
+        frame: the evaluations that :func:`run_many` has returned.
 
     Returns:
         A row a method, in their order: ``method``, ``runs``, ``validation_mean``,

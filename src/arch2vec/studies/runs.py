@@ -15,7 +15,7 @@ FIRST_BEYOND = -2
 """The row of the first architecture that is not in the embedding; further ones count down."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, repr=False)
 class Runs:
     """R runs of at most T evaluations each, in the order in which they were made.
 
@@ -51,6 +51,9 @@ class Runs:
 
     def __len__(self) -> int:
         return len(self.seeds)
+
+    def __repr__(self) -> str:
+        return f"Runs({len(self)} of {self.method} on {self.objective}, up to {self.rows.shape[1]} evaluations each)"
 
     def select(self, seeds: Iterable[int]) -> Runs:
         """The runs of some seeds."""

@@ -112,7 +112,7 @@ def lead(values: NDArray[np.float64], mean: float, std: float | None, runs: int 
 
     Args:
         values: (R,) ours, NaN takes no part.
-        mean: published.
+        mean: the published mean to compare with.
         std: published, None where it was not: then ours is taken for it.
         runs: that were published.
 

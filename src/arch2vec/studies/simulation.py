@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
 from arch2vec.searching.base import Candidate, SearchMethod
+from arch2vec.searching.growing import for_study
 from arch2vec.searching.pool import OnDevice, Sampled
 from arch2vec.searching.spec import AnyMethod, resolve_method
 from arch2vec.studies.horizon import Horizon
@@ -51,7 +52,7 @@ def simulate(
     """Runs of one method with the given seeds, to their end.
 
     Args:
-        method: the method.
+        method: the search method.
         embedding: the architectures and their vectors.
         values: what they are worth.
         seeds: one a run.
@@ -65,9 +66,10 @@ def simulate(
     Raises:
         InputError: an architecture is unknown to the objective.
     """
-    spec = resolve_method(method)
-    anywhere = isinstance(values, ObjectiveValues)
-    searches = [spec.start(embedding, seed=seed, fidelities=fidelities, pool=pool, anywhere=anywhere) for seed in seeds]
+    anywhere, spec = isinstance(values, ObjectiveValues), resolve_method(method)
+    searches = [
+        for_study(spec, embedding, seed=seed, fidelities=fidelities, pool=pool, anywhere=anywhere) for seed in seeds
+    ]
     _ = embedding.architectures  # written out once, at nobody's expense
     numbers = np.array(seeds, dtype=np.uint64)
     record = _Record(len(searches), horizon.least or 128, len(embedding))
@@ -113,10 +115,15 @@ def _ask(searches: Sequence[SearchMethod], sizes: NDArray[np.int64]) -> list[lis
     for place, size in enumerate(sizes.tolist()):
         alike[type(searches[place]), size].append(place)
     proposals: list[list[Candidate]] = [[] for _ in searches]
-    for (kind, size), places in alike.items():
-        for place, candidates in zip(places, kind.ask_together([searches[p] for p in places], size), strict=True):
+    for (_, size), places in alike.items():
+        for place, candidates in zip(places, _together([searches[p] for p in places], size), strict=True):
             proposals[place] = candidates
     return proposals
+
+
+def _together(searches: Sequence[SearchMethod], size: int) -> list[list[Candidate]]:
+    """What several searches by one method propose."""
+    return type(searches[0]).ask_together(searches, size)
 
 
 class _Record:

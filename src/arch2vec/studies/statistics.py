@@ -69,7 +69,7 @@ def bootstrap_interval(
         values: (R, T) finite numbers, a row a run.
         seed: of the draws.
         level: how often the interval is to hold the mean.
-        draws: how many.
+        draws: how many bootstrap samples are drawn.
 
     Returns:
         (T,) lower and (T,) upper ends.

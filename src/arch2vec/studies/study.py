@@ -64,6 +64,14 @@ def run_study(
 ) -> Trajectories:
     """Run every method against every objective, with the seeds ``seed0``, ``seed0 + 1``, ...
 
+    >>> import arch2vec, numpy as np
+    >>> from arch2vec.studies import Horizon
+    >>> space = arch2vec.get_space("nasbench201")
+    >>> embedding = arch2vec.structure_embedding(space, space.sample(50, np.random.default_rng(0)))
+    >>> found = arch2vec.run_study(embedding, "digits-201", ["random"], 3, Horizon(4))
+    >>> found.runs("random", "digits-201").rows.shape                           # searches x evaluations
+    (3, 4)
+
     All methods have the same seeds, so that runs can be compared pair by pair.
     Results don't depend on the number of workers.
 
@@ -94,7 +102,8 @@ def run_study(
             the interface of :class:`concurrent.futures.Executor`.
         progress: told how far the study is.
         max_failures: as for :func:`arch2vec.searching.study.search`, of the runs that advance together.
-        accept_changes: as there.
+        accept_changes: whether to go on though the objective has changed, as for
+            :func:`arch2vec.searching.study.search`.
 
     Returns:
         All evaluations, with ``out`` those of earlier calls included.
@@ -126,7 +135,8 @@ def run_study(
             store = StudyFolder(folder, *claims, accept_changes=accept_changes)
         finished = {} if store is None else store.finished
         if folder is not None:
-            note_start(folder, done=len(finished), runs=counts)
+            units = {name: target.unit for name, target in targets.items()}
+            note_start(folder, done=len(finished), runs=counts, units=units, space=embedding.space.reference)
         made: list[pa.Table] = []
         tasks: list[Block] = []
         kept = None if folder is None else folder.absolute(), max_failures

@@ -21,7 +21,7 @@ def summary_row(runs: Runs, cut: Cut, signal: NDArray[np.float64] | None = None)
 
     Args:
         runs: of one method on one objective.
-        cut: the budget.
+        cut: the budget at which runs are looked at.
         signal: (N,) the objective's signal of every architecture by row, where it is a
             table, for the share of runs that reach the best.
 
@@ -67,8 +67,8 @@ def comparisons(many: Iterable[Runs], cut: Cut, column: str = "test") -> list[Co
 
     Args:
         many: the runs of each method on one objective.
-        cut: the budget.
-        column: of :class:`Chosen`.
+        cut: the budget at which runs are looked at.
+        column: which number of :class:`Chosen` is compared.
     """
     values: Mapping[str, Mapping[int, float]] = {
         runs.method: dict(zip(found.seeds.tolist(), getattr(found, column).tolist(), strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -133,6 +134,20 @@ class Trajectories:
 
     def __len__(self) -> int:
         return len(self.table)
+
+    def __repr__(self) -> str:
+        keys = self.keys()
+        methods = ", ".join(dict.fromkeys(method for method, _ in keys))
+        objectives = ", ".join(dict.fromkeys(objective for _, objective in keys))
+        return f"Trajectories({len(self):,} evaluations by {methods or 'nobody'} on {objectives or 'nothing'})"
+
+    def _repr_html_(self) -> str:
+        head = self.table.slice(0, 5).to_pandas().to_html(index=False, float_format="%.2f")
+        return f"<p>{escape(repr(self))}</p>{head}"
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The table for pandas, see :meth:`frame`."""
+        return self.frame()
 
     @classmethod
     def read(cls, path: Path) -> Trajectories:

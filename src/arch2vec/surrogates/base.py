@@ -56,7 +56,7 @@ class Learned(ABC):
 
         Args:
             points: (N, d) float32.
-            observed: (n, d).
+            observed: (n, d) the points at which the function was observed.
         """
 
 

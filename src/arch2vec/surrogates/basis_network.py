@@ -23,7 +23,8 @@ import torch
 from torch import Tensor
 
 from arch2vec.common.devices import CPU
-from arch2vec.models.adam import FlatAdam, cosine
+from arch2vec.common.schedules import cosine
+from arch2vec.models.adam import FlatAdam
 from arch2vec.surrogates.base import Seed
 
 _ALIGN = 64  # floats; a run's parameters are padded to a multiple of this
@@ -59,7 +60,7 @@ class BasisNetwork:
     """R networks from d inputs through tanh layers to a linear output.
 
     Args:
-        inputs: d.
+        inputs: d, how many numbers describe a point.
         training: the shape, among the rest.
         seeds: one a run, of its initial weights and of the order of its data.
         device: where it computes; all that is random is drawn on the processor, the same on every device.
@@ -146,7 +147,7 @@ class BasisNetwork:
         """The last hidden layer of one run's network, and a one for the bias.
 
         Args:
-            run: which.
+            run: which of the R networks.
             points: (N, d) float32.
 
         Returns:

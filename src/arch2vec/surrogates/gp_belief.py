@@ -35,8 +35,8 @@ class GPBelief(Belief):
     Args:
         covariance: (a, d) and (b, d) to (a, b), in either precision.
         ratio: the noise's variance lambda.
-        points: (N, d).
-        observed: (n, d).
+        points: (N, d) the points that the belief is about.
+        observed: (n, d) the points at which the function was observed.
     """
 
     def __init__(self, covariance: Covariance, ratio: float, points: Array, observed: Array):
@@ -164,7 +164,7 @@ def posterior_mean(
         covariance: of prior variance 1, as for :class:`GPBelief`.
         ratio: the noise's variance lambda.
         points: (N, d), looked at a few thousand at a time in single precision.
-        observed: (n, d).
+        observed: (n, d) the points at which the function was observed.
         targets: (n,) what was observed there.
 
     Returns:

@@ -1,9 +1,9 @@
 """The supervised baseline's surrogate: a graph network in the place of DNGO's basis network.
 
-An encoder of the same kind as the pre-trained one is trained from scratch on
-graphs and targets; tanh of its pooled vectors, and a constant, are the basis of the Bayesian
-linear regression. The surrogate's points are graphs written as rows of
-numbers, see :func:`as_rows`.
+An encoder of the same kind as the pre-trained one is trained on graphs and targets, from
+scratch or, :func:`fine_tuned`, from what pre-training has learned; tanh of its pooled vectors,
+and a constant, are the basis of the Bayesian linear regression. The surrogate's points are
+graphs written as rows of numbers, see :func:`as_rows`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,12 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from arch2vec.common.threads import thread_count
+from arch2vec.encoder import Encoder
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.models.folded import basis_of
 from arch2vec.models.inputs import GraphStore, GraphTensors
+from arch2vec.pretraining.fine_tuning import Start, start_of
 from arch2vec.pretraining.supervised import SupervisedConfig, SupervisedEncoder
 from arch2vec.pretraining.supervised_together import train_supervised_together
 from arch2vec.spaces import SearchSpace
@@ -38,10 +40,12 @@ class GraphNetwork(Surrogate):
     Attributes:
         space: that the graphs are of.
         training: of the network.
+        start: the weights that it begins with, None for drawn ones.
     """
 
     space: SearchSpace
     training: SupervisedConfig = field(default_factory=SupervisedConfig)
+    start: Start | None = None
 
     @override
     def learn(self, features: Array, targets: Array, seeds: Sequence[Seed]) -> list[Learned]:
@@ -53,8 +57,28 @@ class GraphNetwork(Surrogate):
             )
         graphs = [from_rows(run) for run in rows]
         numbers = [int(np.random.default_rng(seed).integers(2**63)) for seed in seeds]
-        encoders = train_supervised_together(self.space, graphs, list(values), self.training, numbers)
+        start = None if self.start is None else self.start.weights
+        encoders = train_supervised_together(self.space, graphs, list(values), self.training, numbers, start)
         return [_regression(*run) for run in zip(encoders, graphs, values, strict=True)]
+
+
+def fine_tuned(encoder: Encoder, epochs: int = 25, learning_rate: float = 1e-3) -> GraphNetwork:
+    """A surrogate that begins with a pre-trained encoder, and learns in which order the observed architectures are.
+
+    Args:
+        encoder: of the paper's shape.
+        epochs: passes over the observed architectures.
+        learning_rate: of Adam at the start.
+
+    Raises:
+        InputError: the encoder departs from the paper's model in what it reads or how it is pooled.
+    """
+    start = start_of(encoder)
+    return GraphNetwork(
+        encoder.space,
+        SupervisedConfig(start.model, epochs=epochs, learning_rate=learning_rate, loss="ranking"),
+        start,
+    )
 
 
 def _regression(encoder: SupervisedEncoder, graphs: GraphBatch, values: NDArray[np.float64]) -> Learned:

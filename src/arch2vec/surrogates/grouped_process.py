@@ -73,7 +73,7 @@ class Prior:
         """What is taken for granted where nothing is known.
 
         Args:
-            terms: T.
+            terms: T, how many terms the covariance has.
             shares: of the prior variance that each is expected to have, the medians of the weights; None for
                 equal ones. They decide with few observations.
         """
@@ -167,8 +167,8 @@ class GroupedProcess(PooledSurrogate):
         """What the data of one run says of the parameters, as a prior for other data.
 
         Args:
-            features: (n, d).
-            targets: (n,).
+            features: (n, d) the points at which the function was observed.
+            targets: (n,) the values that were observed there.
             narrower: how much smaller the deviations are than those of this process's own prior.
         """
         x, y = checked(features[None], targets[None], [0])

@@ -35,8 +35,8 @@ class LinearBelief(Belief):
     Args:
         basis: (N, d) points to (N, m) float32.
         ratio: lambda, the noise's variance relative to that of a weight's prior.
-        points: (N, d).
-        observed: (n, d).
+        points: (N, d) the points that the belief is about.
+        observed: (n, d) the points at which the function was observed.
     """
 
     def __init__(self, basis: Callable[[Array], Tensor], ratio: float, points: Array, observed: Array) -> None:

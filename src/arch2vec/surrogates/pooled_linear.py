@@ -31,7 +31,7 @@ class PooledLinear(PooledForecast):
         bases: their basis functions.
         ratios: R of lambda.
         observed: (R, n, d).
-        targets: (R, n).
+        targets: (R, n) the values that each search has been told.
         device: where to compute.
     """
 

@@ -57,7 +57,7 @@ class PooledProcess(PooledForecast):
         kernel: the shape of each.
         ratios: R variances of the noise.
         observed: (R, n, d).
-        targets: (R, n).
+        targets: (R, n) the values that each search has been told.
         device: where to compute.
     """
 

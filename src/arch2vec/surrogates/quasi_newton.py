@@ -25,8 +25,8 @@ def minimise(function: Function, start: Tensor, iterations: int = 60, tolerance:
 
     Args:
         function: what is minimised.
-        start: (R, P).
-        iterations: at most.
+        start: (R, P) where each run's search begins.
+        iterations: how many steps a run may take at most.
         tolerance: a run is done when an iteration gains less than this.
     """
     runs, parameters = start.shape

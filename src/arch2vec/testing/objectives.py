@@ -60,6 +60,7 @@ def says_what_it_measures(objective: Objective, embedding: Embedding) -> None:
 
 def gives_outcomes(objective: Objective, embedding: Embedding) -> None:
     """An evaluation gives numbers: validation finite or NaN, cost finite and not negative."""
+    objective = objective.for_search(0)
     for architecture in embedding.architectures:
         outcome = objective.evaluate(architecture)
         require(isinstance(outcome, Outcome), f"evaluate() gives a {type(outcome).__name__}")
@@ -80,8 +81,9 @@ def _check_outcome(outcome: Outcome, unit: str) -> None:
 
 def answers_the_same_again(objective: Objective, embedding: Embedding) -> None:
     """The same architecture has the same worth every time."""
+    met = objective.for_search(0)
     for architecture in embedding.architectures[:2]:
-        one, other = (objective.evaluate(architecture) for _ in range(2))
+        one, other = (met.evaluate(architecture) for _ in range(2))
         require(_same(one, other), f"{architecture!r} is worth {one.validation} and then {other.validation}")
     one, other = (objective.for_search(3).evaluate(embedding.architectures[0]) for _ in range(2))
     require(_same(one, other), "for the same search seed it gives two answers")
@@ -97,6 +99,7 @@ def _same(one: Outcome, other: Outcome) -> bool:
 
 def keeps_its_identity(objective: Objective, embedding: Embedding) -> None:
     """The marks by which a study recognises it are texts, and stay the same."""
+    objective = objective.for_search(0)
     before = dict(objective.identity)
     objective.evaluate(embedding.architectures[0])
     require(before, "it has no mark at all")
@@ -106,6 +109,7 @@ def keeps_its_identity(objective: Objective, embedding: Embedding) -> None:
 
 def keeps_test_values_apart(objective: Objective, embedding: Embedding) -> None:
     """What is searched for is not the test value, unless it says so, and no search's decision follows from that."""
+    objective = objective.for_search(0)
     outcomes = [objective.evaluate(architecture) for architecture in embedding.architectures]
     tested = [outcome for outcome in outcomes if outcome.test is not None and not math.isnan(outcome.test)]
     values = {outcome.validation for outcome in tested}
@@ -154,6 +158,7 @@ def refuses_what_it_does_not_know(objective: Objective, embedding: Embedding) ->
 
 def can_be_sent_to_a_worker(objective: Objective, embedding: Embedding) -> None:
     """It can be sent to another process, and answers the same there."""
+    objective = objective.for_search(0)
     architecture = embedding.architectures[0]
     sent: Objective = unpack(pack(objective, f"objective {objective.name}"))
     require(_same(sent.evaluate(architecture), objective.evaluate(architecture)), "sent along, it answers otherwise")

@@ -37,6 +37,10 @@ def _some(space: SearchSpace) -> GraphBatch:
     return space.sample(min(_SOME, space.size or _SOME), np.random.default_rng(0))
 
 
+def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
+    return np.allclose(one, other, _RELATIVE, _ABSOLUTE)
+
+
 def gives_named_numbers(kind: Representation, space: SearchSpace) -> None:
     """It gives finite numbers in named groups, a row an architecture."""
     graphs = _some(space)
@@ -61,10 +65,6 @@ def gives_the_same_again(kind: Representation, space: SearchSpace) -> None:
     require(np.array_equal(one, other), "the numbers differ between two calls")
 
 
-def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
-    return np.allclose(one, other, rtol=_RELATIVE, atol=_ABSOLUTE)
-
-
 def does_not_depend_on_the_batch(kind: Representation, space: SearchSpace) -> None:
     """An architecture has the same numbers, and groups, in every batch and every order."""
     graphs = _some(space)
@@ -72,7 +72,10 @@ def does_not_depend_on_the_batch(kind: Representation, space: SearchSpace) -> No
     for rows in ([0], [len(graphs) - 1, 0], list(range(len(graphs)))[::-1]):
         part = kind.features(graphs[rows], space)
         require(part.groups == made.groups, f"a batch of {len(rows)} has the groups {part.groups}, not {made.groups}")
-        require(_alike(part.values, made.values[rows]), f"numbers differ in a batch of {len(rows)}")
+        require(
+            _alike(part.values, made.values[rows]),
+            f"numbers differ in a batch of {len(rows)}",
+        )
 
 
 def gives_functions_the_same(kind: Representation, space: SearchSpace) -> None:

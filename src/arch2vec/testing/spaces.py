@@ -143,15 +143,13 @@ def has_neighbours_on_both_sides(space: SearchSpace) -> None:
         own = int(fingerprint(graphs[[row]])[0])
         # An edit that cuts vertices off cannot be undone by one edit.
         equals = np.flatnonzero(found.mask.sum(axis=1) == graphs.mask[row].sum())
-        for place in rng.permutation(equals)[:_FEW].tolist():
+        for place in rng.permutation(equals.tolist())[:_FEW].tolist():
             back = fingerprint(space.neighbors(found[[place]]))
             require(own in back.tolist(), f"{text!r} has the neighbour {names[place]!r}, which has not {text!r}")
     together, origin = space.neighbors_of_each(graphs)
     alone = [space.format(space.neighbors(graphs[[row]])) for row in range(len(graphs))]
-    parted = [
-        [space.format(together[[place]])[0] for place in np.flatnonzero(origin == row).tolist()]
-        for row in range(len(graphs))
-    ]
+    texts_together = np.array(space.format(together), dtype=object)
+    parted = [texts_together[origin == row].tolist() for row in range(len(graphs))]
     require(parted == alone, "neighbors_of_each gives others than neighbors")
 
 

@@ -33,7 +33,7 @@ def published_file(
     Args:
         name: of the file.
         expected_md5: its MD5 sum as 32 hexadecimal digits, None to take any content.
-        folder: see :func:`images_folder`.
+        folder: where files are, as for :func:`images_folder`.
         url: where to download it from, None where that is not possible.
 
     Raises:

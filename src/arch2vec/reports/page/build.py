@@ -84,9 +84,9 @@ def report(
         raise InputError(f"between 1 and {_MOST_DRAWN} architectures can be drawn, got {best}")
     status = inspect(folder)
     if status.parts:
-        parts = ", ".join(str(part.folder.relative_to(folder)) for part in status.parts[:5])
+        parts = ", ".join(str(Path(part.folder).relative_to(folder)) for part in status.parts[:5])
         raise InputError(f"{folder} holds {len(status.parts)} parts, and a page is of one: name {parts} ...")
-    folder = status.folder
+    folder = Path(status.folder)
     found = evaluations_in(folder)
     later = inspect(folder)  # it may have ended, or begun, while it was read
     masked = "running" in (status.state, later.state)

@@ -27,7 +27,7 @@ def search_chart(found: Evaluations, objective: str, optimum: Mapping[str, float
     """The best so far of every method against one objective: by evaluations and by cost, validation and test.
 
     Args:
-        found: the evaluations.
+        found: the evaluations that are drawn.
         objective: one of its objectives.
         optimum: the best values there are, by column, where they are known.
 

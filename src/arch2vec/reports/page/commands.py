@@ -20,7 +20,7 @@ def commands_for(folder: Path, kind: str, found: Evaluations | None) -> list[tup
 
     Args:
         folder: where it is.
-        kind: of :class:`arch2vec.studies.inspection.Status`.
+        kind: of folder, as :class:`arch2vec.studies.inspection.Status` says it.
         found: its evaluations, where it has any.
     """
     name = shlex.quote(folder.resolve().name)

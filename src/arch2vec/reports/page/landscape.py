@@ -81,7 +81,7 @@ def landscape(
         found: what has been evaluated, if anything.
         best: architectures that have to be on it.
         table: values of all architectures to colour by.
-        way: of projection.
+        way: the way in which vectors are projected.
         seed: of the sample and of the projection.
         masked: whether test values stay hidden.
     """

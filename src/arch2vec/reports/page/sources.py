@@ -25,7 +25,7 @@ def known_space(stored: str, given: str | None, folder: Path) -> tuple[SearchSpa
     Args:
         stored: its name or reference, as the folder has it.
         given: as the user has it, where it is their Python code.
-        folder: for complaints.
+        folder: the folder that complaints name.
 
     Raises:
         InputError: the user's is another one, or there is none of that name.

@@ -37,7 +37,7 @@ def expected_hypervolume_improvement(mean: Array, std: Array, front: Array, refe
         mean: (N, m) of the predictions, more is better.
         std: (N, m) standard deviations, not negative; 0 for what is known.
         front: (k, m) what was observed; what is dominated or not beyond the reference does not matter.
-        reference: (m,).
+        reference: (m,) the point that hypervolumes are measured from.
 
     Returns:
         (N,), not negative.

@@ -59,7 +59,7 @@ def hypervolume(points: ArrayLike, reference: ArrayLike) -> float:
 
     Args:
         points: (n, m), more is better; rows with a NaN do not count.
-        reference: (m,).
+        reference: (m,) the point that hypervolumes are measured from.
 
     Raises:
         InputError: the shapes do not fit.

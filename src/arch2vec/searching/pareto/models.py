@@ -87,7 +87,7 @@ class CriteriaModels:
     """The models of all criteria that are not known.
 
     Args:
-        embedding: the architectures.
+        embedding: the architectures and their vectors.
         criteria: m of them.
         known: (N, m) gains, columns of NaN for criteria to model.
         surrogate: of every criterion.

@@ -58,6 +58,7 @@ def pareto_search(
     batch: int = 1,
     file: Path | None = None,
     on_evaluation: Callable[[ParetoTrial], None] | None = None,
+    accept_changes: bool = False,
 ) -> list[ParetoTrial]:
     """Search for a good front.
 
@@ -71,10 +72,11 @@ def pareto_search(
         problem: what they are worth.
         method: the name of a multi-objective method, with settings or without.
         seed: of everything random.
-        budget: evaluations.
+        budget: how many evaluations the search may make.
         batch: architectures proposed at a time.
         file: a JSON file.
         on_evaluation: called with every new trial.
+        accept_changes: whether to go on though the table has changed since.
 
     Raises:
         InputError: an unknown method, a budget or batch that cannot be, or a damaged file.
@@ -88,7 +90,7 @@ def pareto_search(
     spec = method if isinstance(method, MethodSpec) else resolve_pareto_method(method)
     searcher = spec.make(embedding, problem.criteria, seed=seed, known=problem.known_values)
     assert isinstance(searcher, ParetoSearch)
-    trials = [] if file is None else _load(file, spec, searcher, problem)
+    trials = [] if file is None else _load(file, spec, searcher, problem, accept_changes)
     if len(trials) >= budget:
         return trials[:budget]
     saved = time.monotonic()
@@ -146,8 +148,13 @@ def _save(file: Path, spec: MethodSpec, searcher: ParetoSearch, trials: list[Par
     write_json(file, {**head, "trials": [asdict(trial) for trial in trials], "state": searcher.state_dict()})
 
 
-def _load(file: Path, spec: MethodSpec, searcher: ParetoSearch, problem: ParetoProblem) -> list[ParetoTrial]:
-    """Bring the search to the stored state, and return its trials; none where there is no file."""
+def _load(
+    file: Path, spec: MethodSpec, searcher: ParetoSearch, problem: ParetoProblem, accept_changes: bool
+) -> list[ParetoTrial]:
+    """Bring the search to the stored state, and return its trials; none where there is no file.
+
+    Where the table has changed since and that is accepted, trials stay as they were made.
+    """
     if not file.exists():
         return []
     document: Any = read_json(file)
@@ -170,6 +177,8 @@ def _load(file: Path, spec: MethodSpec, searcher: ParetoSearch, problem: ParetoP
         changed = not np.array_equal(told, problem.gains[rows])
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         raise InputError(f"{file} is damaged: {error}") from error
-    if changed:
+    if changed and not accept_changes:
         raise InputError(f"{file}: the numbers in the objective's table have changed since; name another output folder")
+    if changed:
+        return [ParetoTrial(**entry) for entry in document["trials"]]
     return [_trial(problem, searcher, place, spent) for place, spent in enumerate(seconds)]

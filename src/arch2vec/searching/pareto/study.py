@@ -6,6 +6,7 @@ in ``runs``. At the end ``trials.parquet`` has all evaluations.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from concurrent.futures import as_completed
 from dataclasses import dataclass
@@ -20,10 +21,11 @@ import numpy as np
 from arch2vec.common.ownership import owned
 from arch2vec.common.parcels import Parcel, pack, unpack
 from arch2vec.common.request import note_start
-from arch2vec.common.storage import AnyPath, atomic_path, claim, require_writable
+from arch2vec.common.storage import AnyPath, atomic_path, claim, read_json, require_writable, write_json
 from arch2vec.common.workers import worker_pool
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
+from arch2vec.searching.identity import NAMED, in_words
 from arch2vec.searching.pareto.criteria import gains
 from arch2vec.searching.pareto.problem import ParetoProblem, Yardstick
 from arch2vec.searching.pareto.run import ParetoTrial, pareto_search, stored_evaluations
@@ -46,6 +48,7 @@ class _Task:
     budget: int
     batch: int
     file: Path | None
+    accept_changes: bool = False
 
     def run(self, embedding: Embedding, problem: ParetoProblem, progress: Progress | None = None) -> list[ParetoTrial]:
         from arch2vec.common.threads import thread_count
@@ -68,6 +71,7 @@ class _Task:
                 batch=self.batch,
                 file=self.file,
                 on_evaluation=show,
+                accept_changes=self.accept_changes,
             )
         if progress is not None and len(trials) > made:
             progress(self.method.name, len(trials) - made)
@@ -87,6 +91,7 @@ def pareto_study(
     out: AnyPath | None = None,
     workers: int = 1,
     progress: Progress | None = None,
+    accept_changes: bool = False,
 ) -> pd.DataFrame:
     """Run every method with the seeds ``seed0`` ... ``seed0 + runs - 1``.
 
@@ -100,8 +105,9 @@ def pareto_study(
         batch: architectures proposed at a time.
         out: a folder, created where missing; the same call again resumes, and more
             methods, runs or evaluations add to what is there.
-        workers: processes.
+        workers: how many processes share the searches.
         progress: is told how far the study is.
+        accept_changes: whether to go on in ``out`` though the table has changed since; the study then says so.
 
     Returns:
         A row an evaluation: ``method``, ``seed``, ``evaluation``, ``row``, ``architecture``, a
@@ -123,14 +129,21 @@ def pareto_study(
     for method in specs.values():
         method.make(embedding, problem.criteria, seed=seed0)  # complains early of a missing library
     tasks = [
-        _Task(method, seed, budget, batch, None if folder is None else folder / "runs" / _file_name(method.name, seed))
+        _Task(
+            method,
+            seed,
+            budget,
+            batch,
+            None if folder is None else folder / "runs" / _file_name(method.name, seed),
+            accept_changes,
+        )
         for method in specs.values()
         for seed in range(seed0, seed0 + runs)
     ]
     stick = Yardstick.of(problem.gains)
     if folder is not None:
         require_writable(folder)
-        claim(folder / "pareto.json", "multi-objective study", _settings(embedding, problem, batch))
+        _claim(folder / "pareto.json", _settings(embedding, problem, batch), accept_changes)
         done = sum(min(budget, stored_evaluations(task.file)) for task in tasks if task.file is not None)
         note_start(folder, done=done, budget=budget, runs=dict.fromkeys(specs, runs))
     found = _run(tasks, embedding, problem, workers, progress)
@@ -160,7 +173,43 @@ def _settings(embedding: Embedding, problem: ParetoProblem, batch: int) -> dict[
         "known": list(problem.known),
         "batch": batch,
         "measured": problem.description,
+        "table": _content(problem),
     }
+
+
+def _content(problem: ParetoProblem) -> str:
+    """A mark of the numbers that searches meet."""
+    digest = hashlib.blake2b(digest_size=8)
+    for array in (problem.values, problem.test, problem.cost_s):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _claim(path: Path, settings: dict[str, object], accept: bool) -> None:
+    """Record what a folder holds, or check it; what was measured may have changed if that is accepted.
+
+    Raises:
+        InputError: the folder holds another study, or one of other measurements.
+    """
+    found = read_json(path) if path.exists() else None
+    if isinstance(found, dict):
+        if "table" not in found:  # of an older version, which did not keep it
+            settings = {name: value for name, value in settings.items() if name != "table"}
+        changed = [name for name in ("measured", "table") if settings.get(name) != found.get(name)]
+        if changed and not accept:
+            now = {name: str(settings.get(name)) for name in changed}
+            raise InputError(
+                f"{path.parent} holds evaluations, and {in_words(changed[0], found, now)}: "
+                "name another output folder, or accept that they are not comparable (--accept-changes)"
+            )
+        claim(path, "multi-objective study", {name: value for name, value in settings.items() if name not in changed})
+        if changed:
+            changes = [
+                {"what": NAMED[name], "from": str(found.get(name)), "to": str(settings[name])} for name in changed
+            ]
+            write_json(path, {**found, **settings, "changes": [*found.get("changes", []), *changes]})
+        return
+    claim(path, "multi-objective study", settings)
 
 
 def _run(

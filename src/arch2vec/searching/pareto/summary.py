@@ -30,7 +30,7 @@ def summary_rows(frame: pd.DataFrame, problem: ParetoProblem, cuts: Sequence[int
     """A row for each method and number of evaluations.
 
     Args:
-        frame: from :func:`arch2vec.searching.pareto.study.pareto_study`.
+        frame: the evaluations that :func:`arch2vec.searching.pareto.study.pareto_study` has made.
         problem: what it was of.
         cuts: numbers of evaluations.
 

@@ -168,7 +168,7 @@ def count_cost(normal: GraphBatch, reduce: GraphBatch | None = None, *, skeleton
     """The cost of N networks.
 
     Args:
-        normal: N cells.
+        normal: the N normal cells to count.
         reduce: N reduction cells; the normal ones where None.
         skeleton: the network around them.
 

@@ -51,7 +51,7 @@ def names_of(value: object, field_name: str, *, numbers: bool = False) -> tuple[
     """A list of different names as a tuple.
 
     Args:
-        value: the list.
+        value: the list that the declaration holds.
         field_name: whose it is.
         numbers: whether a number stands for the operation of its name.
     """

@@ -60,15 +60,18 @@ class Constraint:
         Raises:
             InputError: it raises something, or returns neither true nor false.
         """
-        return np.array([self._allows(text) for text in architectures], dtype=np.bool_)
+        known = [self._answers.get(text) for text in architectures]
+        if None in known:
+            with guarded():  # once, as it takes longer than most functions
+                known = [
+                    self._allows(text) if answer is None else answer
+                    for text, answer in zip(architectures, known, strict=True)
+                ]
+        return np.array(known, dtype=np.bool_)
 
     def _allows(self, text: str) -> bool:
-        known = self._answers.get(text)
-        if known is not None:
-            return known
         try:
-            with guarded():
-                answer = self.function(text)
+            answer = self.function(text)
         except Exception as error:
             reason = " ".join(f"{type(error).__name__}: {error}".split())[:300]
             raise InputError(f"the constraint {self.reference} fails for {text!r}: {reason}") from error

@@ -50,6 +50,13 @@ _CODE = re.compile(r"python:[^\s:][^\n]*:[A-Za-z_]\w*")
 class SpaceDeclaration:
     """A search space of cells, declared.
 
+    >>> import arch2vec
+    >>> declared = arch2vec.SpaceDeclaration(
+    ...     "mine", ["relu", "tanh", "skip"], carries="vertices", vertices=5, max_edges=6, skip=["skip"]
+    ... )
+    >>> declared.operations
+    ('relu', 'tanh', 'skip')
+
     The first vertices (or nodes) are the cell's inputs, the last are its outputs, one each unless more are
     declared, and edges go from lower to higher numbers. Sequences of any kind are accepted and kept as
     tuples; edges are kept sorted by target, then source.

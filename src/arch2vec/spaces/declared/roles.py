@@ -25,7 +25,7 @@ def roles_of(given: object, key: str, operations: Sequence[str], positions: Sequ
 
     Args:
         given: the field's value.
-        key: its name.
+        key: the name that the declaration has for it.
         operations: all there are.
         positions: of a fixed topology, None for a free one.
     """
@@ -91,10 +91,10 @@ def variants(
     """All variants, in the order of the operations.
 
     Args:
-        operations: their names.
+        operations: the names of all operations of the space.
         choices: positions and the operations that each allows; none in a free topology.
-        skip: the declaration's.
-        zero: the declaration's.
+        skip: what the declaration says of skips.
+        zero: what the declaration says of zeros.
     """
     found: list[Variant] = []
     for name in operations:

@@ -23,7 +23,7 @@ from arch2vec.spaces.base import SearchSpace
 from arch2vec.spaces.declared.cells import MAX_LISTED, Cells
 from arch2vec.spaces.declared.constraint import ConstrainedCells, Constraint
 from arch2vec.spaces.declared.fields import SpaceDeclaration
-from arch2vec.spaces.declared.fixed import FixedCells
+from arch2vec.spaces.declared.fixed import FixedCells, adjacency_of
 from arch2vec.spaces.declared.free import FreeCells
 from arch2vec.spaces.declared.functions import function_labels
 from arch2vec.spaces.declared.numbers import Scales
@@ -39,6 +39,14 @@ _IDLE_DRAWS = 2_000_000  # draws without anything new after which a sample is gi
 
 class DeclaredSpace(SearchSpace):
     """The search space that a declaration describes.
+
+    >>> import arch2vec
+    >>> declared = arch2vec.SpaceDeclaration(
+    ...     "mine", ["relu", "tanh", "skip"], carries="vertices", vertices=5, max_edges=6, skip=["skip"]
+    ... )
+    >>> space = arch2vec.DeclaredSpace(declared)
+    >>> space.size, space.format(space.enumerate())[:2]
+    (965, ['01;00|input,output', '010;001;000|input,relu,output'])
 
     Isomorphic cells are one architecture: :meth:`enumerate` lists one of each, and
     :meth:`sample` draws from them uniformly. Every numbering of a cell is
@@ -106,6 +114,11 @@ class DeclaredSpace(SearchSpace):
         if not len(listed):
             raise InputError(f"{self.name}: its constraint {self.declaration.constraint} allows no architecture")
         return listed
+
+    @property
+    @override
+    def given_edges(self) -> NDArray[np.bool_] | None:
+        return adjacency_of(self.declaration) if self.declaration.edges is not None else None
 
     @property
     @override

@@ -64,7 +64,7 @@ def count_cost(graphs: GraphBatch, skeleton: Skeleton | None = None, image: int 
     """The cost of N networks.
 
     Args:
-        graphs: N architectures.
+        graphs: the N architectures to count.
         skeleton: the network around them, the benchmark's for CIFAR-10 where None.
         image: height and width of the images in pixels, a multiple of 4.
 

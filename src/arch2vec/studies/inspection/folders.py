@@ -14,14 +14,18 @@ from arch2vec.studies.inspection.readers import (
     COMPARISON,
     CONFIG,
     PARETO,
+    PERCENT,
     SEARCH,
     comparison_frame,
     document,
     pareto_frame,
     search_frame,
+    unfinished,
+    units_of,
 )
 from arch2vec.studies.inspection.status import Asked, Best, Pace, Status, asked_of, changed_at, status_of, with_owner
 from arch2vec.studies.inspection.top import best_first
+from arch2vec.studies.optuna.storage import is_storage, shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,11 +37,13 @@ _SHOWN = ("loss", "validation", "test", "validity", "uniqueness")
 
 
 def inspect(folder: AnyPath) -> Status:
-    """How far the work in a folder is. Nothing is written, and no file is locked.
+    """How far the work in a folder, or in a storage by its URL, is. Nothing is written, and no file is locked.
 
     Raises:
         InputError: there is no such folder, it holds no work of ours, or a file is damaged.
     """
+    if is_storage(folder):
+        return _storage(str(folder))
     folder = Path(folder)
     if not folder.is_dir():
         raise InputError(f"{folder} is no folder")
@@ -60,12 +66,34 @@ def _inspect(folder: Path, deep: int) -> Status | None:
     parts = tuple(part for path in below if (part := _inspect(path, deep - 1)) is not None)
     if len(parts) < 2:
         return parts[0] if parts else None
+    return _together(folder, parts)
+
+
+def _together(folder: Path | str, parts: tuple[Status, ...]) -> Status:
     finished = sum(part.state == "finished" for part in parts)
     updated = max(part.updated_at for part in parts)
     kinds = ", ".join(dict.fromkeys(part.kind for part in parts))
     unknown = any(part.state == "unknown" for part in parts)
     pace = Pace(finished, None if unknown else len(parts), None, updated)
     return status_of(folder, "folder", f"{len(parts)} parts: {kinds}", "parts finished", pace, parts=parts)
+
+
+def _storage(url: str) -> Status:
+    from arch2vec.studies.optuna.reading import stored_studies
+
+    parts: list[Status] = []
+    for study in stored_studies(url):
+        frame, config = study.frame, study.config
+        what = f"{config['method']} on {config['objective']}, {short_space(config['space'])}, seed {config['seed']}"
+        updated = max((entry.ended_at for entry in study.entries), default=0.0) or study.started_at
+        step = (updated - study.started_at) / len(frame) if len(frame) and updated > study.started_at else None
+        pace = Pace(len(frame), study.budget, step, updated)
+        figures = {**_spent(frame), "running": float(sum(entry.running for entry in study.entries))}
+        status = status_of(
+            study.name, "search", what, "evaluations", pace, _best(frame, {config["objective"]: study.unit}), figures
+        )
+        parts.append(with_owner(status, study.alive))
+    return parts[0] if len(parts) == 1 else _together(shown(url), tuple(parts))
 
 
 def _search(folder: Path) -> Status | None:
@@ -78,7 +106,7 @@ def _search(folder: Path) -> Status | None:
     updated = changed_at(folder / SEARCH)
     done = len(frame)
     pace = _pace(asked, done, of, updated)
-    return status_of(folder, "search", what, "evaluations", pace, _best(frame), _spent(frame))
+    return status_of(folder, "search", what, "evaluations", pace, _best(frame, units_of(folder)), _spent(frame))
 
 
 def _comparison(folder: Path) -> Status | None:
@@ -95,7 +123,10 @@ def _comparison(folder: Path) -> Status | None:
     if of is None and files[1].exists() and not (folder / "blocks").exists():
         of = done  # put together, as at the end
     pace = _pace(asked, done, of, changed_at(*files))
-    return status_of(folder, "comparison", what, "runs", pace, _best(frame), _spent(frame))
+    spent, journalled = _spent(frame), unfinished(folder, frame, methods, objectives)
+    if journalled:
+        spent["evaluations of runs in progress"] = float(journalled)
+    return status_of(folder, "comparison", what, "runs", pace, _best(frame, units_of(folder)), spent)
 
 
 def _pareto(folder: Path) -> Status | None:
@@ -110,7 +141,8 @@ def _pareto(folder: Path) -> Status | None:
     of = sum(runs.values()) * budget if runs and budget else None
     updated = changed_at(folder / PARETO, *(folder / "runs").glob("*.json"))
     pace = _pace(asked, len(frame), of, updated)
-    return status_of(folder, "multi-objective study", what, "evaluations", pace, _best(frame), _spent(frame))
+    best = _best(frame, units_of(folder))
+    return status_of(folder, "multi-objective study", what, "evaluations", pace, best, _spent(frame))
 
 
 def _pace(asked: Asked | None, done: int, of: int | None, updated_at: float) -> Pace:
@@ -201,13 +233,14 @@ def _epoch(value: Any, place: str) -> None:
             number(0)(entry, f"{place}.{name}")
 
 
-def _best(frame: pd.DataFrame) -> Best | None:
+def _best(frame: pd.DataFrame, units: Mapping[str, str]) -> Best | None:
     found = best_first(frame).head(1).to_dict("records")
     if not found:
         return None
     row = found[0]
     test = None if row["test"] != row["test"] else float(row["test"])
-    return Best(str(row["architecture"]), float(row["validation"]), test, float(row["cost_s"]))
+    unit = units.get(str(row["objective"]), PERCENT)
+    return Best(str(row["architecture"]), float(row["validation"]), test, float(row["cost_s"]), unit)
 
 
 def _spent(frame: pd.DataFrame) -> dict[str, float]:

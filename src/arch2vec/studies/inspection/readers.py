@@ -7,12 +7,16 @@ meets such a change reads again.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import glob
+import itertools
+import json
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from arch2vec.common import schemas as stored_studies
 from arch2vec.common.documents import Check, checked
+from arch2vec.common.request import ASKED
 from arch2vec.common.storage import read_json
 from arch2vec.errors import InputError
 
@@ -47,15 +51,62 @@ def document(path: Path) -> dict[str, Any] | None:
     return found
 
 
+PERCENT = "%"
+"""The unit of values where a folder does not say."""
+
+
+def units_of(folder: Path) -> dict[str, str]:
+    """The units of the values of a folder's objectives, as far as it says them."""
+    study = document(folder / SEARCH)
+    if study is not None:
+        return {study["config"]["objective"]: study.get("unit", PERCENT)}
+    try:
+        asked = checked(read_json(folder / ASKED), stored_studies.ASKED, folder / ASKED)
+    except InputError:  # of older folders, or being written
+        return {}
+    return dict(asked.get("units", {}))
+
+
+def unfinished(folder: Path, frame: pd.DataFrame, methods: Sequence[str], objectives: Sequence[str]) -> int:
+    """How many evaluations of a comparison are written down of runs that are not finished."""
+    from arch2vec.studies.folder import block_stem
+    from arch2vec.studies.journal import SUFFIX
+
+    finished = set(frame[["method", "objective", "seed"]].drop_duplicates().itertuples(index=False, name=None))
+    count = 0
+    for method, objective in itertools.product(methods, objectives):
+        made = set()
+        for path in (folder / "blocks").glob(f"{glob.escape(block_stem(method, objective))}--*{SUFFIX}"):
+            try:
+                lines = path.read_bytes().splitlines()
+            except OSError:  # it has been put together with the others meanwhile
+                continue
+            for line in lines:
+                try:
+                    entry = json.loads(line)
+                    key = entry["seed"], entry["architecture"], entry["fidelity"]
+                except (ValueError, TypeError, KeyError, RecursionError):  # half a line
+                    continue
+                if (method, objective, key[0]) not in finished:
+                    made.add(str(key))
+        count += len(made)
+    return count
+
+
 def search_frame(study: Mapping[str, Any]) -> pd.DataFrame:
     """The trials of a ``study.json``: :data:`COLUMNS`, and the objective's further numbers."""
+    return trials_frame(study["config"], study["trials"])
+
+
+def trials_frame(config: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """Trials of one search, as ``study.json`` has them: :data:`COLUMNS`, and the objective's further numbers."""
     import pandas as pd
 
-    head = {name: study["config"][name] for name in COLUMNS[:3]}
+    head = {name: config[name] for name in COLUMNS[:3]}
     rows = [
         {**head, "evaluation": trial["number"], **{name: trial.get(name) for name in COLUMNS[4:]}}
         | {name: value for name, value in trial["extra"].items() if name not in COLUMNS}
-        for trial in study["trials"]
+        for trial in trials
     ]
     return _typed(pd.DataFrame(rows, columns=None if rows else list(COLUMNS)))
 

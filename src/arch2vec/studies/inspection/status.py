@@ -28,12 +28,14 @@ class Best:
         validation: what the search maximises, percent.
         test: percent, not seen by the search; None where there is none.
         cost_s: what its evaluation cost, seconds.
+        unit: of its values, empty where they have none.
     """
 
     architecture: str
     validation: float
     test: float | None
     cost_s: float
+    unit: str = "%"
 
 
 @dataclass(frozen=True)
@@ -58,7 +60,7 @@ class Status:
     """How far a piece of work is.
 
     Attributes:
-        folder: where it is.
+        folder: where it is; of a study in a storage, its name.
         kind: ``search``, ``comparison``, ``multi-objective study``, ``training``,
             ``prediction`` or, for a folder of several, ``folder``.
         what: one line on what it is of.
@@ -75,7 +77,7 @@ class Status:
         parts: of a folder of several.
     """
 
-    folder: Path
+    folder: Path | str
     kind: str
     what: str
     unit: str
@@ -96,7 +98,7 @@ class Status:
 
 
 def status_of(
-    folder: Path,
+    folder: Path | str,
     kind: str,
     what: str,
     unit: str,

@@ -9,18 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from arch2vec.common.request import ASKED
 from arch2vec.common.storage import AnyPath, read_json
 from arch2vec.errors import InputError
 from arch2vec.studies.inspection.readers import (
     COLUMNS,
     COMPARISON,
     PARETO,
+    PERCENT,
     SEARCH,
     comparison_frame,
     document,
     pareto_frame,
     search_frame,
+    units_of,
 )
+from arch2vec.studies.optuna.storage import is_storage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +47,7 @@ class Evaluated:
         seed: of that search.
         evaluation: which of that search's evaluations it was, from 1.
         extra: further numbers: other criteria, parameters, epochs.
+        unit: of the values, empty where they have none.
     """
 
     architecture: str
@@ -54,13 +59,14 @@ class Evaluated:
     seed: int
     evaluation: int
     extra: Mapping[str, float] = field(default_factory=dict)
+    unit: str = "%"
 
 
 def top(folder: AnyPath, k: int = 10, by: str | None = None) -> list[Evaluated]:
     """The ``k`` best architectures, each once, of every objective in a folder.
 
     Args:
-        folder: of a search, a comparison or a multi-objective study, or one above such folders.
+        folder: of a search, a comparison or a multi-objective study, one above such folders, or the URL of a storage.
         k: how many of each objective.
         by: the number that decides, by default the validation value: a name among
             ``cost_s`` and the further numbers of evaluations, the largest first, or
@@ -72,12 +78,16 @@ def top(folder: AnyPath, k: int = 10, by: str | None = None) -> list[Evaluated]:
         InputError: k is not positive, no evaluation has a number of that name, the folder holds
             no search, or a file is damaged.
     """
-    folder = Path(folder)
     if k < 1:
         raise InputError(f"k must be at least 1, got {k}")
-    if not folder.is_dir():
+    if is_storage(folder):
+        from arch2vec.studies.optuna.reading import stored_studies
+
+        frames = [study.frame for study in stored_studies(str(folder))]
+    elif not (folder := Path(folder)).is_dir():
         raise InputError(f"{folder} is no folder")
-    frames = _frames(folder, _DEEP)
+    else:
+        frames = _frames(folder, _DEEP)
     if not frames:
         raise InputError(
             f"{folder} holds no evaluated architectures; 'arch2vec search', 'compare' and 'pareto' make some"
@@ -104,7 +114,7 @@ def ranked(folder: AnyPath, rank: int = 1, by: str | None = None) -> tuple[str, 
     _require_one_objective(folder, found)
     if len(found) < rank:
         raise InputError(f"{folder} has {len(found)} architectures to choose from, there is no number {rank}")
-    return found[rank - 1].architecture, _space(Path(folder), _DEEP)
+    return found[rank - 1].architecture, _space_of(folder)
 
 
 def evaluations(folder: AnyPath) -> tuple[str, list[str], list[float]]:
@@ -119,7 +129,7 @@ def evaluations(folder: AnyPath) -> tuple[str, list[str], list[float]]:
     _require_one_objective(folder, found)
     if len(found) < 2:
         raise InputError(f"{folder} has {len(found)} evaluated architectures, at least 2 are needed to learn from")
-    space = _space(Path(folder), _DEEP)
+    space = _space_of(folder)
     if space is None:
         raise InputError(f"{folder} does not say which search space its architectures are of")
     return space, [entry.architecture for entry in found], [entry.validation for entry in found]
@@ -133,7 +143,17 @@ def _require_one_objective(folder: AnyPath, found: Sequence[Evaluated]) -> None:
         )
 
 
+def _space_of(place: AnyPath) -> str | None:
+    if is_storage(place):
+        from arch2vec.studies.optuna.reading import stored_studies
+
+        return str(stored_studies(str(place))[0].config["space"])
+    return _space(Path(place), _DEEP)
+
+
 def _space(folder: Path, deep: int) -> str | None:
+    if (folder / ASKED).is_file() and isinstance(asked := read_json(folder / ASKED), dict) and "space" in asked:
+        return str(asked["space"])
     for name in (SEARCH, COMPARISON, PARETO):
         if (folder / name).is_file() and isinstance(found := read_json(folder / name), dict):
             return str(found.get("config", found).get("space"))
@@ -162,19 +182,24 @@ def best_first(frame: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
 
 def _frames(folder: Path, deep: int) -> list[pd.DataFrame]:
     if (study := document(folder / SEARCH)) is not None:
-        return [search_frame(study)]
+        return [_with_units(search_frame(study), folder)]
     if document(folder / COMPARISON) is not None:
-        return [comparison_frame(folder)]
+        return [_with_units(comparison_frame(folder), folder)]
     if (settings := document(folder / PARETO)) is not None:
-        return [pareto_frame(folder, settings)]
+        return [_with_units(pareto_frame(folder, settings), folder)]
     if deep == 0:
         return []
     below = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     return [frame for path in below for frame in _frames(path, deep - 1)]
 
 
-_NOT_NUMBERS = {"method", "objective", "architecture", "seed", "evaluation", "fidelity", "row"}
-_OTHER = {*COLUMNS, "row", "cumulative_cost_s", "method_s", "reported_validation"}
+def _with_units(frame: pd.DataFrame, folder: Path) -> pd.DataFrame:
+    units = units_of(folder)
+    return frame.assign(unit=[units.get(name, PERCENT) for name in frame["objective"].tolist()])
+
+
+_NOT_NUMBERS = {"unit", "method", "objective", "architecture", "seed", "evaluation", "fidelity", "row"}
+_OTHER = {*COLUMNS, "unit", "row", "cumulative_cost_s", "method_s", "reported_validation"}
 
 
 def _entry(row: Mapping[Any, Any]) -> Evaluated:
@@ -193,4 +218,5 @@ def _entry(row: Mapping[Any, Any]) -> Evaluated:
         int(row["seed"]),
         int(row["evaluation"]),
         extra,
+        str(row["unit"]),
     )

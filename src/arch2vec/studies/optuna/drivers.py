@@ -1,12 +1,13 @@
 """Which drivers of a study are alive, so that what a dead one had begun can be begun again.
 
-A driver of the same machine is dead when its process is gone. One of another machine is dead when its count of beats in the
-storage has not changed for a while *by the clock of the one who looks*: clocks of different machines are
+A driver of the same machine is dead when its process is gone. One of another machine is dead when its count of beats
+in the storage has not changed for a while *by the clock of the one who looks*: clocks of different machines are
 never compared.
 """
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import socket
@@ -23,6 +24,7 @@ SILENT_S = 90.0
 """A driver of another machine that has not been heard of for so long is dead."""
 
 
+@functools.cache
 def _machine() -> str:
     """The same for processes that can see each other's numbers."""
     parts = [socket.gethostname()]
@@ -86,17 +88,28 @@ class Drivers:
         if name == self.name:
             return False
         about = known.get(PREFIX + name)
-        if not isinstance(about, dict) or about.get("ended"):
-            return True
-        if about.get("machine") == self._about["machine"]:
-            started = _started(int(about.get("process", 0)))
-            return started is None or started != about.get("started")
+        if about is None or not self.elsewhere(about):
+            return not self.here(about)
+        assert isinstance(about, dict)
         beat, now = int(about.get("beat", 0)), time.monotonic()
         last, since = self._heard.setdefault(name, (beat, now))
         if beat != last:
             self._heard[name] = beat, now
             return False
         return now - since > SILENT_S
+
+    @staticmethod
+    def here(about: Any) -> bool:
+        """Whether what is known of a driver says that it is a process of this machine, and it lives."""
+        if not isinstance(about, dict) or about.get("ended") or about.get("machine") != _machine():
+            return False
+        started = _started(int(about.get("process", 0)))
+        return started is not None and started == about.get("started")
+
+    @staticmethod
+    def elsewhere(about: Any) -> bool:
+        """Whether what is known of a driver says that it is of another machine, and has not taken leave."""
+        return isinstance(about, dict) and not about.get("ended") and about.get("machine") != _machine()
 
     def alone(self, known: Mapping[str, Any]) -> bool:
         """Whether no other driver lives."""

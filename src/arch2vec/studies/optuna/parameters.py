@@ -30,7 +30,7 @@ class Parameters:
     Operations are called by their names, edges are 0 or 1.
 
     Args:
-        embedding: the architectures.
+        embedding: the architectures and their vectors.
     """
 
     def __init__(self, embedding: Embedding) -> None:

@@ -1,10 +1,10 @@
 """A search in one of Optuna's storages: several drivers, on one machine or many, that may die at any moment.
 
-A method's state is made from the recorded trials alone. Before each proposal its random choices are made to follow from the
-search's seed and from how many trials there are, so that a search which was killed goes on as if it had not been.
+A method's state is made from the recorded trials alone. Before each proposal its random choices are made to follow from
+the search's seed and from how many trials there are, so that a search which was killed goes on as if it had not been.
 
-A candidate is claimed by making a running trial and looking at all trials again: of two claims of one architecture, and of
-those beyond the budget, the ones with the higher numbers are withdrawn. Numbers are given by the storage, one
+A candidate is claimed by making a running trial and looking at all trials again: of two claims of one architecture, and
+of those beyond the budget, the ones with the higher numbers are withdrawn. Numbers are given by the storage, one
 after the other, so every driver comes to the same view.
 """
 
@@ -141,8 +141,8 @@ class InStorage(Record):
         return trials
 
     @override
-    def news(self) -> list[Trial]:
-        if time.monotonic() - self._looked_at < _LOOK_S:
+    def news(self, now: bool = False) -> list[Trial]:
+        if not now and time.monotonic() - self._looked_at < _LOOK_S:
             return []
         return self._news()
 
@@ -175,10 +175,11 @@ class InStorage(Record):
             return []
         known = self._do(lambda: self._storage.get_study_user_attrs(self._study))
         assert self._drivers is not None
-        left: list[Candidate] = []
-        for entry in running:
-            if self._drivers.dead(entry.driver, known) and self._void(entry.id, "its driver is gone"):
-                left.append(entry.candidate)
+        left = [
+            entry.candidate
+            for entry in running
+            if self._drivers.dead(entry.driver, known) and self._void(entry.id, "its driver is gone")
+        ]
         if left:
             self._look()
             say(f"{len(left)} evaluations of a driver that is gone are begun again")
@@ -302,6 +303,7 @@ class InStorage(Record):
         from optuna.study import StudyDirection
 
         config: dict[str, Any] = {**self._config.fixed, **self._config.marks}
+        fresh = {"kind": KIND, "config": config, **self._about}
         try:
             study = self._do(lambda: self._storage.create_new_study([StudyDirection.MAXIMIZE], self._name))
             self._do(
@@ -315,8 +317,8 @@ class InStorage(Record):
             if time.monotonic() > until or self._do(lambda: self._storage.get_n_trials(study)):
                 if self._do(lambda: self._storage.get_n_trials(study)):
                     raise InputError(f"{self._where} is another program's; name another study (--study)")
-                there = {"kind": KIND, "config": config, **self._about}  # whoever made it died at once
-                self._do(lambda: self._storage.set_study_user_attr(study, STUDY, there))
+                there = fresh  # whoever made it died at once
+                self._do(lambda: self._storage.set_study_user_attr(study, STUDY, fresh))
                 break
             time.sleep(0.2)
         if not isinstance(there, dict) or there.get("kind") != KIND or not isinstance(there.get("config"), dict):
@@ -326,8 +328,10 @@ class InStorage(Record):
             changed = self._config.compared(there["config"], self._where, count, self._accept)
         except KeyError as error:
             raise InputError(f"{self._where} is damaged: it does not say its {error}") from error
+        told = {**there, **self._about, "config": config}
         if changed:
-            told = {**there, "changes": [*there.get("changes", []), *changed], "config": config}
+            told["changes"] = [*there.get("changes", []), *changed]
+        if told != there:
             self._do(lambda: self._storage.set_study_user_attr(study, STUDY, told))
         return study
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
 import time
 from collections.abc import Callable
@@ -20,14 +21,16 @@ PATIENCE_S = 600.0
 
 T = TypeVar("T")
 
-_DRIVERS = {"postgresql": ("psycopg2", "psycopg2-binary"), "mysql": ("pymysql", "pymysql")}
+_DRIVERS = {  # of databases: what each can be reached by, and the package to install where there is none
+    "postgresql": (("psycopg", "psycopg2"), "psycopg[binary]"),
+    "mysql": (("MySQLdb", "pymysql"), "pymysql"),
+}
+_DIALECTS = {"MySQLdb": "mysqldb"}
 
 
 def is_storage(text: object) -> bool:
     """Whether a text names a storage and no file or folder."""
-    return re.match(r"(sqlite|journal|postgresql|mysql)(\+\w+)?://", str(text)) is not None or (
-        re.match(r"(sqlite|journal|postgresql|mysql)(\+\w+)?:/", str(text)) is not None
-    )
+    return re.match(r"(sqlite|journal|postgresql|mysql)(\+\w+)?://", str(text)) is not None
 
 
 def shown(url: str) -> str:
@@ -35,8 +38,12 @@ def shown(url: str) -> str:
     return re.sub(r"(://[^/@:]*):[^/]*@", r"\1:***@", url)
 
 
-def open_storage(url: str) -> BaseStorage:
-    """The storage at a URL; SQLite's and the journal's files are made where missing.
+def open_storage(url: str, *, make: bool = True) -> BaseStorage:
+    """The storage at a URL.
+
+    Args:
+        url: of the storage.
+        make: whether SQLite's and the journal's files are made where missing.
 
     Raises:
         InputError: there is no such kind of storage, its driver is not installed, or it does not answer.
@@ -53,26 +60,36 @@ def open_storage(url: str) -> BaseStorage:
             path = Path(where[1:] if where.startswith("/") else where)
             if not path.name:
                 raise InputError(f"{url!r} names no file; write {base}:///FILE")
+            if not make and not path.is_file():
+                raise InputError(f"there is no storage {url}: no file {path}")
             path.parent.mkdir(parents=True, exist_ok=True)
         if base == "journal":
             from optuna.storages.journal import JournalFileBackend
 
             return optuna.storages.JournalStorage(JournalFileBackend(str(path)))
         options: dict[str, Any] = {"pool_pre_ping": True}
+        if kind in _DRIVERS:
+            url = f"{kind}+{_driver(kind)}://{where}"
         if base == "sqlite":
             options = {"connect_args": {"timeout": 60}}
         return optuna.storages.get_storage(optuna.storages.RDBStorage(url, engine_kwargs=options))
     except InputError:
         raise
-    except ModuleNotFoundError as error:
-        _, package = _DRIVERS.get(base, ("", ""))
-        raise InputError(f"{base} needs a package more: pip install {package or error.name}") from error
-    except ImportError as error:
-        if isinstance(error.__cause__, ModuleNotFoundError) or "psycopg" in str(error) or "MySQL" in str(error):
-            raise InputError(f"{base} needs a package more: pip install {_DRIVERS.get(base, ('', base))[1]}") from error
-        raise
     except Exception as error:
         raise InputError(f"the storage {shown(url)} does not answer: {_reason(error)}") from error
+
+
+def _driver(kind: str) -> str:
+    """The name of an installed package that reaches a kind of database.
+
+    Raises:
+        InputError: there is none.
+    """
+    names, package = _DRIVERS[kind]
+    for name in names:
+        if importlib.util.find_spec(name) is not None:
+            return _DIALECTS.get(name, name)
+    raise InputError(f"a storage in {kind} needs a package more: pip install '{package}'")
 
 
 def patiently(url: str, action: Callable[[], T], patience_s: float = PATIENCE_S) -> T:

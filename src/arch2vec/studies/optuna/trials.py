@@ -1,8 +1,8 @@
 """How a trial of ours stands in Optuna's storage, and back.
 
-A trial is made, as running, in one step with all that says what it is: two drivers that propose the same at once both see
-both, and the lower number wins. What is withdrawn, because another had it first or its driver died, is a failed trial with a
-reason; it does not count.
+A trial is made, as running, in one step with all that says what it is: two drivers that propose the same at once both
+see both, and the lower number wins. What is withdrawn, because another had it first or its driver died, is a failed
+trial with a reason; it does not count.
 """
 
 from __future__ import annotations
