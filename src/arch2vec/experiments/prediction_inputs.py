@@ -161,7 +161,7 @@ def check_encodings(names: Sequence[str]) -> None:
 
 def _is_described(name: str) -> bool:
     """Whether it is more than a name: code, settings, or several joined."""
-    return not name.endswith(SUFFIX) and any(mark in name for mark in (":", "?", "+"))
+    return name != BOTH and not name.endswith(SUFFIX) and any(mark in name for mark in (":", "?", "+"))
 
 
 def described(encodings: Iterable[str]) -> dict[str, Representation]:
