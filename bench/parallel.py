@@ -30,7 +30,7 @@ from arch2vec.studies.optuna.parameters import Parameters
 
 def ours(name: str, embedding: Embedding, view: Any, seed: int, workers: int, budget: int) -> tuple[list[int], float]:
     """The rows of one search in the order of their ends, and when the last ended."""
-    method = get_method(name).for_study(embedding, seed=seed)
+    method = get_method(name)(embedding, seed=seed)
     running: list[tuple[float, int, Any]] = []
     rows: list[int] = []
     asked, now = 0, 0.0
@@ -62,7 +62,8 @@ def tpe(embedding: Embedding, view: Any, seed: int, workers: int, budget: int) -
         while begun < budget and len(running) < workers:
             trial = study.ask()
             pairs = zip(parameters.names, parameters.choices, strict=True)
-            row = parameters.row({name: trial.suggest_categorical(name, choices) for name, choices in pairs})
+            given: dict[str, Any] = {name: trial.suggest_categorical(name, choices) for name, choices in pairs}
+            row = parameters.row(given)
             assert row is not None
             if int(classes[row]) in known:
                 study.tell(trial, float(view.validation[row]))

@@ -42,7 +42,7 @@ TINY = {  # what a command gets, last, to be quick
     "report": ["--map", "none"],
 }
 NO_PYTHON = {
-    "docs/three-spaces.md": "its block is examples/spaces/no_jumps.py",
+    "docs/three-spaces.md": "its block is examples/spaces/jumps.py",
     "docs/own-space.md": "its blocks are parts of examples/mine.py, which a test of its own runs, and doctests",
 }
 
@@ -136,7 +136,7 @@ def test_python_runs_as_typed(page: Path, folder: Path, monkeypatch: pytest.Monk
 def test_three_spaces_are_shown_as_they_are() -> None:
     shown = blocks(ROOT / "docs" / "three-spaces.md")
     files = [
-        ROOT / "examples" / "spaces" / name for name in ("channels.yaml", "no_jumps.py", "wide.yaml", "reducing.yaml")
+        ROOT / "examples" / "spaces" / name for name in ("channels.yaml", "jumps.py", "wide.yaml", "reducing.yaml")
     ]
     assert [text for language, text in shown if language] == [file.read_text(encoding="utf-8") for file in files]
 

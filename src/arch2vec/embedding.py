@@ -96,7 +96,7 @@ class Embedding:
 
     def _repr_html_(self) -> str:
         head = self.subset(range(min(5, len(self)))).to_pandas()
-        return f"<p>{escape(repr(self))}</p>{head.to_html(float_format='{:.3f}'.format, max_cols=12)}"
+        return f"<p>{escape(repr(self))}</p>" + head.to_html(float_format="{:.3f}".format, max_cols=12)
 
     def to_pandas(self) -> pd.DataFrame:
         """A row an architecture: its text as the index, and a column a dimension, by group and number."""

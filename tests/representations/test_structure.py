@@ -202,7 +202,7 @@ def test_unknown_groups_and_wrong_graphs_are_named() -> None:
     space = NASBench201()
     graphs = space.sample(2, np.random.default_rng(0))
     assert "'path'" in error_of(lambda: structure(graphs, space, ["path"]))
-    assert "no architecture of darts" in error_of(lambda: structure(graphs, DARTS()))
+    assert "no architectures of darts" in error_of(lambda: structure(graphs, DARTS()))
     known = structure(graphs, space)
     assert known.chosen(["costs"]).values.shape == (2, 2)
     assert "no group 'learned'" in error_of(lambda: known.chosen(["learned"]))

@@ -178,7 +178,6 @@ def test_the_command_line_end_to_end(tmp_path: Path, capsys: pytest.CaptureFixtu
     for options in (
         ["--transfer", str(tmp_path / "nothing")],
         ["--transfer", str(tmp_path / "empty")],
-        ["--transfer", str(found)],  # of a space that has to be named
         ["--transfer", str(found), "--transfer-space", "nasbench101"],
         ["--transfer-space", str(chain)],
     ):

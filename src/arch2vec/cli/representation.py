@@ -23,6 +23,8 @@ from arch2vec.errors import InputError
 if TYPE_CHECKING:
     from arch2vec.embedding import Embedding
     from arch2vec.encoder import Encoder
+    from arch2vec.pretraining.settings import PretrainConfig
+    from arch2vec.spaces import SearchSpace
 
 
 def add_commands(commands: Any) -> None:

@@ -19,6 +19,14 @@ PATIENCE = 10
 FURTHER = 90
 """Further epochs by default where nobody asked for a number."""
 
+STEPS = 10_000
+"""Steps after which there are no further epochs: large spaces have made more in the epochs they are given."""
+
+
+def within_steps(epochs: int, further: int, steps: int) -> int:
+    """How many of the further epochs there can be, given the steps of an epoch."""
+    return max(0, min(further, STEPS // max(1, steps) - epochs))
+
 
 def goes_on(history: Sequence[Mapping[str, Any]], epochs: int, further: int) -> bool:
     """Whether there is another epoch after those of the history.

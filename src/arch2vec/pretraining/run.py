@@ -25,7 +25,7 @@ from arch2vec.models.synced_norm import synchronise
 from arch2vec.pretraining.checkpoint import save_checkpoint
 from arch2vec.pretraining.data import TrainingData
 from arch2vec.pretraining.log import MetricsStream
-from arch2vec.pretraining.patience import goes_on
+from arch2vec.pretraining.patience import goes_on, within_steps
 from arch2vec.pretraining.processes import Processes
 from arch2vec.pretraining.quality import quality
 from arch2vec.pretraining.replay import Replayed
@@ -89,7 +89,8 @@ class Run:
         Where all is done already, as after a stop between the last epoch and what follows, nothing is.
         """
         # Only process 0 measures, so that several make the epochs they were told to make.
-        further = self.config.further if self.processes.count == 1 else 0
+        steps = -(-len(self.data) // self.config.batch_size)
+        further = within_steps(self.config.epochs, self.config.further, steps) if self.processes.count == 1 else 0
         while goes_on(self.history, self.config.epochs, further):
             epoch = len(self.history)
             started = time.perf_counter()

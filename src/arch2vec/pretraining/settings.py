@@ -66,8 +66,8 @@ class PretrainConfig:
         activation: of the operation logits; None for :func:`default_activation`.
         epochs: passes over the training split.
         further: so many more at most, as long as reconstruction is not good and gets better
-            (:mod:`arch2vec.pretraining.patience`); none in the paper's setting, with a schedule, or with several
-            processes.
+            (:mod:`arch2vec.pretraining.patience`), and as long as there are at most 10,000 steps; none in the paper's
+            setting, with a schedule, or with several processes.
         batch_size: graphs a step.
         learning_rate: of Adam; with a schedule, that of the first step.
         schedule: how the learning rate goes on, ``constant`` (paper) or ``cosine``, down

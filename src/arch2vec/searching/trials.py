@@ -124,7 +124,7 @@ class SearchResult:
         shown = self.to_pandas()
         if len(shown):
             shown = shown.sort_values("validation", ascending=False, kind="stable").head(5)
-        return f"<p>{escape(repr(self))}</p>{shown.to_html(index=False, float_format='{:.2f}'.format)}"
+        return f"<p>{escape(repr(self))}</p>" + shown.to_html(index=False, float_format="{:.2f}".format)
 
     def to_pandas(self) -> pd.DataFrame:
         """A row an evaluation, see :meth:`trajectory`."""

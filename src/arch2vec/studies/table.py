@@ -142,7 +142,7 @@ class Trajectories:
         return f"Trajectories({len(self):,} evaluations by {methods or 'nobody'} on {objectives or 'nothing'})"
 
     def _repr_html_(self) -> str:
-        head = self.table.slice(0, 5).to_pandas().to_html(index=False, float_format="%.2f")
+        head = self.table.slice(0, 5).to_pandas().to_html(index=False, float_format="{:.2f}".format)
         return f"<p>{escape(repr(self))}</p>{head}"
 
     def to_pandas(self) -> pd.DataFrame:
