@@ -195,7 +195,9 @@ def test_vectors_of_ones_own_grow_where_they_can(extend: Callable[[GraphBatch], 
         return
     with pytest.raises(InputError, match=line):
         search(own, worth, method="local-search", budget=20)
-    right = Embedding.from_vectors(CHAIN, graphs, graphs.ops[:, :3], extend=lambda more: more.ops[:, :3])
+    right = Embedding.from_vectors(
+        CHAIN, graphs, graphs.ops[:, :3], extend=lambda more: more.ops[:, :3].astype(np.float32)
+    )
     found = search(right, worth, method="gp-bo", budget=20)
     assert any(trial.index >= 40 for trial in found.trials)
 
