@@ -264,7 +264,7 @@ def test_functions_by_notation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
 FORMS = (
     "digits-201, nasbench101, nasbench201, nasbench301-surrogate, digits, train:DATA, proxy:NAME, "
-    "table:PATH?validation=COLUMN, python:MODULE_OR_FILE:FUNCTION"
+    "table:PATH?validation=COLUMN, python:MODULE_OR_FILE:FUNCTION, cmd:COMMAND"
 )
 
 
@@ -277,7 +277,7 @@ FORMS = (
         ("digits-201:8", "objective digits-201 takes options only, as in digits-201?signal=3; got '8' after the colon"),
         ("digits-201?data=x", "objective digits-201 has no option 'data'; it has signal, seed, noise_seed"),
         ("digits:8", "objective digits takes options only, as in digits?seed=1; got '8' after the colon"),
-        ("digits?epoch=8", "objective digits has no option 'epoch'; it has epochs, seed"),
+        ("digits?epoch=8", "objective digits has no option 'epoch'; did you mean 'epochs'? it has epochs, seed"),
         ("digits?epochs=many", "objective digits: option 'epochs' must be a whole number, got 'many'"),
         ("table", "objective table needs a file, as in table:results.parquet?validation=COLUMN"),
         (
@@ -292,8 +292,8 @@ FORMS = (
         ("table:a.csv?validation=b&partial=1", "objective table: option 'partial' must be true or false, got '1'"),
         (
             "table:a.csv?valid=b",
-            "objective table has no option 'valid'; it has validation, test, cost, architecture, space, name, "
-            "unit, cost_scale, scale, absent, partial, minimise, minimize, seed, noise_seed",
+            "objective table has no option 'valid'; did you mean 'validation'? it has validation, test, cost, "
+            "architecture, space, name, unit, cost_scale, scale, absent, partial, minimise, minimize, seed, noise_seed",
         ),
         ("python:a2v_nothing", "python:a2v_nothing names no function; write python:MODULE_OR_FILE.py:FUNCTION"),
         ("python::f", "python::f names no function; write python:MODULE_OR_FILE.py:FUNCTION"),

@@ -182,7 +182,10 @@ def test_options_reach_the_objective(made: str) -> None:
         ),
         ("nasbench201:table.csv", "objective nasbench201 takes options only, as in nasbench201?data=FILE; got 'table"),
         ("nasbench101?subset=some", "unknown nasbench101 subset 'some'; known: all, measured"),
-        ("nasbench101?dataset=cifar10", "objective nasbench101 has no option 'dataset'; it has subset, seed, noise_"),
+        (
+            "nasbench101?dataset=cifar10",
+            "objective nasbench101 has no option 'dataset'; did you mean 'data'? it has subset, seed, noise_",
+        ),
         ("nasbench301-surrogate?seed=1", "objective nasbench301-surrogate has no option 'seed'; it has data"),
         ("nasbench201?data=nowhere.parquet", "cannot read nowhere.parquet: No such file or directory"),
     ],

@@ -57,7 +57,7 @@ def test_messages_say_what_is_left(embedding: Embedding) -> None:
         search.ask(0)
     with pytest.raises(InputError, match="1 candidates need as many values, got 2"):
         search.tell(search.ask(), [1.0, 2.0])
-    with pytest.raises(InputError, match="2 architectures that compute 2 different functions"):
+    with pytest.raises(InputError, match="3 architectures that compute 3 different functions"):
         search.ask(3)
 
 

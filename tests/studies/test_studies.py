@@ -173,6 +173,8 @@ class TestRuns:
         class Noisy(RandomSearch):
             """Proposes at one of three fidelities."""
 
+            name = "noisy"
+
             @classmethod
             @override
             def _propose(cls, methods: Sequence[RandomSearch], n: int) -> list[list[int | tuple[int, int]]]:  # type: ignore[override]

@@ -58,7 +58,13 @@ def vectors(
 def structure_embedding(
     space: SearchSpace, graphs: GraphBatch | None = None, *, sample: int | None = None, seed: int = 0
 ) -> Embedding:
-    """Architectures of a space with their structure vectors, ready to be searched; see :func:`represent`."""
+    """Architectures of a space with their structure vectors, ready to be searched; see :func:`represent`.
+
+    >>> import arch2vec
+    >>> embedding = arch2vec.structure_embedding(arch2vec.get_space("nasbench201"), sample=100)
+    >>> embedding.vectors.shape, embedding.groups[0]
+    ((100, 160), ('paths', 24))
+    """
     return represent(space, "structure", graphs, sample=sample, seed=seed)
 
 
@@ -75,11 +81,6 @@ def represent(
     >>> import arch2vec
     >>> arch2vec.represent("nasbench201", "adjacency").vectors.shape
     (15625, 30)
-
-    >>> import arch2vec
-    >>> embedding = arch2vec.structure_embedding(arch2vec.get_space("nasbench201"), sample=100)
-    >>> embedding.vectors.shape, embedding.groups[0]
-    ((100, 160), ('paths', 24))
 
     Args:
         space: the search space, or its name.

@@ -30,7 +30,7 @@ from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
 from arch2vec.representations.arrays import checked_array
 from arch2vec.searching.base import Candidate, Proposal, SearchMethod
-from arch2vec.searching.moves import NONE, Moves, use_moves
+from arch2vec.searching.moves import NONE, Moves, Rows, use_moves
 from arch2vec.searching.pool import OnDevice, Sampled
 from arch2vec.searching.spec import AnyMethod, resolve_method
 
@@ -49,6 +49,17 @@ class Missing(Exception):  # noqa: N818  # no error: it asks for something
         self.event = event
 
 
+class GrowingRows(Rows):
+    """Finds the rows of a growing embedding."""
+
+    def __init__(self, growth: Growth) -> None:
+        self._growth = growth
+
+    @override
+    def find(self, graphs: GraphBatch) -> NDArray[np.int64]:
+        return self._growth.rows_of(graphs)
+
+
 class GrowingMoves(Moves):
     """The moves of a growing embedding: every neighbour has a row, or :class:`Missing` says that it needs one.
 
@@ -60,6 +71,7 @@ class GrowingMoves(Moves):
     def __init__(self, embedding: Embedding, growth: Growth) -> None:
         self._space, self._graphs = embedding.space, embedding.graphs
         self._growth = growth
+        self.rows = GrowingRows(growth)
 
     @override
     def neighbours(self, row: int) -> NDArray[np.int64]:

@@ -83,7 +83,7 @@ def top(folder: AnyPath, k: int = 10, by: str | None = None) -> list[Evaluated]:
     if is_storage(folder):
         from arch2vec.studies.optuna.reading import stored_studies
 
-        frames = [study.frame for study in stored_studies(str(folder))]
+        frames = [study.frame.assign(unit=study.unit) for study in stored_studies(str(folder))]
     elif not (folder := Path(folder)).is_dir():
         raise InputError(f"{folder} is no folder")
     else:
