@@ -193,6 +193,7 @@ class Embedding:
         architectures: Sequence[str] | GraphBatch,
         array: ArrayLike,
         groups: Groups | Mapping[str, int] | None = None,
+        extend: Callable[[GraphBatch], NDArray[np.float32]] | None = None,
     ) -> Embedding:
         """Vectors of your own, ready to be searched.
 
@@ -202,6 +203,8 @@ class Embedding:
             array: (N, d) finite numbers, a row an architecture.
             groups: names of groups of columns and how many columns each has, in their order, which methods
                 that weigh groups can tell apart; by default all are one group, ``vectors``.
+            extend: gives the vectors of further architectures, with which searches of a space too large to list can
+                leave these N; None where nobody knows how.
 
         Raises:
             InputError: an architecture is none of the space or there twice, the array has another shape
@@ -221,7 +224,7 @@ class Embedding:
         pairs: list[Any] = [list(pair) if isinstance(pair, tuple) else pair for pair in given]
         if not all(_is_group(pair) for pair in pairs):
             raise InputError(f"its groups are {shown(pairs)}; names and how many columns each has are needed")
-        return cls(space, graphs, vectors, tuple((name, size) for name, size in pairs))
+        return cls(space, graphs, vectors, tuple((name, size) for name, size in pairs), extend=extend)
 
     def save(self, path: AnyPath) -> None:
         """Write to ``path``: Parquet (``.parquet``) for other programs, safetensors for anything else.

@@ -15,7 +15,7 @@ from arch2vec.cli import main
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.experiments.prediction import Settings, run_prediction
-from arch2vec.experiments.prediction_inputs import TARGETS
+from arch2vec.experiments.prediction_inputs import TARGETS, described
 from arch2vec.graphs import GraphBatch
 from arch2vec.representations.base import Representation, UserFunction
 from arch2vec.representations.features import Features
@@ -192,6 +192,7 @@ def test_the_experiment_takes_functions(folder: Path) -> None:
     encodings = ("adjacency", "python:mine.py:degrees?power=2", "python:mine.py:lengths")
     settings = Settings(labels=[8], seeds=[0], encodings=encodings, test_points=40)
     targets = {"nasbench201-cifar10": TARGETS["nasbench201-cifar10"]}
+    assert not described(("structure", "subtrees", "structure+subtrees", "adjacency+proxies"))  # names of its own
     with pytest.raises(InputError, match="unknown encoding 'adjacent'"):
         Settings(encodings=("adjacent",))
     try:

@@ -17,6 +17,8 @@ from arch2vec.common.parquet import read_parquet, write_parquet
 from arch2vec.common.storage import read_arrays, write_arrays
 from arch2vec.embedding import Embedding
 from arch2vec.representations.features import slices
+from arch2vec.representations.ready import joined_with
+from arch2vec.representations.spec import resolve_representation
 from arch2vec.representations.structure import VERSION, structure
 from arch2vec.spaces import NASBench201, SearchSpace, get_space
 from one_line import error_of
@@ -173,3 +175,14 @@ def test_learned_vectors_have_no_version_of_the_structure(tmp_path: Path) -> Non
     learned.save(tmp_path / "learned.parquet")
     assert b"structure_version" not in pq.read_schema(tmp_path / "learned.parquet").metadata
     assert Embedding.load(tmp_path / "learned.parquet").structure_version == 0
+
+
+def test_vectors_beside_others_keep_their_version_and_versions_are_not_mixed() -> None:
+    space = NASBench201()
+    graphs = space.parse(CELLS["nasbench201"])
+    path, paths = resolve_representation("path"), resolve_representation("structure?groups=paths")
+    later = replace(arch2vec.represent(space, "structure?groups=costs", graphs), structure_version=VERSION + 1)
+    assert joined_with(later, [path], own_too=True).structure_version == VERSION + 1
+    assert joined_with(later, [paths], own_too=False).structure_version == VERSION
+    assert joined_with(arch2vec.represent(space, "path", graphs), [paths], own_too=True).structure_version == VERSION
+    assert "cannot be mixed" in error_of(lambda: joined_with(later, [paths], own_too=True))

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
+from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
 from arch2vec.representations.ready import structure_embedding
 from arch2vec.searching import get_method
 from arch2vec.searching.evolution import RegularizedEvolution
 from arch2vec.searching.growing import AROUND, GrowingSearch, for_study
+from arch2vec.searching.local_search import LocalSearch
 from arch2vec.searching.moves import moves_of
 from arch2vec.searching.pool import Sampled
 from arch2vec.searching.study import search
@@ -68,7 +72,7 @@ def made(trial: Trial) -> tuple[int, str, float]:
     return trial.index, trial.architecture, trial.validation
 
 
-METHODS = ("local-search", "evolution", "bo-local", "group-bo", "gp-bo", "random", "reinforce")
+METHODS = ("local-search", "evolution", "bo-local", "group-bo", "gp-bo", "random", "reinforce", "bohb")
 
 
 @pytest.mark.parametrize(
@@ -86,7 +90,7 @@ def test_resumed_it_ends_like_one_go(
         part = search(again, function, method=method, budget=stop, seed=1, out=tmp_path / "study").trials
         assert [made(trial) for trial in part] == [made(trial) for trial in whole[:stop]]
     document = json.loads((tmp_path / "study/study.json").read_text())
-    assert bool(document["method"].get("grown")) == (method not in ("random", "reinforce"))
+    assert bool(document["method"].get("grown")) == (method not in ("random", "reinforce", "bohb"))
 
 
 def test_states_are_plain_and_checked(chain: Embedding) -> None:
@@ -161,6 +165,41 @@ def test_comparisons_grow_in_every_run(chain: Embedding, tmp_path: Path) -> None
 def test_comparisons_with_workers_grow_alike(chain: Embedding) -> None:
     one, two = (run_many(chain, worth, methods=["evolution"], runs=2, budget=12, workers=n) for n in (1, 2))
     assert one.architecture.tolist() == two.architecture.tolist()
+
+
+def test_a_method_that_was_made_already_keeps_its_embedding(chain: Embedding) -> None:
+    found = search(chain, worth, method=LocalSearch(chain, seed=0), budget=20)
+    assert all(trial.index < len(chain) for trial in found.trials)
+
+
+def test_drivers_of_a_storage_have_the_same_rows(chain: Embedding, tmp_path: Path) -> None:
+    pytest.importorskip("optuna")
+    found = search(chain, worth, method="local-search", budget=20, storage=f"journal:///{tmp_path}/studies.log")
+    assert len({trial.index for trial in found.trials}) == 20
+    assert all(trial.index < len(chain) for trial in found.trials)
+
+
+@pytest.mark.parametrize(
+    ("extend", "line"),
+    [
+        (lambda graphs: graphs.ops[:, :2].astype(np.float32), "gave vectors of 2 numbers; its own have 3"),
+        (lambda graphs: np.full((len(graphs), 3), np.nan), "gave nan in row 0"),
+        (None, ""),
+    ],
+)
+def test_vectors_of_ones_own_grow_where_they_can(extend: Callable[[GraphBatch], Any] | None, line: str) -> None:
+    graphs = CHAIN.sample(40, np.random.default_rng(0))
+    own = Embedding.from_vectors(CHAIN, graphs, graphs.ops[:, :3], extend=extend)
+    if extend is None:
+        assert all(trial.index < 40 for trial in search(own, worth, method="local-search", budget=20).trials)
+        return
+    with pytest.raises(InputError, match=line):
+        search(own, worth, method="local-search", budget=20)
+    right = Embedding.from_vectors(
+        CHAIN, graphs, graphs.ops[:, :3], extend=lambda more: more.ops[:, :3].astype(np.float32)
+    )
+    found = search(right, worth, method="gp-bo", budget=20)
+    assert any(trial.index >= 40 for trial in found.trials)
 
 
 def test_a_pool_may_be_given(chain: Embedding) -> None:

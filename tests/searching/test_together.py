@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -19,8 +20,10 @@ from arch2vec.searching.acquisition import (
     log_expected_improvement,
     log_expected_improvement_on_device,
 )
+from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.bo import BayesianOptimization
-from arch2vec.searching.pool import OnDevice
+from arch2vec.searching.growing import for_study
+from arch2vec.searching.pool import OnDevice, Pool, Sampled
 from arch2vec.searching.spec import resolve_method
 from arch2vec.searching.study import search
 from arch2vec.searching.together import best_of
@@ -147,6 +150,36 @@ def test_methods_that_compute_elsewhere_do_so_in_a_study(embedding: Embedding) -
     for name, kind in METHODS.items():
         method = resolve_method(kind).make(embedding, seed=0, pool=OnDevice("cpu"))
         assert getattr(method, "device", None) == ("cpu" if name in on else None)
+
+
+def test_a_pool_on_a_device_is_offered_to_those_that_take_it(embedding: Embedding) -> None:
+    def factory(embedding: Embedding, *, seed: int, pool: Pool = None) -> SearchMethod:
+        return BayesianOptimization(embedding, seed=seed, pool=pool)
+
+    def without(embedding: Embedding, *, seed: int) -> SearchMethod:
+        return BayesianOptimization(embedding, seed=seed)
+
+    made = BayesianOptimization(embedding, seed=0)
+    of_its_own = partial(BayesianOptimization, pool=OnDevice("cpu"))
+    for method, offered, on in (
+        (factory, True, "cpu"),
+        (without, False, None),
+        (partial(BayesianOptimization, pool=Sampled(50)), False, None),
+        (of_its_own, False, "cpu"),  # whether one is offered or not
+        (made, False, None),
+    ):
+        spec = resolve_method(method)
+        assert spec.computes_on_device == offered
+        assert for_study(spec, embedding, seed=0, pool=OnDevice("cpu"), anywhere=False).computed_on == on
+
+
+def test_a_method_that_was_made_already_computes_where_it_was_made_for(embedding: Embedding, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="computes where it was made for"):
+        search(embedding, "digits-201", BayesianOptimization(embedding, seed=0), budget=3, device="cpu")
+    there = BayesianOptimization(embedding, seed=0, pool=OnDevice("cpu"))
+    search(embedding, "digits-201", there, budget=3, device="cpu", out=tmp_path)
+    with pytest.raises(InputError, match="with device 'cpu', not None"):
+        search(embedding, "digits-201", BayesianOptimization(embedding, seed=0), budget=5, out=tmp_path)
 
 
 def test_a_study_on_a_device(embedding: Embedding) -> None:

@@ -113,7 +113,7 @@ class Source:
 
 
 def open_source(
-    source: Path, space: str | None, representation: str | None = None, device: str | None = None
+    source: Path, space: str | None, *, representation: str | None = None, device: str | None = None
 ) -> Source:
     """A file of ``arch2vec embed``, a run's folder, or a search space, whose architectures' structure is taken.
 
@@ -194,7 +194,7 @@ def source_and_objectives(
     from arch2vec.objectives.spec import resolve_objective
 
     found = {spec: resolve_objective(spec) for spec in specs if not spec.strip().startswith("table:")}
-    opened = open_source(source, space, representation, device)
+    opened = open_source(source, space, representation=representation, device=device)
     return opened, [found[spec] if spec in found else resolve_objective(spec, opened.space) for spec in specs]
 
 

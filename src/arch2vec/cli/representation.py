@@ -441,7 +441,9 @@ def run_embed(arguments: argparse.Namespace) -> None:
 
     from arch2vec.cli.inputs import open_source  # which needs this module first
 
-    source = open_source(arguments.source, arguments.space, arguments.representation, arguments.device)
+    source = open_source(
+        arguments.source, arguments.space, representation=arguments.representation, device=arguments.device
+    )
     if source.of is None:
         raise InputError(f"{arguments.source} holds vectors already; a search space or a run's folder can be embedded")
     own = arguments.source / "embedding.parquet" if arguments.source.is_dir() else Path(f"{source.space.name}.parquet")

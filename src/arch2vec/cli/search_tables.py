@@ -98,7 +98,7 @@ def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
                 raise InputError(f"{name} has no objective {wanted!r}; it has {', '.join(known)}")
         settings = [known[wanted] for wanted in names(arguments.objectives)]
     with owning(arguments.out):
-        embedding = open_source(arguments.source, None, arguments.device).embedding()
+        embedding = open_source(arguments.source, None, device=arguments.device).embedding()
         results = []
         total = sum((setting.horizon.budget or 0) * sum(runs.values()) for setting in settings)
         with progress_bar(name) as update:

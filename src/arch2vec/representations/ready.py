@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
+from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.representations.base import Representation
 from arch2vec.representations.spec import AnyRepresentation, Joined, joined, resolve_representation
-from arch2vec.representations.structure import structure
+from arch2vec.representations.structure import GROUPS, VERSION, structure
 from arch2vec.spaces import SearchSpace, get_space
 
 SAMPLE = 20_000
@@ -107,14 +108,21 @@ def joined_with(embedding: Embedding, others: Sequence[Representation], own_too:
     """An embedding's architectures with their vectors by other representations, beside its own or instead.
 
     Raises:
-        InputError: two of them have a group of the same name.
+        InputError: two of them have a group of the same name, or structure of another version would be mixed with
+            what this package makes.
     """
+    version = embedding.structure_version if own_too else 0
     found = [each.features(embedding.graphs, embedding.space) for each in others]
     known = joined([embedding.features, *found] if own_too else found)
     extend: Callable[[GraphBatch], NDArray[np.float32]] | None = FeaturesOf(Joined(others), embedding.space)
     if own_too:
         extend = None if embedding.extend is None else _SideBySide(embedding.extend, Joined(others), embedding.space)
-    return Embedding(embedding.space, embedding.graphs, known.values, known.groups, extend=extend)
+    if version not in (0, VERSION) and any(name in GROUPS for each in found for name, _ in each.groups):
+        raise InputError(
+            f"its structure vectors are of version {version} and cannot be mixed with those of version {VERSION}, "
+            "which this arch2vec makes; 'arch2vec embed' makes new ones"
+        )
+    return Embedding(embedding.space, embedding.graphs, known.values, known.groups, version or VERSION, extend)
 
 
 @dataclass(frozen=True)

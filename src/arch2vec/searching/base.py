@@ -116,6 +116,11 @@ class SearchMethod(ABC):
         self._told_at: list[int | None] = []
 
     @property
+    def computed_on(self) -> str | None:
+        """The kind of device that its model computes on, such as ``cuda``; None for the processor as methods do."""
+        return None
+
+    @property
     def functions(self) -> int:
         """How many different functions the embedding's architectures compute."""
         return self._num_functions

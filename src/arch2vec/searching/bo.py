@@ -180,6 +180,11 @@ class BayesianOptimization(SearchMethod):
 
     @property
     @override
+    def computed_on(self) -> str | None:
+        return None if self.device is None else self.device.partition(":")[0]
+
+    @property
+    @override
     def remaining(self) -> int:
         return self.functions if self.repeats else super().remaining
 

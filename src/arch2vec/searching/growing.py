@@ -28,6 +28,7 @@ from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
+from arch2vec.representations.arrays import checked_array
 from arch2vec.searching.base import Candidate, Proposal, SearchMethod
 from arch2vec.searching.moves import NONE, Moves, Rows, use_moves
 from arch2vec.searching.pool import OnDevice, Sampled
@@ -166,8 +167,7 @@ class Growth:
         before = self.embedding if places else self._start
         if places:
             added = graphs[list(places)]
-            assert self._start.extend is not None
-            vectors = np.concatenate([before.vectors, self._start.extend(added)])
+            vectors = np.concatenate([before.vectors, self._vectors(added)])
             graphs = GraphBatch.concatenate([before.graphs, added])
             after = replace(before, graphs=graphs, vectors=vectors)
             vars(after)["architectures"] = [*before.architectures, *before.space.format(added)]
@@ -180,6 +180,19 @@ class Growth:
         vars(after)["drawn_from"] = len(self._start)
         use_moves(after, GrowingMoves(after, self))
         return after
+
+    def _vectors(self, graphs: GraphBatch) -> NDArray[np.float32]:
+        """The vectors of graphs that are not embedded yet.
+
+        Raises:
+            InputError: whoever gives them gives something else.
+        """
+        assert self._start.extend is not None
+        vectors = checked_array(self._start.extend(graphs), len(graphs), "the embedding's extend() gave")
+        if vectors.shape[1] != self._start.dimensions:
+            wrong, right = vectors.shape[1], self._start.dimensions
+            raise InputError(f"the embedding's extend() gave vectors of {wrong} numbers; its own have {right}")
+        return vectors
 
 
 class GrowingSearch(SearchMethod):
@@ -197,11 +210,27 @@ class GrowingSearch(SearchMethod):
         self._method = make(self._growth.embedding)
         self.name = self._method.name  # type: ignore[misc]
         self.seed = self._method.seed
+        self.repeats = self._method.repeats
 
     @property
     def embedding(self) -> Embedding:  # type: ignore[override]
         """As it is now."""
         return self._growth.embedding
+
+    @property
+    @override
+    def computed_on(self) -> str | None:
+        return self._method.computed_on
+
+    @property
+    @override
+    def told(self) -> Sequence[tuple[int, float]]:
+        return self._method.told
+
+    @property
+    @override
+    def rng(self) -> np.random.Generator:
+        return self._method.rng
 
     @property
     @override
@@ -325,6 +354,8 @@ def for_study(
         anywhere: whether the objective evaluates architectures that are not in the embedding.
     """
     spec, levels = resolve_method(method), tuple(fidelities)
+    if isinstance(pool, OnDevice) and not spec.computes_on_device:
+        pool = None
     if not anywhere or embedding.extend is None or embedding.space.enumerable or spec.instance is not None:
         return spec.make(embedding, seed=seed, fidelities=levels, pool=pool)
     around = Sampled() if pool is None else pool

@@ -13,6 +13,7 @@ neighbours of an architecture are worked out when the first of them asks.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import cached_property
 from weakref import WeakKeyDictionary
 
 import numpy as np
@@ -74,8 +75,12 @@ class Moves:
 
     def __init__(self, embedding: Embedding) -> None:
         self._space, self._graphs = embedding.space, embedding.graphs
-        self.rows = Rows(embedding.graphs)
         self._neighbours: dict[int, NDArray[np.int64]] = {}
+
+    @cached_property
+    def rows(self) -> Rows:
+        """Finds the rows of graphs in the embedding."""
+        return Rows(self._graphs)
 
     def neighbours(self, row: int) -> NDArray[np.int64]:
         """The rows one edit away, each once and without ``row`` itself, in the space's order. Not to be written to."""

@@ -107,8 +107,12 @@ class MethodSpec:
 
     @property
     def computes_on_device(self) -> bool:
-        """Whether it can have its pool on a device."""
-        return bool(getattr(self.factory, "computes_on_device", False))
+        """Whether it is given a pool on a device where one is offered."""
+        if self.instance is not None or "pool" in self.arguments:
+            return False
+        if isinstance(self.factory, type):
+            return bool(getattr(self.factory, "computes_on_device", False))
+        return takes(self.factory, "pool")  # what it makes of one is its own affair
 
     @property
     def chooses_fidelities(self) -> bool:

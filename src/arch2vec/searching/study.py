@@ -99,7 +99,8 @@ def search(
         resources: of each worker, ``{"gpu": 1}``: graphics cards of its own, ``{"cpu": 4}``: threads.
         storage: the URL of an Optuna storage (``sqlite:///FILE``, ``journal:///FILE``, ``postgresql://...``), where the
             trials are then kept. Any number of processes and machines may call this with
-            the same arguments at once: no architecture is evaluated twice.
+            the same arguments at once: no architecture is evaluated twice. Of a space too large to list, the
+            architectures of the embedding are searched, and none besides.
         study_name: of the study in the storage; by default it says what is searched, and how.
 
     Raises:
@@ -116,13 +117,21 @@ def search(
     spec = resolve_method(method)
     if spec.instance is not None:
         seed = spec.instance.seed
-        if folder is not None and (spec.instance.told or spec.instance.pending):
-            raise InputError("a search method that has begun already cannot be kept in a folder; make a new one")
+        if not (folder is None and storage is None) and (spec.instance.told or spec.instance.pending):
+            where = "a folder" if storage is None else "a storage"
+            raise InputError(f"a search method that has begun already cannot be kept in {where}; make a new one")
+        own = spec.instance.computed_on
+        if device is not None and spec.instance.computes_on_device and own != device.partition(":")[0]:
+            raise InputError(
+                "a search method that was made already computes where it was made for; make it with "
+                f"pool=OnDevice({device!r}), or leave the device out"
+            )
     target = as_objective(objective, embedding).for_search(seed)
     pool = None if device is None else OnDevice(device)
-    anywhere = not isinstance(target, LookupObjective)
+    # Drivers of one storage number rows alike, which embeddings that grow do not.
+    anywhere = not isinstance(target, LookupObjective) and storage is None
     searcher = for_study(spec, embedding, seed=seed, fidelities=target.fidelities, pool=pool, anywhere=anywhere)
-    place = None if device is None or not spec.computes_on_device else device.partition(":")[0]
+    place = searcher.computed_on
     check_budget(limits, searcher)
     failures = Failures(max_failures, None if folder is None else folder.absolute())
     if target.apart and executor is None:
