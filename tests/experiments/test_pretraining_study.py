@@ -133,7 +133,18 @@ def test_bad_arguments_get_one_line(
 def test_a_folder_with_another_study_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["experiment", "pretraining", "--out", str(tmp_path), "--spaces", "nasbench201"]
     command += ["--models", "gae:paper", "--sample", "100", "--epochs"]
-    assert main([*command, "1"]) == 0
+    assert main([*command, "2"]) == 0
     capsys.readouterr()
-    assert main([*command, "2"]) == 2
+    assert main([*command, "1"]) == 2
     assert "epochs" in _complaint(capsys)
+
+
+def test_runs_with_more_epochs_go_on_and_are_measured_again(tmp_path: Path) -> None:
+    command = ["experiment", "pretraining", "--out", str(tmp_path), "--spaces", "nasbench201"]
+    command += ["--models", "gae:paper", "--sample", "100", "--epochs"]
+    assert main([*command, "1"]) == 0
+    before = pd.read_csv(tmp_path / "runs.csv")
+    assert main([*command, "2"]) == 0
+    after = pd.read_csv(tmp_path / "runs.csv")
+    assert before["epochs"].tolist() == [1] and after["epochs"].tolist() == [2]
+    assert before["operations"].tolist() != after["operations"].tolist()

@@ -190,7 +190,8 @@ def make(run: Run, out: Path, device: str | None = None) -> dict[str, Any]:
     encoder = pretrain(space, run.config, out=folder, device=device)  # refuses a folder with another run
     if record.exists():
         known: dict[str, Any] = checked(read_json(record), mapping(anything), record)
-        return known
+        if known.get("epochs") == run.config.epochs:  # else the run has gone on since
+            return known
     from arch2vec.pretraining.quality import distance_correlation
 
     started = time.perf_counter()
