@@ -112,6 +112,7 @@ class Broken(SearchMethod):
     @override
     def propose(self, n: int) -> Sequence[int]:
         free = self.uncovered()
+        free = free[np.unique(self._function[free], return_index=True)[1]]  # one of each function
         if self.fault == "failures" and any(value != value for _, value in self.told):
             raise ZeroDivisionError("a mean of nothing")
         if self.fault == "global":

@@ -99,6 +99,7 @@ class DARTSNetwork(nn.Module):
         if not 0 <= probability < 1:
             raise InputError(f"the probability of dropping a path must be in [0, 1), got {probability}")
         self._drop_path_probability = probability
+        self._counted = None  # no batch is counted while the probability is 0
 
     @override
     def forward(self, images: Tensor) -> Tensor | tuple[Tensor, Tensor]:
@@ -131,11 +132,9 @@ class DARTSNetwork(nn.Module):
 
     def _drop_path_factors(self, like: Tensor) -> Tensor | None:
         """(cells, 8, B, 1, 1, 1) what the output of each operation is multiplied by for each image; None for one."""
-        if not self.training:
+        if not self.training or self._drop_path_probability == 0:
             return None
         batch = self._batch()
-        if self._drop_path_probability == 0:
-            return None
         # The same draws on every device.
         generator = torch.Generator().manual_seed(self.drop_path_seed + batch)
         drawn = torch.rand((len(self.cells), SLOTS, len(like), 1, 1, 1), generator=generator, device="cpu")
