@@ -16,12 +16,14 @@ import linecache
 import sys
 import sysconfig
 import threading
+import time
 import types
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 _MARK = 16  # hexadecimal digits
 _LARGEST_SCRIPT = 1 << 24  # bytes; larger files that a command names are data
+_TRIES = 20
 _PARSING = threading.Lock()  # Python 3.11's parser loses count when several threads parse
 _PLAIN = (int, float, complex, str, bytes, bool, type(None))
 
@@ -194,13 +196,23 @@ class _Reader:
                     self._imports(tree, found)
 
 
+def _parsed(text: str) -> ast.Module:
+    """The statements of a text; tried again where a library's thread has parsed at the same moment."""
+    for _ in range(_TRIES):
+        try:
+            with _PARSING:
+                return ast.parse(text)
+        except SystemError:
+            time.sleep(0.01)
+    return ast.parse(text)
+
+
 def _tree(file: str) -> ast.Module | None:
     """A file's statements without docstrings, None where they are not to be had."""
     linecache.checkcache(file)
     lines = linecache.getlines(file)
     try:
-        with _PARSING:
-            tree = ast.parse("".join(lines)) if lines else None
+        tree = _parsed("".join(lines)) if lines else None
     except (SyntaxError, ValueError):
         return None
     if tree is None:
