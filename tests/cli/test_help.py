@@ -53,7 +53,7 @@ def test_an_option_is_understood_alone(command: str, action: argparse.Action) ->
 @pytest.mark.parametrize("command", ALL)
 def test_help_is_printed(command: str) -> None:
     """A sign that argparse would fill in makes ``--help`` end in a traceback."""
-    assert "--seed" in ALL[command].format_help()
+    assert ALL[command].format_help().startswith("usage: arch2vec")
 
 
 def test_every_method_is_named() -> None:
