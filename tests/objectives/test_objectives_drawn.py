@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from arch2vec.benchmarks import BenchmarkTable
 from arch2vec.embedding import Embedding
-from arch2vec.objectives.benchmark import BenchmarkObjective, Reading
+from arch2vec.objectives.benchmark import BenchmarkObjective, TableReading
 from arch2vec.objectives.named import digits_201
 from arch2vec.objectives.spec import resolve_objective
 from arch2vec.searching.bohb import BOHB
@@ -25,7 +25,7 @@ from arch2vec.studies.values import ObjectiveValues, values_of
 from made_tables import CELLS, SPACE, made_columns, write_table
 from one_line import error_of
 
-READING = Reading("cifar10-valid", 12, 200, test_dataset="cifar10")
+READING = TableReading("cifar10-valid", 12, 200, test_dataset="cifar10")
 
 
 @pytest.fixture(scope="module")

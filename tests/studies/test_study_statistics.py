@@ -13,7 +13,7 @@ from scipy import stats
 
 from arch2vec.studies.at_budget import Cut, chosen
 from arch2vec.studies.curves import distribution, regret_curve
-from arch2vec.studies.runs import Runs, joined
+from arch2vec.studies.runs import SearchRuns, joined
 from arch2vec.studies.significance import compare, holm, lead
 from arch2vec.studies.statistics import bootstrap_interval, describe, optimum_share
 from arch2vec.studies.summary import comparisons, summary_rows
@@ -23,7 +23,7 @@ from one_line import error_of
 NAN = math.nan
 
 
-def made_up(seed: int, runs: int = 6, longest: int = 12, method: str = "m") -> Runs:
+def made_up(seed: int, runs: int = 6, longest: int = 12, method: str = "m") -> SearchRuns:
     """Runs of different lengths with failures, of architectures 0 ... 99."""
     rng = np.random.default_rng(seed)
     lengths = rng.integers(2, longest + 1, runs)
@@ -32,7 +32,7 @@ def made_up(seed: int, runs: int = 6, longest: int = 12, method: str = "m") -> R
     validation = np.where(made, np.round(rng.normal(80, 5, made.shape), 1), NAN)
     validation[rng.random(made.shape) < 0.15] = NAN
     validation[:, 0] = 60.0
-    return Runs(
+    return SearchRuns(
         method,
         "o",
         np.arange(runs),
@@ -47,7 +47,7 @@ def made_up(seed: int, runs: int = 6, longest: int = 12, method: str = "m") -> R
     )
 
 
-def by_hand(runs: Runs, cut: Cut) -> list[tuple[int, int]]:
+def by_hand(runs: SearchRuns, cut: Cut) -> list[tuple[int, int]]:
     """For each run: how many evaluations are within the budget, and which is the best of them."""
     answers = []
     for run, length in enumerate(runs.lengths.tolist()):
@@ -92,7 +92,7 @@ class TestCuts:
 
     def test_runs_survive_the_table(self) -> None:
         parts = [made_up(1), made_up(2, longest=20)]
-        parts[1] = Runs(**{**vars(parts[1]), "seeds": parts[1].seeds + 6})
+        parts[1] = SearchRuns(**{**vars(parts[1]), "seeds": parts[1].seeds + 6})
         whole = joined(parts)
         names = [str(number) for number in range(100)]
         back = to_runs(to_table(whole, names))

@@ -24,7 +24,7 @@ from arch2vec.errors import InputError
 if TYPE_CHECKING:
     from arch2vec.embedding import Embedding
     from arch2vec.objectives.base import Objective
-    from arch2vec.studies import Runs
+    from arch2vec.studies import SearchRuns
     from arch2vec.studies.at_budget import Cut
     from arch2vec.studies.summary import Row
 
@@ -163,7 +163,7 @@ def _numbers(text: str | None) -> list[int]:
         raise InputError(f"--budgets takes whole numbers separated by commas, as in 25,50,100; got {text!r}") from None
 
 
-def _rows(objective: Objective, embedding: Embedding, runs: list[Runs], cuts: list[Cut]) -> list[Row]:
+def _rows(objective: Objective, embedding: Embedding, runs: list[SearchRuns], cuts: list[Cut]) -> list[Row]:
     from arch2vec.objectives.lookup import LookupObjective
     from arch2vec.studies.summary import summary_rows
 
@@ -171,7 +171,7 @@ def _rows(objective: Objective, embedding: Embedding, runs: list[Runs], cuts: li
     return [{**row, "published": {}} for row in summary_rows(runs, cuts, signal)]
 
 
-def _print(objective: Objective, count: int, runs: list[Runs], rows: list[Row], cuts: list[Cut]) -> None:
+def _print(objective: Objective, count: int, runs: list[SearchRuns], rows: list[Row], cuts: list[Cut]) -> None:
     from arch2vec.studies.summary import comparisons
 
     signal = objective.signal_name
@@ -226,7 +226,7 @@ def _interval(row: Row, name: str) -> str:
     return f"{spread(mean, row[f'{name}_std'])}\n[{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
 
 
-def _draw(objective: Objective, runs: list[Runs], path: Path) -> None:
+def _draw(objective: Objective, runs: list[SearchRuns], path: Path) -> None:
     """The best so far of every run. One of which every evaluation has failed has no curve."""
     import numpy as np
 

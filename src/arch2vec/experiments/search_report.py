@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from arch2vec.common.storage import atomic_path, write_text
-from arch2vec.experiments.search_settings import HONEST, label
+from arch2vec.experiments.search_settings import EVALUATION_CUTS, label
 from arch2vec.experiments.search_tables import Result
 from arch2vec.reports.numbers import spread
 from arch2vec.reports.regret import regret_curves, regret_distributions
 from arch2vec.studies.at_budget import Cut, chosen
 from arch2vec.studies.curves import Curve, regret_curve
-from arch2vec.studies.runs import Runs
+from arch2vec.studies.runs import SearchRuns
 from arch2vec.studies.summary import Row
 
 if TYPE_CHECKING:
@@ -75,14 +75,14 @@ def to_markdown(results: Sequence[Result], name: str) -> str:
         if result.note:
             parts.append(f"**Note: {result.note}.**\n")
         rows = result.rows()
-        own = [cut for cut in result.cuts if cut not in HONEST]
+        own = [cut for cut in result.cuts if cut not in EVALUATION_CUTS]
         for cut in own:
             last = cut == result.setting.cuts[-1]
             parts.append(f"### At {cut}{', the budget of the paper' if last and cut.kind == 'seconds' else ''}\n")
             parts.append(_budget_table(result, [row for row in rows if row["budget"] == str(cut)], last))
         parts.append(_leads(result))
         parts.append("### On equal terms\n\nTest accuracy, % (share of runs at the optimum of the signal, %)\n")
-        parts.append(_honest(rows, [cut for cut in result.cuts if cut in HONEST]))
+        parts.append(_honest(rows, [cut for cut in result.cuts if cut in EVALUATION_CUTS]))
         parts.append(_pairs(result))
     return "\n".join(part for part in parts if part)
 
@@ -217,7 +217,7 @@ def draw(result: Result, out: Path) -> None:
     regret_distributions(regrets, out / f"{result.objective}-distribution.png", title=f"{title}, at {cut}")
 
 
-def _curve(runs: Runs, best: float, axis: str, end: float | None) -> Curve | None:
+def _curve(runs: SearchRuns, best: float, axis: str, end: float | None) -> Curve | None:
     """The method's curve, None where some run has found nothing by the end."""
     first = np.argmax(runs.incumbents >= 0, axis=1)
     begun = runs.cumulative_cost_s[np.arange(len(runs)), first] if axis == "seconds" else first + 1.0

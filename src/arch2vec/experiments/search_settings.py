@@ -33,18 +33,18 @@ LABELS: Mapping[str, str] = {
 }
 """The methods' names in tables and figures, in the tables' order."""
 
-HONEST = tuple(Cut("evaluations", number) for number in (25, 50, 100, 200))
+EVALUATION_CUTS = tuple(Cut("evaluations", number) for number in (25, 50, 100, 200))
 """The budgets of the comparison of all methods on equal terms."""
 
 
 @dataclass(frozen=True)
-class Setting:
+class ObjectiveSetting:
     """One objective of an experiment.
 
     Attributes:
         spec: names the objective; a table's file may be added as its ``data``.
         title: for headings.
-        cuts: the budgets to report at beside :data:`HONEST`, the paper's last.
+        cuts: the budgets to report at beside :data:`EVALUATION_CUTS`, the paper's last.
         horizon: how far runs go: to the last of all budgets.
         batches: how many architectures a method proposes at a time where it is not one.
         pool: which architectures model-based methods look at in a round, None for their own choice.
@@ -59,7 +59,7 @@ class Setting:
     fidelities: tuple[int, ...] | None = None
     pool: Sampled | None = None
 
-    def capped(self, budget: int | None) -> Setting:
+    def capped(self, budget: int | None) -> ObjectiveSetting:
         """The setting with runs of ``budget`` evaluations, whatever they cost, and reported there.
 
         Raises:
@@ -73,8 +73,10 @@ class Setting:
         return replace(self, cuts=(*kept, Cut("evaluations", budget)), horizon=Horizon(budget))
 
 
-def _nasbench201(dataset: str, title: str, seconds: float, fidelities: tuple[int, ...] | None = None) -> Setting:
-    return Setting(
+def _nasbench201(
+    dataset: str, title: str, seconds: float, fidelities: tuple[int, ...] | None = None
+) -> ObjectiveSetting:
+    return ObjectiveSetting(
         f"nasbench201?dataset={dataset}",
         f"NAS-Bench-201, {title}",
         (Cut("evaluations", 150), Cut("seconds", seconds)),
@@ -83,8 +85,8 @@ def _nasbench201(dataset: str, title: str, seconds: float, fidelities: tuple[int
     )
 
 
-def _nasbench101(subset: str, title: str, pool: Sampled | None = None) -> Setting:
-    return Setting(
+def _nasbench101(subset: str, title: str, pool: Sampled | None = None) -> ObjectiveSetting:
+    return ObjectiveSetting(
         f"nasbench101?subset={subset}",
         f"NAS-Bench-101, {title}",
         (Cut("evaluations", 150), Cut("evaluations", 300), Cut("seconds", 1e6)),
@@ -95,14 +97,14 @@ def _nasbench101(subset: str, title: str, pool: Sampled | None = None) -> Settin
     )
 
 
-EXPERIMENTS: Mapping[str, tuple[Setting, ...]] = {
+EXPERIMENTS: Mapping[str, tuple[ObjectiveSetting, ...]] = {
     "nasbench201-search": (
         # One training of 200 epochs would cost as much as seventeen evaluations of the signal.
         _nasbench201("cifar10", "CIFAR-10", 12_000, fidelities=(12,)),
         _nasbench201("cifar100", "CIFAR-100", 500_000),
         _nasbench201("imagenet16-120", "ImageNet16-120", 1_400_000),
         # Not in the paper: the signal without the noise of short trainings.
-        Setting(
+        ObjectiveSetting(
             "nasbench201?dataset=cifar10&signal=200",
             "NAS-Bench-201, CIFAR-10, signal of 200 epochs",
             (Cut("evaluations", 150), Cut("evaluations", 200)),

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.experiments.published import PublishedRow, published_rows
-from arch2vec.experiments.search_settings import HONEST, Setting, label
+from arch2vec.experiments.search_settings import EVALUATION_CUTS, ObjectiveSetting, label
 from arch2vec.objectives import resolve_objective
 from arch2vec.objectives.lookup import LookupObjective
 from arch2vec.searching.pool import OnDevice
 from arch2vec.searching.spec import AnyMethod, resolve_methods
-from arch2vec.studies import Runs, run_study
+from arch2vec.studies import SearchRuns, run_study
 from arch2vec.studies.at_budget import Cut, chosen
 from arch2vec.studies.significance import Comparison, holm, lead
 from arch2vec.studies.summary import Row, comparisons, summary_rows
@@ -39,12 +39,12 @@ class Result:
         best_test: the best test accuracy of all, percent; NaN where there is none.
     """
 
-    setting: Setting
+    setting: ObjectiveSetting
     objective: str
     description: str
     note: str
     signal_split: str
-    runs: Sequence[Runs]
+    runs: Sequence[SearchRuns]
     signal: NDArray[np.float64]
     best_test: float
 
@@ -52,7 +52,7 @@ class Result:
     def cuts(self) -> list[Cut]:
         """All budgets to report at, evaluations first; those within the runs."""
         most = max(int(cut.at) for cut in self.setting.cuts if cut.kind == "evaluations")
-        honest = [cut for cut in HONEST if self.setting.horizon.both or cut.at <= most]
+        honest = [cut for cut in EVALUATION_CUTS if self.setting.horizon.both or cut.at <= most]
         return sorted({*honest, *self.setting.cuts}, key=lambda cut: (cut.kind, cut.at))
 
     @property
@@ -118,7 +118,7 @@ class Result:
 
 
 def run_setting(
-    setting: Setting,
+    setting: ObjectiveSetting,
     embedding: Embedding,
     methods: Sequence[AnyMethod],
     runs: int | Mapping[str, int],

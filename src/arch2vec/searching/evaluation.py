@@ -15,7 +15,7 @@ from arch2vec.errors import EvaluationError, InputError
 from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.searching.base import LARGEST, Candidate, SearchMethod
 from arch2vec.searching.failures import Failure, Failures
-from arch2vec.searching.trials import Limits, Trial
+from arch2vec.searching.trials import SearchLimits, Trial
 
 Returned = Outcome | float | Mapping[str, Any]
 """What a function may return for an architecture, see :class:`arch2vec.objectives.FunctionObjective`."""
@@ -49,7 +49,7 @@ def as_objective(objective: AnyObjective, embedding: Embedding) -> Objective:
     return objective
 
 
-def check_budget(limits: Limits, method: SearchMethod) -> None:
+def check_budget(limits: SearchLimits, method: SearchMethod) -> None:
     """Refuse a budget that the embedding cannot fill, before anything is evaluated.
 
     Raises:

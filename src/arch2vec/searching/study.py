@@ -23,7 +23,7 @@ from arch2vec.searching.identity import identity_of
 from arch2vec.searching.pool import OnDevice
 from arch2vec.searching.spec import AnyMethod, resolve_method
 from arch2vec.searching.store import StudyConfig, StudyFile, embedding_digest
-from arch2vec.searching.trials import Limits, SearchResult, Trial
+from arch2vec.searching.trials import SearchLimits, SearchResult, Trial
 from arch2vec.studies.apart import Apart, search_apart
 from arch2vec.studies.jobs import BOOKS
 from arch2vec.studies.records import InFile, InMemory, Record
@@ -109,7 +109,7 @@ def search(
             another space, a device that is not there, an ``out`` that is damaged, in use or holds another study, or
             too many failures in a row.
     """
-    limits = Limits(budget, max_cost_s)
+    limits = SearchLimits(budget, max_cost_s)
     folder = None if out is None else Path(out)
     if batch < 1:
         raise InputError(f"a batch holds at least 1 architecture, got {batch}")
@@ -175,7 +175,7 @@ def _run(
     target: Objective,
     searcher: SearchMethod,
     trials: list[Trial],
-    limits: Limits,
+    limits: SearchLimits,
     batch: int,
     failures: Failures,
     file: StudyFile | None,

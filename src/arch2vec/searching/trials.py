@@ -68,7 +68,7 @@ class Trial:
 
 
 @dataclass(frozen=True)
-class Limits:
+class SearchLimits:
     """When a study ends. An evaluation that starts within both limits counts, whatever it costs.
 
     Attributes:

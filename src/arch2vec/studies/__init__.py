@@ -11,20 +11,20 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from arch2vec.studies.horizon import Horizon
     from arch2vec.studies.repeated import run_many, summarise
-    from arch2vec.studies.runs import Runs
+    from arch2vec.studies.runs import SearchRuns
     from arch2vec.studies.study import run_study
     from arch2vec.studies.table import Trajectories
 
 _HOMES = {
     "Horizon": "horizon",
-    "Runs": "runs",
+    "SearchRuns": "runs",
     "Trajectories": "table",
     "run_many": "repeated",
     "run_study": "study",
     "summarise": "repeated",
 }
 
-__all__ = ["Horizon", "Runs", "Trajectories", "run_many", "run_study", "summarise"]
+__all__ = ["Horizon", "SearchRuns", "Trajectories", "run_many", "run_study", "summarise"]
 
 
 def __getattr__(name: str) -> Any:

@@ -13,7 +13,7 @@ from arch2vec.objectives.base import Objective
 from arch2vec.objectives.lookup import LookupObjective
 from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.failures import Failures, say
-from arch2vec.searching.trials import Limits, SearchResult, Trial
+from arch2vec.searching.trials import SearchLimits, SearchResult, Trial
 
 if TYPE_CHECKING:
     from arch2vec.studies.engines import Engine
@@ -85,7 +85,7 @@ def search_apart(
     objective: Objective,
     searcher: SearchMethod,
     record: Record,
-    limits: Limits,
+    limits: SearchLimits,
     failures: Failures,
     batch: int,
     books: Path | None,

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec.errors import InputError
-from arch2vec.studies.runs import Runs
+from arch2vec.studies.runs import SearchRuns
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Cut:
     def __str__(self) -> str:
         return f"{self.at:,.0f} {'s' if self.kind == 'seconds' else self.kind}"
 
-    def lengths(self, runs: Runs) -> NDArray[np.int64]:
+    def lengths(self, runs: SearchRuns) -> NDArray[np.int64]:
         """(R,) how many evaluations of each run are within the budget."""
         if self.kind == "evaluations":
             return np.minimum(runs.lengths, int(self.at))
@@ -38,7 +38,7 @@ class Cut:
         started: NDArray[np.int64] = (runs.made & (before < self.at)).sum(axis=1)
         return started
 
-    def covered_by(self, runs: Runs) -> bool:
+    def covered_by(self, runs: SearchRuns) -> bool:
         """Whether no run ended before the budget."""
         if self.kind == "evaluations":
             return bool((runs.lengths >= self.at).all())
@@ -70,7 +70,7 @@ class Chosen:
     method_s: NDArray[np.float64]
 
 
-def chosen(runs: Runs, cut: Cut) -> Chosen:
+def chosen(runs: SearchRuns, cut: Cut) -> Chosen:
     """What each run would end with at a budget. A run that ended before it counts with what it has."""
     lengths = cut.lengths(runs)
     run = np.arange(len(runs))

@@ -29,7 +29,7 @@ from arch2vec.spaces import get_space
 from arch2vec.studies.folder import BLOCKS, block_stem
 from arch2vec.studies.horizon import Horizon
 from arch2vec.studies.journal import SUFFIX, Journal
-from arch2vec.studies.runs import Runs
+from arch2vec.studies.runs import SearchRuns
 from arch2vec.studies.simulation import simulate
 from arch2vec.studies.values import ObjectiveValues, Values
 
@@ -68,7 +68,7 @@ class Block:
     max_failures: int | None = None
     extend: Callable[[GraphBatch], NDArray[np.float32]] | None = None
 
-    def run(self, embedding: Embedding, progress: Callable[[int], None] | None = None) -> Runs:
+    def run(self, embedding: Embedding, progress: Callable[[int], None] | None = None) -> SearchRuns:
         """The runs, made here, with one thread: results then don't depend on how many cores there are."""
         from threadpoolctl import threadpool_limits
 
@@ -100,7 +100,7 @@ class Block:
         return replace(self.values, failures=Failures(self.max_failures, self.study), journal=journal)
 
 
-def run_stored(parcel: Parcel, file: Path) -> Runs:
+def run_stored(parcel: Parcel, file: Path) -> SearchRuns:
     """The runs of a block in the embedding that :func:`share` has written; what an executor is given to do."""
     block: Block = unpack(parcel)
     embedding = _shared(file)

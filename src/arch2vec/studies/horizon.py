@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from arch2vec.searching.trials import Limits
+from arch2vec.searching.trials import SearchLimits
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class Horizon:
     both: bool = False
 
     def __post_init__(self) -> None:
-        Limits(self.budget, self.max_cost_s)
+        SearchLimits(self.budget, self.max_cost_s)
 
     def reached(self, evaluations: NDArray[np.int64], cost_s: NDArray[np.float64]) -> NDArray[np.bool_]:
         """(R,) whether runs with so many evaluations, (R,), that cost so much, (R,), have ended."""

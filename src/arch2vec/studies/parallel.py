@@ -25,7 +25,7 @@ from arch2vec.objectives.base import Objective
 from arch2vec.searching.base import Candidate, SearchMethod
 from arch2vec.searching.evaluation import Attempt, numbered, trial_of
 from arch2vec.searching.failures import Failure, Failures, say
-from arch2vec.searching.trials import Limits, Trial
+from arch2vec.searching.trials import SearchLimits, Trial
 from arch2vec.studies.engines import Engine, Pending
 from arch2vec.studies.jobs import Job, finished
 from arch2vec.studies.journal import Journal
@@ -66,7 +66,7 @@ class Drive:
     searcher: SearchMethod
     record: Record
     engine: Engine
-    limits: Limits
+    limits: SearchLimits
     failures: Failures
     batch: int = 1
     retries: int = 0

@@ -14,7 +14,7 @@ from arch2vec.searching.evaluation import AnyObjective
 from arch2vec.searching.failures import MOST_IN_A_ROW
 from arch2vec.searching.spec import AnyMethod, resolve_methods
 from arch2vec.studies.horizon import Horizon
-from arch2vec.studies.runs import Runs
+from arch2vec.studies.runs import SearchRuns
 from arch2vec.studies.study import run_study
 
 if TYPE_CHECKING:
@@ -94,7 +94,7 @@ def run_many(
     return pd.concat([best_so_far(runs, embedding.architectures) for runs in many], ignore_index=True)
 
 
-def best_so_far(runs: Runs, architectures: Sequence[str]) -> pd.DataFrame:
+def best_so_far(runs: SearchRuns, architectures: Sequence[str]) -> pd.DataFrame:
     """A row an evaluation, run by run, with the best found so far.
 
     Args:

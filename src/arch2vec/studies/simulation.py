@@ -21,7 +21,7 @@ from arch2vec.searching.growing import for_study
 from arch2vec.searching.pool import OnDevice, Sampled
 from arch2vec.searching.spec import AnyMethod, resolve_method
 from arch2vec.studies.horizon import Horizon
-from arch2vec.studies.runs import FIRST_BEYOND, Runs
+from arch2vec.studies.runs import FIRST_BEYOND, SearchRuns
 from arch2vec.studies.values import ObjectiveValues, Outcomes, Values
 
 _COLUMNS = {
@@ -33,7 +33,7 @@ _COLUMNS = {
     "cost_s": (np.float64, 0),
     "method_s": (np.float32, 0),
 }
-"""Type and filler of the columns of :class:`Runs`."""
+"""Type and filler of the columns of :class:`SearchRuns`."""
 
 
 def simulate(
@@ -48,7 +48,7 @@ def simulate(
     pool: Sampled | OnDevice | None = None,
     names: tuple[str, str] = ("", ""),
     progress: Callable[[int], None] | None = None,
-) -> Runs:
+) -> SearchRuns:
     """Runs of one method with the given seeds, to their end.
 
     Args:
@@ -166,10 +166,10 @@ class _Record:
             return candidate.index
         return FIRST_BEYOND - self._beyond.setdefault(candidate.architecture, len(self._beyond))
 
-    def runs(self, names: tuple[str, str], seeds: Sequence[int]) -> Runs:
+    def runs(self, names: tuple[str, str], seeds: Sequence[int]) -> SearchRuns:
         """What was recorded."""
         longest = int(self.lengths.max(initial=0))
         columns: dict[str, Any] = {name: column[:, :longest].copy() for name, column in self._columns.items()}
         method, objective = names
         columns["beyond"] = tuple(self._beyond)
-        return Runs(method, objective, np.array(seeds, dtype=np.int64), self.lengths, **columns)
+        return SearchRuns(method, objective, np.array(seeds, dtype=np.int64), self.lengths, **columns)

@@ -26,11 +26,11 @@ from arch2vec.searching.identity import identity_of
 from arch2vec.searching.pool import WHOLE, OnDevice, Sampled
 from arch2vec.searching.spec import AnyMethod, MethodSpec, resolve_methods
 from arch2vec.searching.store import embedding_digest
-from arch2vec.searching.trials import Limits
+from arch2vec.searching.trials import SearchLimits
 from arch2vec.studies.blocks import Block, run_stored, share
 from arch2vec.studies.folder import StudyFolder
 from arch2vec.studies.horizon import Horizon
-from arch2vec.studies.runs import Runs
+from arch2vec.studies.runs import SearchRuns
 from arch2vec.studies.table import SCHEMA, Trajectories, to_table
 from arch2vec.studies.values import values_of
 
@@ -159,7 +159,7 @@ def run_study(
                     )
                     tasks.append(Block(method, objective, kind, *shared))
 
-        def keep(result: Runs) -> None:
+        def keep(result: SearchRuns) -> None:
             table = to_table(result, embedding.architectures)
             if store is None:
                 made.append(table)
@@ -215,7 +215,7 @@ def _check(
     for kind in kinds.values():
         method = kind.make(embedding, seed=seed0)
         for horizon in horizons.values():
-            check_budget(Limits(horizon.budget, horizon.max_cost_s), method)
+            check_budget(SearchLimits(horizon.budget, horizon.max_cost_s), method)
 
 
 def _claims(
@@ -258,14 +258,14 @@ def _run_elsewhere(
     out: Path | None,
     workers: int,
     executor: Executor | None,
-    keep: Callable[[Runs], None],
+    keep: Callable[[SearchRuns], None],
     progress: Progress | None,
 ) -> None:
     """Have an executor, or processes of our own, run the tasks, and keep each one's runs as it ends."""
     with _folder_for(out) as folder, _executor(executor, workers) as pool:
         file = folder / f".embedding-{embedding_digest(embedding)}.safetensors"
         share(embedding, file)
-        ended: dict[Future[Runs], Block] = {}
+        ended: dict[Future[SearchRuns], Block] = {}
         waiting = iter(tasks)
         try:
             while True:

@@ -9,14 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec.studies.at_budget import Chosen, Cut, chosen
-from arch2vec.studies.runs import Runs
+from arch2vec.studies.runs import SearchRuns
 from arch2vec.studies.significance import Comparison, compare
 from arch2vec.studies.statistics import describe, optimum_share
 
 Row = dict[str, Any]
 
 
-def summary_row(runs: Runs, cut: Cut, signal: NDArray[np.float64] | None = None) -> Row:
+def summary_row(runs: SearchRuns, cut: Cut, signal: NDArray[np.float64] | None = None) -> Row:
     """What a method has reached at a budget.
 
     Args:
@@ -56,13 +56,15 @@ def _best(signal: NDArray[np.float64]) -> float:
     return float(np.nanmax(signal))
 
 
-def summary_rows(many: Iterable[Runs], cuts: Sequence[Cut], signal: NDArray[np.float64] | None = None) -> list[Row]:
+def summary_rows(
+    many: Iterable[SearchRuns], cuts: Sequence[Cut], signal: NDArray[np.float64] | None = None
+) -> list[Row]:
     """A row a method and budget, budgets outermost."""
     listed = list(many)
     return [summary_row(runs, cut, signal) for cut in cuts for runs in listed]
 
 
-def comparisons(many: Iterable[Runs], cut: Cut, column: str = "test") -> list[Comparison]:
+def comparisons(many: Iterable[SearchRuns], cut: Cut, column: str = "test") -> list[Comparison]:
     """Every method against every other on equal seeds, by what they chose at a budget.
 
     Args:
