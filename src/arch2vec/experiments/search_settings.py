@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from arch2vec.errors import InputError
+from arch2vec.searching.budget import Budget
 from arch2vec.searching.pool import Sampled
-from arch2vec.studies import Horizon
-from arch2vec.studies.at_budget import Cut
 
 LABELS: Mapping[str, str] = {
     "random": "random search",
@@ -33,7 +32,7 @@ LABELS: Mapping[str, str] = {
 }
 """The methods' names in tables and figures, in the tables' order."""
 
-EVALUATION_CUTS = tuple(Cut("evaluations", number) for number in (25, 50, 100, 200))
+EVALUATIONS = tuple(Budget(number) for number in (25, 50, 100, 200))
 """The budgets of the comparison of all methods on equal terms."""
 
 
@@ -44,8 +43,8 @@ class ObjectiveSetting:
     Attributes:
         spec: names the objective; a table's file may be added as its ``data``.
         title: for headings.
-        cuts: the budgets to report at beside :data:`EVALUATION_CUTS`, the paper's last.
-        horizon: how far runs go: to the last of all budgets.
+        budgets: the budgets to report at beside :data:`EVALUATIONS`, the paper's last.
+        end: how far runs go: to the last of all budgets.
         batches: how many architectures a method proposes at a time where it is not one.
         pool: which architectures model-based methods look at in a round, None for their own choice.
         fidelities: epochs that methods may choose from, where it is not all that the table has.
@@ -53,8 +52,8 @@ class ObjectiveSetting:
 
     spec: str
     title: str
-    cuts: tuple[Cut, ...]
-    horizon: Horizon
+    budgets: tuple[Budget, ...]
+    end: Budget
     batches: Mapping[str, int] = field(default_factory=dict)
     fidelities: tuple[int, ...] | None = None
     pool: Sampled | None = None
@@ -69,8 +68,8 @@ class ObjectiveSetting:
             return self
         if budget < 1:
             raise InputError(f"the budget must be at least 1 evaluation, got {budget}")
-        kept = [cut for cut in self.cuts if cut.kind == "evaluations" and cut.at < budget]
-        return replace(self, cuts=(*kept, Cut("evaluations", budget)), horizon=Horizon(budget))
+        kept = [one for one in self.budgets if one.evaluations and one.evaluations < budget]
+        return replace(self, budgets=(*kept, Budget(budget)), end=Budget(budget))
 
 
 def _nasbench201(
@@ -79,8 +78,8 @@ def _nasbench201(
     return ObjectiveSetting(
         f"nasbench201?dataset={dataset}",
         f"NAS-Bench-201, {title}",
-        (Cut("evaluations", 150), Cut("seconds", seconds)),
-        Horizon(200, seconds, both=True),
+        (Budget(150), Budget(max_cost_s=seconds)),
+        Budget(200, seconds, both=True),
         fidelities=fidelities,
     )
 
@@ -89,8 +88,8 @@ def _nasbench101(subset: str, title: str, pool: Sampled | None = None) -> Object
     return ObjectiveSetting(
         f"nasbench101?subset={subset}",
         f"NAS-Bench-101, {title}",
-        (Cut("evaluations", 150), Cut("evaluations", 300), Cut("seconds", 1e6)),
-        Horizon(300, 1e6, both=True),
+        (Budget(150), Budget(300), Budget(max_cost_s=1e6)),
+        Budget(300, 1e6, both=True),
         # As the release does; one at a time is at least as good, and affordable where models are kept up.
         {"bo-release": 5, "supervised-bo-release": 5},
         pool=pool,
@@ -107,8 +106,8 @@ EXPERIMENTS: Mapping[str, tuple[ObjectiveSetting, ...]] = {
         ObjectiveSetting(
             "nasbench201?dataset=cifar10&signal=200",
             "NAS-Bench-201, CIFAR-10, signal of 200 epochs",
-            (Cut("evaluations", 150), Cut("evaluations", 200)),
-            Horizon(200),
+            (Budget(150), Budget(200)),
+            Budget(200),
         ),
     ),
     "nasbench101-search": (

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
 from arch2vec.searching.base import Candidate, SearchMethod
+from arch2vec.searching.budget import Budget
 from arch2vec.searching.growing import for_study
 from arch2vec.searching.pool import OnDevice, Sampled
 from arch2vec.searching.spec import AnyMethod, resolve_method
-from arch2vec.studies.horizon import Horizon
 from arch2vec.studies.runs import FIRST_BEYOND, SearchRuns
 from arch2vec.studies.values import ObjectiveValues, Outcomes, Values
 
@@ -41,7 +41,7 @@ def simulate(
     embedding: Embedding,
     values: Values,
     seeds: Sequence[int],
-    horizon: Horizon,
+    budget: Budget,
     *,
     batch: int = 1,
     fidelities: Sequence[int] = (),
@@ -56,7 +56,7 @@ def simulate(
         embedding: the architectures and their vectors.
         values: what they are worth.
         seeds: one a run.
-        horizon: where runs end. A run ends before that when nothing is left to propose.
+        budget: where runs end. A run ends before that when nothing is left to propose.
         batch: how many architectures a run proposes at a time.
         fidelities: that the objective offers.
         pool: which architectures models look at in a round, None for the method's own choice.
@@ -72,10 +72,10 @@ def simulate(
     ]
     _ = embedding.architectures  # written out once, at nobody's expense
     numbers = np.array(seeds, dtype=np.uint64)
-    record = _Record(len(searches), horizon.least or 128, len(embedding))
+    record = _Record(len(searches), budget.least or 128, len(embedding))
     going = np.arange(len(searches))
     while True:
-        going = going[~horizon.reached(record.lengths[going], record.spent_s[going])]
+        going = going[~budget.reached(record.lengths[going], record.spent_s[going])]
         sizes = _sizes([searches[number] for number in going], record.lengths[going], batch)
         going = going[sizes > 0]
         if not len(going):
@@ -86,7 +86,7 @@ def simulate(
         waiting = dict(zip(going.tolist(), proposals, strict=True))
         active = going
         for place in range(batch):
-            ended = horizon.reached(record.lengths[active], record.spent_s[active])
+            ended = budget.reached(record.lengths[active], record.spent_s[active])
             active = np.array([n for n in active[~ended].tolist() if place < len(waiting[n])], dtype=np.int64)
             if not len(active):
                 break
