@@ -249,7 +249,7 @@ class TestCompare:
         [
             (("--budgets", "5,x"), "--budgets takes whole numbers"),
             (("--budgets", "50", "--budget", "20"), "--budgets names more evaluations than a run's 20"),
-            (("--budgets", "0"), "positive number"),
+            (("--budgets", "0"), "at least 1 evaluation"),
             (("--workers", "0"), "at least 1 worker"),
         ],
     )
