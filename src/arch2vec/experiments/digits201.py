@@ -129,7 +129,7 @@ def train_part(jobs: Sequence[DigitsTraining], config: DigitsConfig, file: Path)
             assert epoch.validation is not None and epoch.test is not None
             for part, percent in enumerate((epoch.validation, epoch.test)):
                 right[part, number, epoch.epoch - 1] = round(percent * sizes[part] / 100)
-        seconds[number] = result.cpu_seconds
+        seconds[number] = result.seconds
     write_arrays(file, {"right": right, "seconds": seconds}, {})
 
 

@@ -13,16 +13,18 @@ and 200 epochs. A training takes 1.5 s of one core on average. Five cells a stag
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from typing_extensions import override
 
 from arch2vec.errors import InputError
+from arch2vec.networks.classifier_training import ClassifierResult, train_classifier
+from arch2vec.networks.data.base import ImageData
 from arch2vec.networks.digits_data import NUM_CLASSES, NUM_IMAGES, digits_splits
 from arch2vec.networks.nasbench201 import NASBench201Network, NASBench201Skeleton, count_parameters
-from arch2vec.networks.training import TrainingConfig, TrainingResult, train
+from arch2vec.networks.recipe import Recipe
 from arch2vec.objectives.base import Objective, Outcome
 
 
@@ -69,12 +71,15 @@ class DigitsConfig:
         """What surrounds the cells."""
         return NASBench201Skeleton(self.channels, self.cells_per_stage, input_channels=1, classes=NUM_CLASSES)
 
-    def training(self, epochs: int, evaluate_every: int | None = None) -> TrainingConfig:
+    def training(self, epochs: int, evaluate_every: int | None = None) -> Recipe:
         """How one network is trained for a number of epochs; by default only the last is evaluated."""
-        return TrainingConfig(
-            epochs=epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
+        return Recipe(
+            "digits",
+            "as NAS-Bench-201 trains (Dong and Yang, ICLR 2020, table 2), with fewer epochs",
+            epochs,
+            self.batch_size,
+            self.learning_rate,
+            nesterov=True,
             weight_decay=self.weight_decay,
             evaluate_every=evaluate_every or epochs,
         )
@@ -115,9 +120,9 @@ class DigitsObjective(Objective):
         config = self.config
         results = [train_on_digits(architecture, config, seed, config.training(epochs)) for seed in config.seeds]
         return Outcome(
-            validation=float(np.mean([result.validation for result in results])),
-            test=float(np.mean([result.test for result in results])),
-            cost_s=sum(result.cpu_seconds for result in results),
+            validation=float(np.mean(np.array([result.validation for result in results], dtype=np.float64))),
+            test=float(np.mean(np.array([result.test for result in results], dtype=np.float64))),
+            cost_s=sum(result.seconds for result in results),
             extra={
                 "epochs": epochs,
                 "parameters": count_parameters(NASBench201Network(architecture, config.skeleton(), None)),
@@ -126,11 +131,24 @@ class DigitsObjective(Objective):
         )
 
 
-def train_on_digits(architecture: str, config: DigitsConfig, seed: int, training: TrainingConfig) -> TrainingResult:
-    """One training; everything random in it follows from the seed."""
+def train_on_digits(architecture: str, config: DigitsConfig, seed: int, recipe: Recipe) -> ClassifierResult:
+    """One training; everything random in it follows from the seed.
+
+    All its passes draw their orders from one stream, as those did that the table of ``digits-201`` is of.
+    """
     splits = digits_splits(config.train_images, config.validation_images, config.split_seed)
     # The weights and the order of the images come from independent streams.
     weights_seed, order_seed = np.random.SeedSequence(seed).generate_state(2).tolist()
     generator = torch.Generator().manual_seed(weights_seed)
     network = NASBench201Network(architecture, config.skeleton(), generator)
-    return train(network, splits, training, order_seed)
+    data = ImageData(
+        name="digits",
+        settings={},
+        classes=NUM_CLASSES,
+        channels=1,
+        size=8,
+        train=replace(splits.train, stream=torch.Generator().manual_seed(order_seed)),
+        validation=splits.validation,
+        test=splits.test,
+    )
+    return train_classifier(network, data, recipe, order_seed, device="cpu")
