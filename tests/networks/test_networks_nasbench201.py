@@ -20,15 +20,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from arch2vec.common.threads import thread_count
 from arch2vec.errors import InputError
-from arch2vec.networks.nasbench201 import (
-    ConvNorm,
-    NASBench201Cell,
-    NASBench201Network,
-    NASBench201Skeleton,
-    Reduction,
-    count_parameters,
-)
-from arch2vec.spaces.nasbench201.cost import count_cost
+from arch2vec.networks.layers import ConvNorm, Reduction
+from arch2vec.networks.nasbench201 import NASBench201Cell, NASBench201Network
+from arch2vec.networks.weights import count_parameters
+from arch2vec.spaces.nasbench201.cost import NASBench201Skeleton, count_cost
 from arch2vec.spaces.nasbench201.space import EDGES, NONE, OPERATIONS, SKIP, NASBench201
 
 CONV1, CONV3, POOL = 1, 2, 3

@@ -23,9 +23,11 @@ from arch2vec.errors import InputError
 from arch2vec.networks.classifier_training import ClassifierResult, train_classifier
 from arch2vec.networks.data.base import ImageData
 from arch2vec.networks.digits_data import NUM_CLASSES, NUM_IMAGES, digits_splits
-from arch2vec.networks.nasbench201 import NASBench201Network, NASBench201Skeleton, count_parameters
+from arch2vec.networks.nasbench201 import NASBench201Network
 from arch2vec.networks.recipe import Recipe
+from arch2vec.networks.weights import count_parameters
 from arch2vec.objectives.base import Objective, Outcome
+from arch2vec.spaces.nasbench201.cost import NASBench201Skeleton
 
 
 @dataclass(frozen=True)
