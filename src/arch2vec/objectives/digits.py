@@ -4,11 +4,7 @@ The digits are easy: with a thousand training images nearly every cell reaches
 98 %, and ranks are noise. The default setting makes them tell cells apart: few
 training images, few steps, three cells a stage. All functions were
 trained with it, and are looked up by the objective ``digits-201``; ``bench/digits.py`` measures
-what that is worth. Validation accuracies have quartiles of 84, 89 and 92 %;
-Spearman's correlation is 0.84 between two training seeds, 0.97 between validation
-and test accuracy, and 0.63 and 0.35 with the published accuracy on CIFAR-10 after 12
-and 200 epochs. A training takes 1.5 s of one core on average. Five cells a stage and
-10 epochs agree better between seeds (0.91), and hardly with CIFAR-10 (0.14).
+what that is worth (see the page on digits-201).
 """
 
 from __future__ import annotations
