@@ -23,7 +23,7 @@ from arch2vec.common.schemas import COMPARISON
 from arch2vec.common.storage import atomic_path, read_json, require_writable, write_json
 from arch2vec.errors import InputError
 from arch2vec.searching.identity import NAMED, changes, in_words
-from arch2vec.studies.table import SCHEMA, TEXTS, Trajectories, read_table
+from arch2vec.studies.table import SCHEMA, TEXTS, Trajectories, in_schema, read_table
 
 BLOCKS = "blocks"
 
@@ -159,7 +159,7 @@ class StudyFolder:
                 if group is None:
                     yield read_table(path)
                 elif opened is not None:
-                    yield opened.read_row_group(group).select(SCHEMA.names).cast(SCHEMA)
+                    yield in_schema(opened.read_row_group(group))
 
     def _place(self, table: pa.Table) -> tuple[int, int, int]:
         """Where a block of one method and objective stands among the others."""

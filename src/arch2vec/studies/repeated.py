@@ -16,6 +16,7 @@ from arch2vec.searching.failures import MOST_IN_A_ROW
 from arch2vec.searching.spec import AnyMethod, resolve_methods
 from arch2vec.studies.runs import SearchRuns
 from arch2vec.studies.study import run_study
+from arch2vec.studies.table import with_further
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +103,8 @@ def best_so_far(runs: SearchRuns, architectures: Sequence[str]) -> pd.DataFrame:
         architectures: the embedding's, by row.
 
     Returns:
-        The columns ``method``, ``seed`` and those of :meth:`SearchResult.trajectory`.
+        The columns ``method``, ``seed`` and those of :meth:`SearchResult.trajectory`, and one for each number that
+        a function returned beside its value.
     """
     import pandas as pd
 
@@ -112,7 +114,7 @@ def best_so_far(runs: SearchRuns, architectures: Sequence[str]) -> pd.DataFrame:
     def at_best(values: np.ndarray) -> np.ndarray:
         return np.where(best < 0, np.nan, np.take_along_axis(values, np.maximum(best, 0), axis=1))
 
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "method": runs.method,
             "seed": np.repeat(runs.seeds, runs.lengths),
@@ -128,6 +130,7 @@ def best_so_far(runs: SearchRuns, architectures: Sequence[str]) -> pd.DataFrame:
             "fidelity": np.where(runs.fidelity == 0, np.nan, runs.fidelity)[made],
         }
     )
+    return frame if runs.further is None else with_further(frame.assign(further=runs.further[made]))
 
 
 def summarise(frame: pd.DataFrame) -> pd.DataFrame:

@@ -34,6 +34,7 @@ class SearchRuns:
         cost_s: (R, T) float64, seconds an evaluation cost.
         method_s: (R, T) float32, seconds the method itself took, not simulated ones.
         beyond: architectures that were evaluated and are not in the embedding, as text.
+        further: (R, T) what else evaluations told, as JSON objects of numbers, empty for nothing; None where none did.
     """
 
     method: str
@@ -48,6 +49,7 @@ class SearchRuns:
     cost_s: NDArray[np.float64]
     method_s: NDArray[np.float32]
     beyond: tuple[str, ...] = ()
+    further: NDArray[np.object_] | None = None
 
     def __len__(self) -> int:
         return len(self.seeds)
@@ -58,7 +60,7 @@ class SearchRuns:
     def select(self, seeds: Iterable[int]) -> SearchRuns:
         """The runs of some seeds."""
         kept = np.isin(self.seeds, list(seeds))
-        columns = {name: value[kept] for name, value in vars(self).items() if name in _BY_RUN}
+        columns = {name: value[kept] for name, value in vars(self).items() if name in _BY_RUN and value is not None}
         return SearchRuns(self.method, self.objective, **columns, beyond=self.beyond)
 
     def texts(self, rows: Iterable[int], architectures: Sequence[str]) -> list[str]:
@@ -129,6 +131,8 @@ def joined(parts: Sequence[SearchRuns]) -> SearchRuns:
 
     def column(name: str, filler: float) -> NDArray[np.generic]:
         arrays = [getattr(part, name) for part in parts] if name != "rows" else rows
+        if name == "further":
+            arrays = [_told(part) for part in parts]
         padded = [
             np.pad(array, ((0, 0), (0, longest - array.shape[1])), constant_values=array.dtype.type(filler))
             for array in arrays
@@ -137,6 +141,8 @@ def joined(parts: Sequence[SearchRuns]) -> SearchRuns:
 
     fillers = dict.fromkeys(("validation", "test", "reported"), np.nan)
     fillers |= {"rows": -1, "fidelity": 0, "cost_s": 0, "method_s": 0}
+    if any(part.further is not None for part in parts):
+        fillers |= {"further": ""}
     return SearchRuns(
         method=parts[0].method,
         objective=parts[0].objective,
@@ -145,6 +151,11 @@ def joined(parts: Sequence[SearchRuns]) -> SearchRuns:
         beyond=tuple(beyond),
         **{name: column(name, filler) for name, filler in fillers.items()},  # type: ignore[arg-type]
     )
+
+
+def _told(part: SearchRuns) -> NDArray[np.object_]:
+    """What else the evaluations of some runs told."""
+    return np.full(part.rows.shape, "", dtype=object) if part.further is None else part.further
 
 
 def _renumbered(part: SearchRuns, beyond: Mapping[str, int]) -> NDArray[np.int32]:

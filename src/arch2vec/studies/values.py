@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -37,12 +38,15 @@ class Outcomes:
         test: NaN where there is none.
         reported: the validation accuracy to report.
         cost_s: of each evaluation.
+        further: what else an evaluation told, as a JSON object of numbers, empty where it told nothing; None for
+            tables, which have it in their columns.
     """
 
     validation: NDArray[np.float64]
     test: NDArray[np.float64]
     reported: NDArray[np.float64]
     cost_s: NDArray[np.float64]
+    further: Sequence[str] | None = None
 
 
 class Values(Protocol):
@@ -127,6 +131,7 @@ class ObjectiveValues:
             test=np.array([math.nan if trial.test is None else trial.test for trial in trials], dtype=np.float64),
             reported=np.array([trial.extra.get(REPORTED, trial.validation) for trial in trials], dtype=np.float64),
             cost_s=np.array([trial.cost_s for trial in trials], dtype=np.float64),
+            further=[json.dumps(trial.extra) if trial.extra else "" for trial in trials],
         )
 
     def _trial(self, objective: Objective, candidate: Candidate, seed: int) -> Trial:
