@@ -52,9 +52,9 @@ from arch2vec.searching.beliefs import Look, PoolBelief, RowsForecast, learning_
 from arch2vec.searching.moves import moves_of
 from arch2vec.searching.pool import OnDevice, Pool, Rows, Sampled, Scores, around_best, gather, pool_for, sampled
 from arch2vec.searching.vectors import function_vectors
+from arch2vec.surrogates.ranks import normal_scores
 
 if TYPE_CHECKING:
-    from arch2vec.surrogates.ranks import normal_scores
 from arch2vec.surrogates.base import Learned, Surrogate
 
 _SHORT_LIST = 256  # architectures of a sampled pool that a batch is chosen from, besides those found by refinement
