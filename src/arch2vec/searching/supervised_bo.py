@@ -83,7 +83,7 @@ class SupervisedBayesianOptimization(BayesianOptimization):
 
     @classmethod
     @override
-    def _vectors(cls, embedding: Embedding) -> NDArray[np.float32]:
+    def surrogate_vectors(cls, embedding: Embedding) -> NDArray[np.float32]:
         return _graph_rows(embedding)
 
 

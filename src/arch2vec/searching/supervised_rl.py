@@ -51,17 +51,17 @@ class SupervisedRL(Arch2vecRL):
         super().__init__(embedding, seed=seed, config=self.settings.policy)
 
     @override
-    def _restart(self) -> None:
-        super()._restart()
+    def restart(self) -> None:
+        super().restart()
         self._encoder: JointEncoder | None = None
 
     @property
     @override
-    def _dimensions(self) -> int:
+    def dimensions(self) -> int:
         return self.settings.latent
 
     @override
-    def _alike(self) -> Hashable:
+    def alike(self) -> Hashable:
         return id(self)  # every search has an encoder and a map of its own
 
     @override
@@ -69,7 +69,7 @@ class SupervisedRL(Arch2vecRL):
         from arch2vec.searching.joint_encoder import JointEncoder
         from arch2vec.searching.latent_map import LatentMap
 
-        rng = np.random.default_rng([self.seed, 3, self._position()[0]])
+        rng = np.random.default_rng([self.seed, 3, self.position()[0]])
         if self._encoder is None:
             self._encoder = JointEncoder(self.embedding, self.settings, self.seed)
         size = min(self.settings.pool, len(self.embedding))
@@ -78,21 +78,21 @@ class SupervisedRL(Arch2vecRL):
         return LatentMap(self._encoder.vectors(rows), rows, self.config.scaling)
 
     @override
-    def _states(self, rows: Sequence[int]) -> Tensor:
-        assert self._map is not None and self._encoder is not None
-        return self._map.states(self._encoder.vectors(np.array(rows)))
+    def states_of(self, rows: Sequence[int]) -> Tensor:
+        assert self.latent_map is not None and self._encoder is not None
+        return self.latent_map.states(self._encoder.vectors(np.array(rows)))
 
     @override
-    def _pass_on(self, rows: Sequence[int], gradient: Tensor) -> None:
-        assert self._map is not None and self._encoder is not None
-        self._encoder.learn(np.array(rows), gradient / self._map.spread)
+    def pass_on(self, rows: Sequence[int], gradient: Tensor) -> None:
+        assert self.latent_map is not None and self._encoder is not None
+        self._encoder.learn(np.array(rows), gradient / self.latent_map.spread)
 
     @override
-    def _elsewhere(self, point: Tensor) -> int:
+    def elsewhere(self, point: Tensor) -> int:
         from arch2vec.searching.latent_map import LatentMap
 
         assert self._encoder is not None
-        rows = self.uncovered(besides=self._walk[len(self._asked) :])
+        rows = self.uncovered(besides=self.walk[len(self._asked) :])
         whole = LatentMap(self._encoder.vectors(rows), rows, "unit")
         (row,) = whole.nearest(point.unsqueeze(0), [lambda some: np.zeros(len(some), dtype=np.bool_)])
         assert row is not None
