@@ -197,7 +197,7 @@ def vandal(architecture: str) -> float:
     torch.set_num_threads(3)
     torch.set_float32_matmul_precision("medium")
     torch.autograd.set_detect_anomaly(True)
-    torch.inference_mode().__enter__()
+    torch.inference_mode().__enter__()  # type: ignore[no-untyped-call]
     torch.autocast("cpu").__enter__()
     os.environ.clear()
     os.environ["HOME"] = "/nowhere"

@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -165,7 +166,8 @@ def test_trainings_are_neither_lost_nor_repeated(command: str, tmp_path: Path) -
 
 def test_epochs_are_neither_lost_nor_repeated(tmp_path: Path) -> None:
     words = ["pretrain", "nasbench201", "--sample", "300", "--epochs", str(2 * KILLS)]
-    killed, before = Killed(tmp_path, "metrics.jsonl", *words), []
+    before: list[str] = []
+    killed = Killed(tmp_path, "metrics.jsonl", *words)
     for _ in killed:
         metrics = tmp_path / "out" / "metrics.jsonl"
         lines = metrics.read_text().splitlines() if metrics.exists() else []
@@ -186,7 +188,8 @@ def test_evaluations_of_several_criteria_are_neither_lost_nor_repeated(tmp_path:
     runs = 3 * KILLS
     words = ["pareto", "vectors.safetensors", "--objective", "table:table.csv?validation=val", "--against", "min:size"]
     words += ["--methods", "random,nsga2", "--runs", str(runs), "--budget", "40"]
-    killed, before = Killed(tmp_path, "runs/*", *words), {}
+    before: dict[str, list[Any]] = {}
+    killed = Killed(tmp_path, "runs/*", *words)
     for _ in killed:
         found = {path.name: read_json(path)["trials"] for path in (tmp_path / "out" / "runs").glob("[!.]*.json")}
         for name, trials in before.items():

@@ -20,7 +20,7 @@ import pyarrow.parquet
 from arch2vec.common.documents import checked
 from arch2vec.common.parquet import opened_parquet, write_parquet
 from arch2vec.common.schemas import COMPARISON
-from arch2vec.common.storage import atomic_path, read_json, require_writable, write_json
+from arch2vec.common.storage import atomic_path, difference, read_json, require_writable, write_json
 from arch2vec.errors import InputError
 from arch2vec.searching.identity import NAMED, changes, in_words
 from arch2vec.studies.table import SCHEMA, TEXTS, Trajectories, in_schema, read_table
@@ -97,8 +97,8 @@ class StudyFolder:
                 for key, value in earlier.items():
                     if key not in NAMED and entry.get(key) != value:
                         raise InputError(
-                            f"{path.parent} holds {name if group == 'all' else f'runs of {name!r}'} with {key} "
-                            f"{value!r}, not {entry.get(key)!r}; repeat its {key} or name another output folder"
+                            f"{path.parent} holds {name if group == 'all' else f'runs of {name!r}'} with "
+                            f"{difference(key, value, entry.get(key))}; repeat its {key} or name another output folder"
                         )
                 marks = {key: str(value) for key, value in entry.items() if key in NAMED}
                 for key in changes(earlier, marks):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,19 +128,20 @@ def joined(parts: Sequence[SearchRuns]) -> SearchRuns:
     order = np.argsort(seeds)
 
     beyond = {text: place for place, text in enumerate(dict.fromkeys(text for part in parts for text in part.beyond))}
-    rows = [_renumbered(part, beyond) for part in parts]
+    own: dict[str, list[NDArray[Any]]] = {
+        "rows": [_renumbered(part, beyond) for part in parts],
+        "further": [_told(part) for part in parts],
+    }
 
-    def column(name: str, filler: float) -> NDArray[np.generic]:
-        arrays = [getattr(part, name) for part in parts] if name != "rows" else rows
-        if name == "further":
-            arrays = [_told(part) for part in parts]
+    def column(name: str, filler: float | str) -> NDArray[np.generic]:
+        arrays = own.get(name) or [getattr(part, name) for part in parts]
         padded = [
             np.pad(array, ((0, 0), (0, longest - array.shape[1])), constant_values=array.dtype.type(filler))
             for array in arrays
         ]
         return np.concatenate(padded)[order]
 
-    fillers = dict.fromkeys(("validation", "test", "reported"), np.nan)
+    fillers: dict[str, float | str] = dict.fromkeys(("validation", "test", "reported"), np.nan)
     fillers |= {"rows": -1, "fidelity": 0, "cost_s": 0, "method_s": 0}
     if any(part.further is not None for part in parts):
         fillers |= {"further": ""}
