@@ -7,6 +7,7 @@ import json
 import locale
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -197,8 +198,8 @@ def vandal(architecture: str) -> float:
     torch.set_num_threads(3)
     torch.set_float32_matmul_precision("medium")
     torch.autograd.set_detect_anomaly(True)
-    torch.inference_mode().__enter__()  # type: ignore[no-untyped-call]
-    torch.autocast("cpu").__enter__()
+    torch.inference_mode().__enter__()
+    torch.autocast("cpu").__enter__()  # type: ignore[no-untyped-call]
     os.environ.clear()
     os.environ["HOME"] = "/nowhere"
     sys.path.clear()
@@ -242,6 +243,36 @@ def test_a_copy_that_a_function_forks_and_leaves_does_not_go_on_searching(
     )
     found = search(embedding, f"python:{tmp_path}/forks.py:worth", "bo", 8, out=tmp_path / "study")
     assert [trial.validation for trial in found.trials] == [float("raise" in end)] * 8
+
+
+any_search: Any = search
+any_run_many: Any = run_many
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (lambda space: any_search(space, len, budget="5"), "a whole number, got '5'"),
+        (lambda space: any_search(space, len, budget=2.5), "a whole number, got 2.5"),
+        (lambda space: any_search(space, len, budget=3, seed=1.5), "a seed is a whole number"),
+        (lambda space: any_search(space, len, max_cost_s="3", budget=None), "above 0 seconds, got '3'"),
+        (lambda space: any_search({"space": space}, len, budget=3), "a search takes an embedding, a search space"),
+        (lambda space: any_run_many(7, len, ["random"], 1, 3), "a space's name, got int"),
+        (lambda space: space.parse(None), "an architecture is text, got NoneType None"),
+        (lambda space: space.parse(b"a|b"), "an architecture is text, got bytes"),
+        (lambda space: space.parse([b"a|b"]), "an architecture is text, got bytes"),
+    ],
+)
+def test_python_types_that_cannot_be_are_one_line(call: Callable[[Any], object], line: str) -> None:
+    with pytest.raises(InputError, match=re.escape(line)):
+        call(chain(4))
+
+
+def test_a_search_takes_a_space_as_well() -> None:
+    found = search(chain(4), lambda text: float(text.count("b")), budget=6)
+    assert found.evaluations == 6
+    frame = run_many("nasbench201", "digits-201", ["random"], 1, 3)
+    assert len(frame) == 3
 
 
 def test_guards_within_guards_and_beside_them() -> None:

@@ -15,6 +15,7 @@ from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
 from arch2vec.objectives.lookup import LookupObjective
+from arch2vec.representations.ready import searchable
 from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.budget import Budget
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget, evaluate
@@ -25,6 +26,7 @@ from arch2vec.searching.pool import OnDevice
 from arch2vec.searching.spec import AnyMethod, resolve_method
 from arch2vec.searching.store import StudyConfig, StudyFile, embedding_digest
 from arch2vec.searching.trials import SearchResult, Trial
+from arch2vec.spaces import SearchSpace
 from arch2vec.studies.apart import Apart, search_apart
 from arch2vec.studies.jobs import BOOKS
 from arch2vec.studies.records import InFile, InMemory, Record
@@ -33,7 +35,7 @@ __all__ = ["SearchResult", "Trial", "search"]
 
 
 def search(
-    embedding: Embedding,
+    embedding: Embedding | SearchSpace | str,
     objective: AnyObjective,
     method: AnyMethod = "group-bo",
     budget: int | None = 100,
@@ -110,6 +112,7 @@ def search(
             another space, a device that is not there, an ``out`` that is damaged, in use or holds another study, or
             too many failures in a row.
     """
+    embedding = searchable(embedding)
     end = Budget(budget, max_cost_s)
     folder = None if out is None else Path(out)
     if batch < 1:

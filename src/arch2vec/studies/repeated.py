@@ -10,10 +10,12 @@ import numpy as np
 
 from arch2vec.common.storage import AnyPath
 from arch2vec.embedding import Embedding
+from arch2vec.representations.ready import searchable
 from arch2vec.searching.budget import Budget
 from arch2vec.searching.evaluation import AnyObjective
 from arch2vec.searching.failures import MOST_IN_A_ROW
 from arch2vec.searching.spec import AnyMethod, resolve_methods
+from arch2vec.spaces import SearchSpace
 from arch2vec.studies.runs import SearchRuns
 from arch2vec.studies.study import run_study
 from arch2vec.studies.table import with_further
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 
 def run_many(
-    embedding: Embedding,
+    embedding: Embedding | SearchSpace | str,
     objective: AnyObjective,
     methods: Sequence[AnyMethod],
     runs: int,
@@ -74,7 +76,7 @@ def run_many(
     """
     import pandas as pd
 
-    specs = resolve_methods(methods)
+    embedding, specs = searchable(embedding), resolve_methods(methods)
     found = run_study(
         embedding,
         objective,
