@@ -1,6 +1,6 @@
 """A network on graphs that is shown the structure too, alone and averaged with what the structure is worth by itself.
 
-    python bench/network.py OUT.csv [--space nasbench101] [--labels 4236] [--draws 1] [--members 4] [--epochs 25]
+    python bench/network.py OUT.csv [--space nasbench101] [--labels 4236] [--draws 1] [--members 4] [--size wide]
 
 Messages go along and against the edges with weights of their own; what the vertices sum up to, their maximum and the
 output's state stand beside the structure vector before the last layers. Labels are normal scores, the loss is of
@@ -19,6 +19,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -41,27 +42,39 @@ COLUMNS = {
     "nasbench201": "c10_test_200_nats",
     "nasbench301-surrogate": "surrogate_accuracy",
 }
-WIDTH, LAYERS = 64, 3
-RATE, DECAY, DROPOUT = 2e-3, 1e-2, 0.1
-BATCH = 128
+DROPOUT, BATCH = 0.1, 128
 FARTHEST = 6.0  # deviations that a number of the structure is away from the mean, at most
 
 Values = NDArray[np.float64]
 
 
+class Size(NamedTuple):
+    """A network's shape and training."""
+
+    width: int
+    layers: int
+    rate: float
+    decay: float
+    epochs: int
+
+
+SIZES = {"small": Size(64, 3, 2e-3, 1e-2, 25), "wide": Size(128, 4, 1.5e-3, 5e-2, 40)}
+
+
 class Network(nn.Module):
     """One number an architecture, from its graph and its structure."""
 
-    def __init__(self, operations: int, outputs: list[int], numbers: int) -> None:
+    def __init__(self, size: Size, operations: int, outputs: list[int], numbers: int) -> None:
         super().__init__()
         self.outputs = outputs
-        self.first = nn.Linear(operations + 2, WIDTH)
-        self.own = nn.ModuleList(nn.Linear(WIDTH, WIDTH) for _ in range(LAYERS))
-        self.along = nn.ModuleList(nn.Linear(WIDTH, WIDTH, bias=False) for _ in range(LAYERS))
-        self.against = nn.ModuleList(nn.Linear(WIDTH, WIDTH, bias=False) for _ in range(LAYERS))
-        self.norms = nn.ModuleList(nn.LayerNorm(WIDTH) for _ in range(LAYERS))
+        width, layers = size.width, range(size.layers)
+        self.first = nn.Linear(operations + 2, width)
+        self.own = nn.ModuleList(nn.Linear(width, width) for _ in layers)
+        self.along = nn.ModuleList(nn.Linear(width, width, bias=False) for _ in layers)
+        self.against = nn.ModuleList(nn.Linear(width, width, bias=False) for _ in layers)
+        self.norms = nn.ModuleList(nn.LayerNorm(width) for _ in layers)
         self.last = nn.Sequential(
-            nn.Linear(3 * WIDTH + numbers, 128),
+            nn.Linear(3 * width + numbers, 128),
             nn.ReLU(),
             nn.Dropout(DROPOUT),
             nn.Linear(128, 64),
@@ -87,33 +100,33 @@ class Network(nn.Module):
 
 
 def predicted(
-    store: GraphStore, outputs: list[int], structure: Tensor, values: Values, epochs: int, seed: int
+    store: GraphStore, outputs: list[int], structure: Tensor, values: Values, size: Size, seed: int
 ) -> Values:
     """What a network that learned the first architectures, whose values are given, says of the others."""
     torch.manual_seed(seed)
     count = len(values)
-    network = Network(store.num_operations, outputs, structure.shape[1])
-    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
-    size = min(BATCH, max(8, count // 8))
-    steps = epochs * math.ceil(count / size)
+    network = Network(size, store.num_operations, outputs, structure.shape[1])
+    optimizer = torch.optim.AdamW(network.parameters(), lr=size.rate, weight_decay=size.decay)
+    batch = min(BATCH, max(8, count // 8))
+    steps = size.epochs * math.ceil(count / batch)
 
     def rate(step: int) -> float:
         return min(1.0, step / (0.05 * steps + 1)) * 0.5 * (1 + math.cos(math.pi * step / steps))
 
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
     targets = torch.from_numpy(values).float()
-    for _ in range(epochs):
-        for rows in torch.randperm(count).split(size):
+    for _ in range(size.epochs):
+        for rows in torch.split(torch.randperm(count), batch):
             graphs = store.expand(rows)
             loss = functional.mse_loss(network(graphs.X, graphs.A, structure[rows]), targets[rows])
             optimizer.zero_grad(set_to_none=True)
-            loss.backward()
+            loss.backward()  # type: ignore[no-untyped-call]
             optimizer.step()
             schedule.step()
     network.eval()
     parts = []
     with torch.no_grad():
-        for rows in torch.arange(count, len(structure)).split(512):
+        for rows in torch.split(torch.arange(count, len(structure)), 512):
             graphs = store.expand(rows)
             parts.append(network(graphs.X, graphs.A, structure[rows]))
     return torch.cat(parts).double().numpy()
@@ -127,24 +140,24 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=1)
     parser.add_argument("--cells", type=int, default=5000, help="architectures predicted (default 5000)")
     parser.add_argument("--members", type=int, default=4)
-    parser.add_argument("--epochs", type=int, default=25)
+    parser.add_argument("--size", choices=list(SIZES), default="small", help="of networks (default small)")
     arguments = parser.parse_args()
     table = benchmarks.load(arguments.space)
     space, truth = get_space(table.space), np.asarray(table.column(COLUMNS[arguments.space]))
-    fields = ["space", "labels", "seed", "epochs", "members", "vector", "tau", "seconds"]
+    fields = ["space", "labels", "seed", "size", "members", "vector", "tau", "seconds"]
     known: set[tuple[str, ...]] = set()
     if arguments.out.exists():
         with arguments.out.open(newline="") as file:
             known = {tuple(row[field] for field in fields[:5]) for row in csv.DictReader(file)}
     for labels in map(int, arguments.labels.split(",")):
         for seed in range(arguments.draws):
-            key = tuple(map(str, (arguments.space, labels, seed, arguments.epochs, arguments.members)))
+            key = tuple(map(str, (arguments.space, labels, seed, arguments.size, arguments.members)))
             if key in known:
                 continue
             rows = np.random.default_rng([seed, labels]).permutation(len(truth))[: labels + arguments.cells]
             graphs = space.parse([table.architectures[row] for row in rows.tolist()])
             with thread_count(1):
-                found = measured(space, graphs, truth[rows], labels, seed, arguments.members, arguments.epochs)
+                found = measured(space, graphs, truth[rows], labels, seed, arguments.members, arguments.size)
             new = not arguments.out.exists()
             with arguments.out.open("a", newline="") as file:
                 writer = csv.writer(file)
@@ -156,7 +169,7 @@ def main() -> None:
 
 
 def measured(
-    space: SearchSpace, graphs: GraphBatch, truth: Values, labels: int, seed: int, members: int, epochs: int
+    space: SearchSpace, graphs: GraphBatch, truth: Values, labels: int, seed: int, members: int, size: str
 ) -> dict[str, tuple[float, float]]:
     """Kendall's tau and processor seconds of every line."""
     embedding = structure_embedding(space, graphs)
@@ -178,7 +191,7 @@ def measured(
     shown = (vectors - vectors.mean(axis=0)) / np.where(spread > 1e-6, spread, 1.0)
     structure = torch.from_numpy(shown.astype(np.float32)).clamp(-FARTHEST, FARTHEST)
     store, outputs = GraphStore(graphs, space.num_operations, torch.device("cpu")), list(space.roles.outputs)
-    train = partial(predicted, store, outputs, structure, scores, epochs)
+    train = partial(predicted, store, outputs, structure, scores, SIZES[size])
     each = [timed(f"network {member}", partial(train, member)) for member in range(members)]
     mean = timed("networks", lambda: np.mean(each, axis=0))
     timed("groups+networks", lambda: (smooth + mean) / 2)
