@@ -1,6 +1,6 @@
 """A network on graphs that is shown the structure too, alone and averaged with what the structure is worth by itself.
 
-    python bench/network.py OUT.csv [--space nasbench101] [--labels 4236] [--draws 1] [--members 4] [--size wide]
+    python bench/network.py OUT.csv [--labels 4236] [--draws 1] [--seed 0] [--members 4] [--size wide]
 
 Messages go along and against the edges with weights of their own; what the vertices sum up to, their maximum and the
 output's state stand beside the structure vector before the last layers. Labels are normal scores, the loss is of
@@ -138,6 +138,7 @@ def main() -> None:
     parser.add_argument("--space", choices=sorted(COLUMNS), default="nasbench101")
     parser.add_argument("--labels", default="4236", help="numbers of labels, separated by commas")
     parser.add_argument("--draws", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0, help="of the first draw (default 0)")
     parser.add_argument("--cells", type=int, default=5000, help="architectures predicted (default 5000)")
     parser.add_argument("--members", type=int, default=4)
     parser.add_argument("--size", choices=list(SIZES), default="small", help="of networks (default small)")
@@ -150,7 +151,7 @@ def main() -> None:
         with arguments.out.open(newline="") as file:
             known = {tuple(row[field] for field in fields[:5]) for row in csv.DictReader(file)}
     for labels in map(int, arguments.labels.split(",")):
-        for seed in range(arguments.draws):
+        for seed in range(arguments.seed, arguments.seed + arguments.draws):
             key = tuple(map(str, (arguments.space, labels, seed, arguments.size, arguments.members)))
             if key in known:
                 continue
