@@ -33,9 +33,9 @@ from arch2vec.common.threads import thread_count
 from arch2vec.graphs import GraphBatch
 from arch2vec.models.inputs import GraphStore
 from arch2vec.representations.ready import structure_embedding
-from arch2vec.searching.bo import normal_scores
 from arch2vec.spaces import SearchSpace, get_space
 from arch2vec.surrogates.predictors import extra_trees, grouped_process
+from arch2vec.surrogates.ranks import normal_scores
 
 COLUMNS = {
     "nasbench101": "test_accuracy_108",
