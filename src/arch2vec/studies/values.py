@@ -131,7 +131,7 @@ class ObjectiveValues:
             test=np.array([math.nan if trial.test is None else trial.test for trial in trials], dtype=np.float64),
             reported=np.array([trial.extra.get(REPORTED, trial.validation) for trial in trials], dtype=np.float64),
             cost_s=np.array([trial.cost_s for trial in trials], dtype=np.float64),
-            further=[json.dumps(trial.extra) if trial.extra else "" for trial in trials],
+            further=[_written({**trial.extra}) for trial in trials],
         )
 
     def _trial(self, objective: Objective, candidate: Candidate, seed: int) -> Trial:
@@ -143,6 +143,12 @@ class ObjectiveValues:
             self.journal.add(seed, trial)
         self.failures.check()
         return trial
+
+
+def _written(extra: dict[str, float]) -> str:
+    """What else an evaluation told, without what has a column of its own."""
+    extra.pop(REPORTED, None)
+    return json.dumps(extra) if extra else ""
 
 
 def values_of(objective: Objective, embedding: Embedding) -> Values:
