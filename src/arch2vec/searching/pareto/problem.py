@@ -160,7 +160,10 @@ def problem_of(
         chosen = [entry.criterion.column for entry in found if entry.computed]
     else:
         chosen = [_named(name, dict(zip(against, names, strict=True))) for name in known]
-    criteria = (Criterion(ACCURACY, maximise=True, accuracy=True), *(entry.criterion for entry in found))
+    criteria = (
+        Criterion(ACCURACY, maximise=not objective.minimise, accuracy=objective.unit == "%"),
+        *(entry.criterion for entry in found),
+    )
     rows = objective.rows_of(embedding.graphs)
     view = objective.view(embedding)
     columns = [view.validation, *(np.where(rows < 0, np.nan, entry.values[rows]) for entry in found)]
@@ -172,7 +175,7 @@ def problem_of(
     problem = ParetoProblem(
         objective.name,
         criteria,
-        ("accuracy, percent", *(entry.unit for entry in found)),
+        ("accuracy, percent" if objective.unit == "%" else objective.signal, *(entry.unit for entry in found)),
         values[kept],
         view.test[kept],
         view.cost_s[kept],

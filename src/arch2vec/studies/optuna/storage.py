@@ -103,7 +103,7 @@ def patiently(url: str, action: Callable[[], T], patience_s: float = PATIENCE_S)
         try:
             return action()
         except Exception as error:
-            if not _may_pass(error):
+            if not may_pass(error):
                 raise
             if time.monotonic() - start >= patience_s:
                 raise InputError(
@@ -116,7 +116,7 @@ def patiently(url: str, action: Callable[[], T], patience_s: float = PATIENCE_S)
             wait_s = min(2 * wait_s, 10.0)
 
 
-def _may_pass(error: BaseException) -> bool:
+def may_pass(error: BaseException) -> bool:
     """Whether an error is of the way to the storage, or of a full disk, and no mistake of ours."""
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import SQLAlchemyError
