@@ -20,7 +20,7 @@ from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
 from arch2vec.models.autoencoder import MODELS, GraphAutoencoder, ModelConfig
-from arch2vec.models.generation import Prior, check_temperature, collected, perturbed, without_repeats
+from arch2vec.models.generation import LatentPrior, check_temperature, collected, perturbed, without_repeats
 from arch2vec.models.graph_inputs import graph_store, read_graphs
 from arch2vec.models.pooling import pooled_arrays, pools_of
 from arch2vec.models.stored import stored_model
@@ -215,7 +215,7 @@ class Encoder:
         *,
         rules: bool = True,
         temperature: float = 0.0,
-        prior: Prior | None = None,
+        prior: LatentPrior | None = None,
         distinct: bool = False,
         known: NDArray[np.uint64] | None = None,
     ) -> GraphBatch:

@@ -21,7 +21,7 @@ from arch2vec.experiments.search_settings import EXPERIMENTS, LABELS, order
 from arch2vec.objectives import resolve_objective
 from arch2vec.objectives.lookup import LookupObjective
 from arch2vec.searching import METHODS
-from arch2vec.studies import Horizon, Trajectories, run_study
+from arch2vec.studies import Budget, Trajectories, run_study
 from made_tables import CELLS, SPACE, made_columns, write_table
 
 CIFAR10 = "nasbench201-cifar10"
@@ -131,7 +131,7 @@ class TestExperiment:
         objective = resolve_objective(f"nasbench201?data={table}")
         assert isinstance(objective, LookupObjective)
         embedding = objective.restrict(Embedding.load(source))
-        whole = run_study(embedding, objective, ["random", "local-search", "evolution"], 80, Horizon(40))
+        whole = run_study(embedding, objective, ["random", "local-search", "evolution"], 80, Budget(40))
         columns = ["method", "seed", "evaluation", "architecture", "validation", "test", "cost_s"]
         texts = {"method": str, "architecture": str}
         killed = Trajectories.read(tmp_path / CIFAR10 / "trajectories.parquet")
@@ -249,7 +249,7 @@ class TestCompare:
         [
             (("--budgets", "5,x"), "--budgets takes whole numbers"),
             (("--budgets", "50", "--budget", "20"), "--budgets names more evaluations than a run's 20"),
-            (("--budgets", "0"), "positive number"),
+            (("--budgets", "0"), "at least 1 evaluation"),
             (("--workers", "0"), "at least 1 worker"),
         ],
     )

@@ -13,7 +13,7 @@ from typing_extensions import override
 
 from arch2vec.common.threads import thread_count
 from arch2vec.errors import InputError
-from arch2vec.networks.nasbench201 import NASBench201Network, Skeleton
+from arch2vec.networks.nasbench201 import NASBench201Network, NASBench201Skeleton
 from arch2vec.networks.training import (
     Images,
     Splits,
@@ -40,7 +40,7 @@ CONFIG = TrainingConfig(epochs=3, batch_size=32)
 
 
 def network(seed: int = 0) -> NASBench201Network:
-    skeleton = Skeleton(channels=4, cells_per_stage=1, input_channels=1, classes=8)
+    skeleton = NASBench201Skeleton(channels=4, cells_per_stage=1, input_channels=1, classes=8)
     return NASBench201Network(ARCHITECTURE, skeleton, torch.Generator().manual_seed(seed))
 
 

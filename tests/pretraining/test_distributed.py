@@ -15,7 +15,7 @@ from arch2vec.encoder import Encoder
 from arch2vec.errors import InputError
 from arch2vec.models.autoencoder import GraphAutoencoder, ModelConfig
 from arch2vec.models.inputs import GraphStore, divided
-from arch2vec.pretraining.pretrain import PretrainConfig, Progress, pretrain
+from arch2vec.pretraining.pretrain import PretrainConfig, PretrainingProgress, pretrain
 from arch2vec.spaces import NASBench101, NASBench201
 
 SPACE = NASBench201()
@@ -70,7 +70,7 @@ def test_two_processes_train_as_one_does_and_resume(tmp_path: Path) -> None:
     assert [record["epoch"] for record in records] == [1, 2, 3]
     assert one.training["last_epoch"]["loss"] == pytest.approx(records[-1]["loss"], rel=1e-4)
 
-    def interrupt(at: Progress) -> None:
+    def interrupt(at: PretrainingProgress) -> None:
         if at.epoch == 3:
             raise InterruptedRunError
 

@@ -30,12 +30,12 @@ from arch2vec.searching.pool import WHOLE, Sampled, gather, pool_for
 from arch2vec.searching.released_bo import ReleasedBayesianOptimization
 from arch2vec.searching.vectors import function_vectors
 from arch2vec.spaces import get_space
-from arch2vec.surrogates.basis_network import Training
+from arch2vec.surrogates.basis_network import BasisTraining
 from arch2vec.surrogates.dngo import DNGO
 from arch2vec.surrogates.forest import Forest
 from arch2vec.surrogates.gaussian_process import GaussianProcess
 
-SMALL = DNGO(Training(width=16, epochs=20))
+SMALL = DNGO(BasisTraining(width=16, epochs=20))
 WEIGHTS = {"none": -3.0, "skip": 1.0, "1x1": 2.0, "3x3": 4.0, "avg": 0.5}
 
 

@@ -24,7 +24,7 @@ from arch2vec.searching.pool import Sampled
 from arch2vec.searching.study import search
 from arch2vec.searching.trials import Trial
 from arch2vec.spaces import DeclaredSpace, SpaceDeclaration, get_space
-from arch2vec.studies import Horizon, run_many, run_study
+from arch2vec.studies import Budget, run_many, run_study
 
 VALUES = (8, 16, 32, 64)
 CHAIN = DeclaredSpace(
@@ -156,7 +156,7 @@ def test_comparisons_grow_in_every_run(chain: Embedding, tmp_path: Path) -> None
     more = run_many(chain, worth, methods=methods, runs=3, budget=25, out=tmp_path / "study")
     same = more[more.seed < 2].reset_index(drop=True)
     assert same.architecture.tolist() == frame.architecture.tolist()
-    found = run_study(chain, worth, methods, 3, Horizon(25), out=tmp_path / "study")
+    found = run_study(chain, worth, methods, 3, Budget(25), out=tmp_path / "study")
     runs = found.runs("local-search", found.keys()[0][1])
     assert (runs.rows[runs.made] < -1).any()
     assert max(map(worth, runs.texts(runs.rows[runs.made].tolist(), chain.architectures))) == np.nanmax(runs.validation)

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from arch2vec.searching.beliefs import Outlook, learning_size
 from arch2vec.surrogates.base import Learned, Surrogate
-from arch2vec.surrogates.basis_network import Training
+from arch2vec.surrogates.basis_network import BasisTraining
 from arch2vec.surrogates.dngo import DNGO
 from arch2vec.surrogates.gaussian_process import GaussianProcess
 
@@ -18,7 +18,7 @@ VECTORS = np.random.default_rng(0).uniform(-2, 2, size=(ROWS, 3)).astype(np.floa
 TARGETS = 90 + np.sin(VECTORS[:, 0]).astype(np.float64) + VECTORS[:, 1]
 LEARNED: dict[type[Surrogate], Learned] = {
     type(surrogate): surrogate.learn(VECTORS[None, :10], TARGETS[None, :10], [0])[0]
-    for surrogate in (DNGO(Training(width=16, epochs=30)), GaussianProcess())
+    for surrogate in (DNGO(BasisTraining(width=16, epochs=30)), GaussianProcess())
 }
 
 some_rows = st.lists(st.integers(0, ROWS - 1), min_size=1, unique=True)

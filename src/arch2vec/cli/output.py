@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from arch2vec.pretraining.pretrain import Progress
+    from arch2vec.pretraining.pretrain import PretrainingProgress
 
 
 _NAME = 30  # characters of a first column's cell that are kept on one line
@@ -191,7 +191,7 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
 
 
 @contextmanager
-def pretraining_bar(label: str) -> Iterator[Callable[[Progress], None]]:
+def pretraining_bar(label: str) -> Iterator[Callable[[PretrainingProgress], None]]:
     """A progress bar for pre-training.
 
     Yields:
@@ -199,7 +199,7 @@ def pretraining_bar(label: str) -> Iterator[Callable[[Progress], None]]:
     """
     with progress_bar(label) as update:
 
-        def show(at: Progress) -> None:
+        def show(at: PretrainingProgress) -> None:
             done = (at.epoch - 1) * at.steps + at.step
             update(done, at.epochs * at.steps, f"epoch {at.epoch}, loss {at.loss:.4f}")
 

@@ -100,7 +100,7 @@ def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
     with owning(arguments.out):
         embedding = open_source(arguments.source, None, device=arguments.device).embedding()
         results = []
-        total = sum((setting.horizon.budget or 0) * sum(runs.values()) for setting in settings)
+        total = sum((setting.end.evaluations or 0) * sum(runs.values()) for setting in settings)
         with progress_bar(name) as update:
             done = 0
 
@@ -138,7 +138,7 @@ def _print(result: Result) -> None:
     from arch2vec.reports.numbers import spread
 
     signal = "validation" if result.signal_split == "validation" else "signal"
-    paper = str(result.setting.cuts[-1])
+    paper = str(result.setting.budgets[-1])
     cells = [
         [
             row["label"],

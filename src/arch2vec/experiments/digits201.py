@@ -43,14 +43,14 @@ _SIDE = 8  # pixels
 
 
 @dataclass(frozen=True)
-class Job:
+class DigitsTraining:
     """One training: an architecture, by its row in the space's order, and a seed."""
 
     row: int
     seed: int
 
 
-def plan(functions: int | None = None) -> list[Job]:
+def plan(functions: int | None = None) -> list[DigitsTraining]:
     """All trainings: the first architecture of every function, in the order of the space.
 
     Args:
@@ -61,8 +61,8 @@ def plan(functions: int | None = None) -> list[Job]:
     rng = np.random.default_rng(0)
     order = rng.permutation(first)[: len(first) if functions is None else functions]
     repeated = set(order[: max(1, round(REPEATED * len(order)))].tolist())
-    jobs = [Job(int(row), SEEDS[0]) for row in np.sort(order)]
-    return jobs + [Job(row, seed) for seed in SEEDS[1:] for row in sorted(repeated)]
+    jobs = [DigitsTraining(int(row), SEEDS[0]) for row in np.sort(order)]
+    return jobs + [DigitsTraining(row, seed) for seed in SEEDS[1:] for row in sorted(repeated)]
 
 
 @owned
@@ -116,7 +116,7 @@ def run(
     return table
 
 
-def train_part(jobs: Sequence[Job], config: DigitsConfig, file: Path) -> None:
+def train_part(jobs: Sequence[DigitsTraining], config: DigitsConfig, file: Path) -> None:
     """Make some trainings and write them down: right answers by epoch, -1 from a failure on, and seconds."""
     space = NASBench201()
     architectures = space.format(space.enumerate()[np.array([job.row for job in jobs])])
@@ -133,7 +133,9 @@ def train_part(jobs: Sequence[Job], config: DigitsConfig, file: Path) -> None:
     write_arrays(file, {"right": right, "seconds": seconds}, {})
 
 
-def tabulate(jobs: Sequence[Job], parts: Sequence[dict[str, NDArray[np.generic]]], config: DigitsConfig) -> Results:
+def tabulate(
+    jobs: Sequence[DigitsTraining], parts: Sequence[dict[str, NDArray[np.generic]]], config: DigitsConfig
+) -> Results:
     """All trainings as a table of the architectures whose function was trained.
 
     An architecture's accuracies, seconds and failures are those of the one that was trained for its

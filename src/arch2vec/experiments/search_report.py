@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from arch2vec.common.storage import atomic_path, write_text
-from arch2vec.experiments.search_settings import HONEST, label
+from arch2vec.experiments.search_settings import EVALUATIONS, label
 from arch2vec.experiments.search_tables import Result
 from arch2vec.reports.numbers import spread
 from arch2vec.reports.regret import regret_curves, regret_distributions
-from arch2vec.studies.at_budget import Cut, chosen
+from arch2vec.searching.budget import Budget
+from arch2vec.studies.at_budget import chosen
 from arch2vec.studies.curves import Curve, regret_curve
-from arch2vec.studies.runs import Runs
+from arch2vec.studies.runs import SearchRuns
 from arch2vec.studies.summary import Row
 
 if TYPE_CHECKING:
@@ -75,14 +76,14 @@ def to_markdown(results: Sequence[Result], name: str) -> str:
         if result.note:
             parts.append(f"**Note: {result.note}.**\n")
         rows = result.rows()
-        own = [cut for cut in result.cuts if cut not in HONEST]
-        for cut in own:
-            last = cut == result.setting.cuts[-1]
-            parts.append(f"### At {cut}{', the budget of the paper' if last and cut.kind == 'seconds' else ''}\n")
-            parts.append(_budget_table(result, [row for row in rows if row["budget"] == str(cut)], last))
+        own = [budget for budget in result.budgets if budget not in EVALUATIONS]
+        for budget in own:
+            last = budget == result.setting.budgets[-1]
+            parts.append(f"### At {budget}{', the budget of the paper' if last and budget.max_cost_s else ''}\n")
+            parts.append(_budget_table(result, [row for row in rows if row["budget"] == str(budget)], last))
         parts.append(_leads(result))
         parts.append("### On equal terms\n\nTest accuracy, % (share of runs at the optimum of the signal, %)\n")
-        parts.append(_honest(rows, [cut for cut in result.cuts if cut in HONEST]))
+        parts.append(_at_evaluations(rows, [budget for budget in result.budgets if budget in EVALUATIONS]))
         parts.append(_pairs(result))
     return "\n".join(part for part in parts if part)
 
@@ -140,16 +141,16 @@ def share(number: float) -> str:
     return "" if np.isnan(number) else f"{100 * number:.1f}"
 
 
-def _honest(rows: Sequence[Row], cuts: Sequence[Cut]) -> str:
-    if not cuts:
+def _at_evaluations(rows: Sequence[Row], budgets: Sequence[Budget]) -> str:
+    if not budgets:
         return ""
     by_method: dict[str, list[str]] = {}
-    for cut in cuts:
+    for budget in budgets:
         for row in rows:
-            if row["budget"] == str(cut):
+            if row["budget"] == str(budget):
                 cell = f"{row['test_mean']:.2f} ({share(row['optimum_share'])})"
                 by_method.setdefault(row["label"], []).append(cell)
-    return table(["method", *map(str, cuts)], [[name, *cells] for name, cells in by_method.items()])
+    return table(["method", *map(str, budgets)], [[name, *cells] for name, cells in by_method.items()])
 
 
 def _leads(result: Result) -> str:
@@ -178,9 +179,9 @@ def _pairs(result: Result) -> str:
     pairs = result.comparisons()
     if not pairs:
         return ""
-    cut = result.setting.cuts[-1]
+    budget = result.setting.budgets[-1]
     most = max(len(runs) for runs in result.runs)
-    means = {runs.method: float(np.nanmean(chosen(runs, cut).test)) for runs in result.runs if len(runs) == most}
+    means = {runs.method: float(np.nanmean(chosen(runs, budget).test)) for runs in result.runs if len(runs) == most}
     best = max(means, key=means.__getitem__)
     cells = []
     for pair in pairs:
@@ -195,16 +196,16 @@ def _pairs(result: Result) -> str:
         "Test accuracy on the same seeds; p of the signed-rank test with Holm's correction, and of the paired t-test."
     )
     headings = ["method", "pairs", "difference", "p (Holm)", "p (t)"]
-    return f"### {label(best)} against the others, at {cut}\n\n{words}\n\n{table(headings, cells)}"
+    return f"### {label(best)} against the others, at {budget}\n\n{words}\n\n{table(headings, cells)}"
 
 
 def draw(result: Result, out: Path) -> None:
     """Regret against evaluations and simulated time, and its distribution at the last budget."""
     if np.isnan(result.best_test):
         return
-    title, cut = result.setting.title, result.setting.cuts[-1]
-    most = max(cut.at for cut in result.cuts if cut.kind == "evaluations")
-    ends = {"evaluations": most, "seconds": cut.at if cut.kind == "seconds" else None}
+    title, budget = result.setting.title, result.setting.budgets[-1]
+    most = max(budget.evaluations for budget in result.budgets if budget.evaluations)
+    ends = {"evaluations": most, "seconds": budget.max_cost_s}
     for axis, end in ends.items():
         curves = {label(runs.method): _curve(runs, result.best_test, axis, end) for runs in result.runs}
         regret_curves(
@@ -213,11 +214,11 @@ def draw(result: Result, out: Path) -> None:
             x=axis,
             title=title,
         )
-    regrets = {label(runs.method): result.best_test - chosen(runs, cut).test for runs in result.runs}
-    regret_distributions(regrets, out / f"{result.objective}-distribution.png", title=f"{title}, at {cut}")
+    regrets = {label(runs.method): result.best_test - chosen(runs, budget).test for runs in result.runs}
+    regret_distributions(regrets, out / f"{result.objective}-distribution.png", title=f"{title}, at {budget}")
 
 
-def _curve(runs: Runs, best: float, axis: str, end: float | None) -> Curve | None:
+def _curve(runs: SearchRuns, best: float, axis: str, end: float | None) -> Curve | None:
     """The method's curve, None where some run has found nothing by the end."""
     first = np.argmax(runs.incumbents >= 0, axis=1)
     begun = runs.cumulative_cost_s[np.arange(len(runs)), first] if axis == "seconds" else first + 1.0

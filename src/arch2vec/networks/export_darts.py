@@ -9,7 +9,7 @@ from torch import nn
 from arch2vec.networks.darts import DARTSNetwork
 from arch2vec.networks.export_parts import entries
 from arch2vec.networks.export_staged import declared_layer
-from arch2vec.spaces.darts.cost import Skeleton
+from arch2vec.spaces.darts.cost import DARTSSkeleton
 
 _CELL = '''\
 def drop_path(x: Tensor, probability: float) -> Tensor:
@@ -164,7 +164,7 @@ def _kind(name: str, slots: Sequence[tuple[str, int]], stride: int) -> tuple[set
     return uses, _KIND.format(name=name, operations=entries(operations, 12, "[]"), nodes=nodes)
 
 
-def _stem(skeleton: Skeleton) -> str:
+def _stem(skeleton: DARTSSkeleton) -> str:
     channels, colours = skeleton.channels, skeleton.input_channels
     if skeleton.stem == "cifar":
         return (

@@ -15,7 +15,7 @@ from torch.nn import functional
 from typing_extensions import override
 
 from arch2vec.networks.layers import ConvNorm, allocate, batch_norm, check_images, convolution, linear
-from arch2vec.spaces.nasbench201.cost import STAGES, Skeleton
+from arch2vec.spaces.nasbench201.cost import STAGES, NASBench201Skeleton
 
 
 class StagedNetwork(nn.Module):
@@ -29,7 +29,7 @@ class StagedNetwork(nn.Module):
     """
 
     def __init__(
-        self, make_cell: Callable[[int], nn.Module], skeleton: Skeleton, generator: torch.Generator | None
+        self, make_cell: Callable[[int], nn.Module], skeleton: NASBench201Skeleton, generator: torch.Generator | None
     ) -> None:
         super().__init__()
         self.skeleton = skeleton

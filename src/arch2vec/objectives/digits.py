@@ -21,7 +21,7 @@ from typing_extensions import override
 
 from arch2vec.errors import InputError
 from arch2vec.networks.digits_data import NUM_CLASSES, NUM_IMAGES, digits_splits
-from arch2vec.networks.nasbench201 import NASBench201Network, Skeleton, count_parameters
+from arch2vec.networks.nasbench201 import NASBench201Network, NASBench201Skeleton, count_parameters
 from arch2vec.networks.training import TrainingConfig, TrainingResult, train
 from arch2vec.objectives.base import Objective, Outcome
 
@@ -65,9 +65,9 @@ class DigitsConfig:
         self.skeleton()
         self.training(self.epochs)
 
-    def skeleton(self) -> Skeleton:
+    def skeleton(self) -> NASBench201Skeleton:
         """What surrounds the cells."""
-        return Skeleton(self.channels, self.cells_per_stage, input_channels=1, classes=NUM_CLASSES)
+        return NASBench201Skeleton(self.channels, self.cells_per_stage, input_channels=1, classes=NUM_CLASSES)
 
     def training(self, epochs: int, evaluate_every: int | None = None) -> TrainingConfig:
         """How one network is trained for a number of epochs; by default only the last is evaluated."""

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from arch2vec.common.storage import AnyPath
 from arch2vec.errors import InputError, unknown
-from arch2vec.reports.progress import Axis, Band, Progress, mean_progress
+from arch2vec.reports.progress import Axis, Band, BestSoFar, mean_progress
 from arch2vec.reports.style import (
     GREY,
     INK,
@@ -134,7 +134,7 @@ def draw_frame(axes: Axes, y_label: str, title: str | None, note: str) -> None:
 
 
 def _draw_curves(
-    figure: Figure, axes: Axes, curves: Mapping[str, Progress], x: Axis, optimum: float | None, minimise: bool
+    figure: Figure, axes: Axes, curves: Mapping[str, BestSoFar], x: Axis, optimum: float | None, minimise: bool
 ) -> None:
     from matplotlib.ticker import MaxNLocator
 
@@ -170,10 +170,10 @@ def _draw_curves(
     label_ends(figure, axes, labels)
 
 
-def _limits(curves: Sequence[Progress], optimum: float | None, minimise: bool) -> tuple[float, float]:
+def _limits(curves: Sequence[BestSoFar], optimum: float | None, minimise: bool) -> tuple[float, float]:
     """The vertical range: all of the curves, or all but their first steep rise if that would flatten the rest."""
     if minimise:
-        mirrored = [Progress(curve.x, -curve.mean, -curve.high, -curve.low, curve.runs) for curve in curves]
+        mirrored = [BestSoFar(curve.x, -curve.mean, -curve.high, -curve.low, curve.runs) for curve in curves]
         low, high = _limits(mirrored, None if optimum is None else -optimum, minimise=False)
         return -high, -low
     longest = max(float(curve.x[-1]) for curve in curves)
@@ -226,7 +226,7 @@ def label_ends(figure: Figure, axes: Axes, labels: Sequence[tuple[str, float, fl
         )
 
 
-def _band_note(curves: Mapping[str, Progress], band: Band) -> str:
+def _band_note(curves: Mapping[str, BestSoFar], band: Band) -> str:
     """What the lines and bands are, in words."""
     runs = sorted({curve.runs for curve in curves.values()})
     if runs == [1]:

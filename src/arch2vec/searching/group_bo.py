@@ -22,7 +22,7 @@ from arch2vec.representations.transfer import TRANSFER
 from arch2vec.searching.bo import BayesianOptimization
 from arch2vec.searching.vectors import GroupedVectors, grouped_vectors, subtree_vectors, with_subtrees
 from arch2vec.surrogates.base import Surrogate
-from arch2vec.surrogates.grouped_process import GroupedProcess, Prior
+from arch2vec.surrogates.grouped_process import GroupedPrior, GroupedProcess
 
 TOGETHER = ("paths", "walks", "neighbours", "costs")
 """The groups that have a term together, besides one each."""
@@ -122,4 +122,6 @@ def grouped_process(groups: Groups) -> GroupedProcess:
         others = (1 - PATHS_SHARE) / (len(terms) - 1)
         shares = tuple(PATHS_SHARE if term == (names.index("paths"),) else others for term in terms)
     tokens = frozenset(place for place, name in enumerate(names) if holds_tokens(name))
-    return GroupedProcess(tuple(size for _, size in groups), tuple(terms), tokens, Prior.wide(len(terms), shares))
+    return GroupedProcess(
+        tuple(size for _, size in groups), tuple(terms), tokens, GroupedPrior.wide(len(terms), shares)
+    )

@@ -18,6 +18,7 @@ from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
 from arch2vec.objectives.lookup import LookupObjective
 from arch2vec.searching.base import SearchMethod
+from arch2vec.searching.budget import Budget
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget, evaluate
 from arch2vec.searching.failures import MOST_IN_A_ROW, Failures, check_limit, say
 from arch2vec.searching.goal import Goal
@@ -27,7 +28,7 @@ from arch2vec.searching.identity import identity_of
 from arch2vec.searching.pool import OnDevice
 from arch2vec.searching.spec import AnyMethod, MethodSpec, resolve_method, resolve_pareto_method
 from arch2vec.searching.store import StudyConfig, StudyFile, embedding_digest
-from arch2vec.searching.trials import Limits, SearchResult, Trial
+from arch2vec.searching.trials import SearchResult, Trial
 from arch2vec.searching.watching import Beginning, Watcher, Watchers, ending
 from arch2vec.studies.apart import Apart, search_apart
 from arch2vec.studies.engines import Here
@@ -131,7 +132,7 @@ def search(
             another space, a device that is not there, an ``out`` that is damaged, in use or holds another study, or
             too many failures in a row.
     """
-    limits = Limits(budget, max_cost_s)
+    end = Budget(budget, max_cost_s)
     folder = None if out is None else Path(out)
     if batch < 1:
         raise InputError(f"a batch holds at least 1 architecture, got {batch}")
@@ -166,7 +167,7 @@ def search(
     else:
         searcher = for_study(spec, embedding, seed=seed, fidelities=target.fidelities, pool=pool, anywhere=anywhere)
     place = searcher.computed_on
-    check_budget(limits, searcher)
+    check_budget(end, searcher)
     onlookers = Watchers(list(watchers))
     failures = Failures(max_failures, None if folder is None else folder.absolute())
     if target.apart and executor is None:
@@ -217,13 +218,13 @@ def search(
             file = StudyFile(folder.absolute(), config, accept_changes, about, goal)
             record = InFile(file, folder.absolute() / BOOKS, pruner, goal.minimise)
         if storage is not None or apart.wanted:
-            kept_by = (limits, failures, goal, batch, books, ended, begin, pruner, storage is not None)
+            kept_by = (end, failures, goal, batch, books, ended, begin, pruner, storage is not None)
             return search_apart(apart, target, searcher, record, *kept_by)
         trials = [] if file is None else file.load(searcher)
-        if len(kept := limits.within(trials)) < len(trials):
+        if len(kept := end.within(trials)) < len(trials):
             return SearchResult(kept, goal)
         begin(trials)
-        return SearchResult(_run(target, searcher, trials, limits, batch, failures, goal, file, ended), goal)
+        return SearchResult(_run(target, searcher, trials, end, batch, failures, goal, file, ended), goal)
 
 
 def _known_criteria(goal: Goal, rows: int) -> np.ndarray:
@@ -250,18 +251,18 @@ def _run(
     target: Objective,
     searcher: SearchMethod,
     trials: list[Trial],
-    limits: Limits,
+    budget: Budget,
     batch: int,
     failures: Failures,
     goal: Goal,
     file: StudyFile | None,
     ended: Callable[[Trial], None],
 ) -> list[Trial]:
-    """Go on from some trials to the limits; returns all."""
+    """Go on from some trials to the end of the budget; returns all."""
     # What an interrupted study had proposed and not evaluated comes first. Batches are asked for
     # in full even where the budget ends within one: a larger budget then finds the rest of it.
     waiting, ask_s = searcher.pending, 0.0
-    while not limits.reached(len(trials), trials[-1].cumulative_cost_s if trials else 0.0):
+    while not budget.reached(len(trials), trials[-1].cumulative_cost_s if trials else 0.0):
         if not waiting:
             if searcher.remaining == 0:
                 break

@@ -31,7 +31,7 @@ from arch2vec.spaces.roles import Roles, ends_of, roles_by_name
 
 if TYPE_CHECKING:
     from arch2vec.reports.cells import Drawing
-    from arch2vec.spaces.network_cost import Cost
+    from arch2vec.spaces.network_cost import NetworkCost
 
 _LOOKED_AT = 1_000  # architectures that tell where a space's inputs and outputs are
 _CANDIDATES = 20_000  # architectures that the most likely is looked for among, where a space knows no better way
@@ -185,7 +185,7 @@ class SearchSpace(ABC):
         some = self.sample(min(self.size or _LOOKED_AT, _LOOKED_AT), np.random.default_rng(0))
         return roles_by_name(self.operations, *ends_of(some))
 
-    def network_cost(self, graphs: GraphBatch) -> Cost | None:
+    def network_cost(self, graphs: GraphBatch) -> NetworkCost | None:
         """Parameters and multiply-adds of N architectures' networks; None where the space knows none, as this default.
 
         Limits on what a search may propose are on these numbers.

@@ -12,9 +12,10 @@ from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
 from arch2vec.objectives.lookup import LookupObjective
 from arch2vec.searching.base import SearchMethod
+from arch2vec.searching.budget import Budget
 from arch2vec.searching.failures import Failures, say
 from arch2vec.searching.goal import Goal
-from arch2vec.searching.trials import Limits, SearchResult, Trial
+from arch2vec.searching.trials import SearchResult, Trial
 
 if TYPE_CHECKING:
     from arch2vec.studies.engines import Engine
@@ -86,7 +87,7 @@ def search_apart(
     objective: Objective,
     searcher: SearchMethod,
     record: Record,
-    limits: Limits,
+    budget: Budget,
     failures: Failures,
     goal: Goal,
     batch: int,
@@ -96,7 +97,7 @@ def search_apart(
     pruner: str | None = None,
     durable: bool = False,
 ) -> SearchResult:
-    """Go on with a recorded search to its limits.
+    """Go on with a recorded search to the end of its budget.
 
     Evaluations that were being made when a limit of cost was reached are kept, and count once it is raised.
 
@@ -105,7 +106,7 @@ def search_apart(
         objective: what is searched for.
         searcher: the method that proposes architectures.
         record: of the search.
-        limits: where it ends.
+        budget: where it ends.
         failures: what becomes of failures.
         goal: what is better.
         batch: how many architectures the method proposes at a time.
@@ -119,7 +120,7 @@ def search_apart(
     from arch2vec.studies.parallel import Drive
 
     trials = record.load(searcher)
-    if len(kept := limits.within(trials)) < len(trials):
+    if len(kept := budget.within(trials)) < len(trials):
         return SearchResult(kept, goal)
     on_start(trials)
     engine = apart.engine(objective)
@@ -130,6 +131,6 @@ def search_apart(
         )
     packed = objective if engine.here else pack(objective, f"objective {objective.name}")
     drive = Drive(
-        objective, packed, searcher, record, engine, limits, failures, goal, batch, apart.retries, books, on_evaluation
+        objective, packed, searcher, record, engine, budget, failures, goal, batch, apart.retries, books, on_evaluation
     )
-    return SearchResult(limits.within(drive.run(trials)), goal)
+    return SearchResult(budget.within(drive.run(trials)), goal)

@@ -23,10 +23,11 @@ from arch2vec.common.parcels import Parcel
 from arch2vec.errors import InputError, WorkerError
 from arch2vec.objectives.base import Objective
 from arch2vec.searching.base import Candidate, SearchMethod
+from arch2vec.searching.budget import Budget
 from arch2vec.searching.evaluation import Attempt, numbered, trial_of
 from arch2vec.searching.failures import Failure, Failures, say
 from arch2vec.searching.goal import Goal
-from arch2vec.searching.trials import Limits, Trial
+from arch2vec.searching.trials import Trial
 from arch2vec.studies.engines import Engine, Pending
 from arch2vec.studies.jobs import Job, finished
 from arch2vec.studies.journal import Journal
@@ -54,7 +55,7 @@ class Drive:
         searcher: proposes.
         record: where all is written down.
         engine: evaluates.
-        limits: of the search.
+        budget: of the search.
         failures: what becomes of failures.
         goal: what is better.
         batch: how many architectures the method proposes at a time.
@@ -68,7 +69,7 @@ class Drive:
     searcher: SearchMethod
     record: Record
     engine: Engine
-    limits: Limits
+    budget: Budget
     failures: Failures
     goal: Goal = field(default_factory=Goal)
     batch: int = 1
@@ -78,7 +79,7 @@ class Drive:
     trials: list[Trial] = field(default_factory=list)
 
     def run(self, trials: Sequence[Trial]) -> list[Trial]:
-        """Go on from some trials to the limits; returns all.
+        """Go on from some trials to the end of the budget; returns all.
 
         Raises:
             InputError: too many evaluations have failed in a row, or the objective refuses one.
@@ -108,7 +109,7 @@ class Drive:
 
     def _may_start(self) -> bool:
         cost = self.trials[-1].cumulative_cost_s if self.trials else 0.0
-        return not self.limits.reached(len(self.trials), cost)
+        return not self.budget.reached(len(self.trials), cost)
 
     def _take_news(self, now: bool = False) -> int:
         """Take in what others have done; how many trials."""
@@ -121,13 +122,13 @@ class Drive:
         """Begin evaluations until no worker is free or nothing more may begin."""
         while len(self._running) < self.engine.slots:
             cost = self.trials[-1].cumulative_cost_s if self.trials else 0.0
-            if self.limits.reached(len(self.trials) + len(self._running), cost):
+            if self.budget.reached(len(self.trials) + len(self._running), cost):
                 return
             found = self._next()
             if found is None:
                 return
             candidate, ask_s = found
-            claim = self.record.claim(candidate, self.limits.budget)
+            claim = self.record.claim(candidate, self.budget.evaluations)
             if claim == "full":
                 self._waiting.insert(0, found)
                 return

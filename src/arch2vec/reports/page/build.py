@@ -23,7 +23,7 @@ from arch2vec.reports.page.commands import commands_for
 from arch2vec.reports.page.evaluations import Evaluations, evaluations_in
 from arch2vec.reports.page.landscape import Landscape, landscape
 from arch2vec.reports.page.sources import known_space, vectors_for
-from arch2vec.reports.page.training import Training, training_in
+from arch2vec.reports.page.training import TrainedRun, training_in
 from arch2vec.spaces import SearchSpace
 from arch2vec.studies.inspection import Status, inspect
 from arch2vec.studies.inspection.top import best_first
@@ -117,7 +117,7 @@ def report(
 def _map(
     where: SearchSpace,
     found: Evaluations | None,
-    training: Training | None,
+    training: TrainedRun | None,
     folder: Path,
     vectors: AnyPath | None,
     objective: Objective | None,
@@ -157,7 +157,7 @@ class _Page:
     status: Status
     masked: bool
     found: Evaluations | None
-    training: Training | None
+    training: TrainedRun | None
     space: SearchSpace | None
     chosen: Mapping[str, Sequence[Mapping[str, Any]]]
     map: Landscape | None

@@ -19,7 +19,7 @@ from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
 from arch2vec.spaces.base import SearchSpace
-from arch2vec.spaces.declared.limits import Limits
+from arch2vec.spaces.declared.limits import TopologyLimits
 from arch2vec.spaces.likely_cells import most_likely_cells
 from arch2vec.spaces.nasbench101 import edits, notation
 from arch2vec.spaces.nasbench101.cells import INNER, MAX_EDGES, MAX_VERTICES, OPERATIONS, is_cell, is_well_formed, prune
@@ -27,11 +27,11 @@ from arch2vec.spaces.nasbench101.cost import count_cost, operation_widths
 from arch2vec.spaces.nasbench101.enumeration import NUM_CELLS, published_cells
 from arch2vec.spaces.nasbench101.hashes import module_hashes
 from arch2vec.spaces.nasbench101.reading import imported, is_hash
-from arch2vec.spaces.network_cost import Cost
+from arch2vec.spaces.network_cost import NetworkCost
 from arch2vec.spaces.reading import Reading, published_index, read_texts
 from arch2vec.spaces.roles import Roles, roles_by_name
 
-_LIMITS = Limits(vertices=MAX_VERTICES, edges=MAX_EDGES, in_degree=MAX_VERTICES - 1, operations=len(INNER))
+_LIMITS = TopologyLimits(vertices=MAX_VERTICES, edges=MAX_EDGES, in_degree=MAX_VERTICES - 1, operations=len(INNER))
 
 
 class NASBench101(SearchSpace):
@@ -168,7 +168,7 @@ class NASBench101(SearchSpace):
         return roles_by_name(self.operations, [0], [len(self.operations) - 1])
 
     @override
-    def network_cost(self, graphs: GraphBatch) -> Cost:
+    def network_cost(self, graphs: GraphBatch) -> NetworkCost:
         return count_cost(graphs)
 
     @override
