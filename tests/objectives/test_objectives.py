@@ -293,7 +293,7 @@ FORMS = (
         (
             "table:a.csv?valid=b",
             "objective table has no option 'valid'; did you mean 'validation'? it has validation, test, cost, "
-            "architecture, space, name, unit, cost_scale, scale, absent, partial, minimise, minimize, seed, noise_seed",
+            "architecture, space, name, unit, cost_scale, scale, absent, partial, seed, noise_seed, minimise, minimize",
         ),
         ("python:a2v_nothing", "python:a2v_nothing names no function; write python:MODULE_OR_FILE.py:FUNCTION"),
         ("python::f", "python::f names no function; write python:MODULE_OR_FILE.py:FUNCTION"),

@@ -69,7 +69,7 @@ class SearchResult:
     """
 
     trials: list[Trial]
-    goal: Goal = field(default_factory=Goal)
+    goal: Goal = field(default_factory=Goal, compare=False)
 
     def __repr__(self) -> str:
         failed, pruned = (sum(getattr(trial, how) for trial in self.trials) for how in ("failed", "pruned"))

@@ -241,4 +241,7 @@ def _best(frame: pd.DataFrame) -> Best | None:
 
 def _spent(frame: pd.DataFrame) -> dict[str, float]:
     failed = int(frame["validation"].isna().sum())
-    return {"evaluations": float(len(frame)), "failed": float(failed), "cost_s": float(frame["cost_s"].sum())}
+    pruned = int(frame["pruned"].sum())
+    given_up = {"pruned": float(pruned)} if pruned else {}
+    found = {"evaluations": float(len(frame)), "failed": float(failed), **given_up}
+    return {**found, "cost_s": float(frame["cost_s"].sum())}

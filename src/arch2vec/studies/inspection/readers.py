@@ -55,9 +55,9 @@ def document(path: Path) -> dict[str, Any] | None:
 PERCENT = "%"
 """The unit of values where a folder does not say."""
 
-DESCRIBING = ("unit", "minimise", "competes")
-"""Columns of what is read that say how a row's validation value is to be taken: its unit, whether less is better, and
-whether the row may be the best."""
+DESCRIBING = ("unit", "minimise", "competes", "pruned")
+"""Columns of what is read that say how a row's validation value is to be taken: its unit, whether less is better,
+whether the row may be the best, and whether its training was given up on the way."""
 
 
 def described(frame: pd.DataFrame, units: Mapping[str, str], minimised: Container[str] = ()) -> pd.DataFrame:
@@ -74,6 +74,7 @@ def described(frame: pd.DataFrame, units: Mapping[str, str], minimised: Containe
         unit=[units.get(name, PERCENT) for name in names],
         minimise=[name in minimised for name in names],
         competes=competes & frame["validation"].notna(),
+        pruned=frame.get("pruned", False),
     )
 
 
@@ -127,7 +128,7 @@ def trials_frame(
     rows = [
         {**head, "evaluation": trial["number"], **{name: trial.get(name) for name in COLUMNS[4:]}}
         | {name: value for name, value in trial["extra"].items() if name not in COLUMNS}
-        | {"competes": _competes(trial, about.get("most", {}))}
+        | {"competes": _competes(trial, about.get("most", {})), "pruned": bool(trial.get("pruned"))}
         for trial in trials
     ]
     objective = config["objective"]
