@@ -256,8 +256,8 @@ def _draw(objective: Objective, runs: list[SearchRuns], path: Path) -> None:
             curves[each.method] = found
     if curves:
         optimum, less = getattr(objective, "optimum", None), objective.minimise
-        label = {} if objective.unit == "%" else {"y_label": f"best {objective.signal}"}
-        best_so_far(curves, path, optimum=optimum, band="ci95", title=objective.name, minimise=less, **label)
+        label = "best validation accuracy (%)" if objective.unit == "%" else f"best {objective.signal}"
+        best_so_far(curves, path, optimum=optimum, band="ci95", title=objective.name, minimise=less, y_label=label)
 
 
 def _write(rows: list[Row], out: Path) -> None:

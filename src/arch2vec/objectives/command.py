@@ -114,6 +114,11 @@ class CommandObjective(Objective):
     def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:
         if fidelity is not None and not self._takes_fidelity:
             raise InputError(f"objective {self.name} has one fidelity: its command has no place for {{fidelity}}")
+        if mark_of_command(self._words, self._folder) != self.code:
+            raise InputError(
+                f"objective {self.name}: the files of its command are not those that the search has begun with, on "
+                "this machine; put them back, or repeat the search and accept the change (--accept-changes)"
+            )
         level = self._fidelity if fidelity is None else fidelity
         words = [
             word.replace("{fidelity}", "" if level is None else str(level)).replace("{architecture}", architecture)

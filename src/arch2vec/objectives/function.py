@@ -62,6 +62,7 @@ class FunctionObjective(Objective):
         if not callable(function):
             raise InputError(f"objective {name} needs a function, got {function!r}")
         self._function = function
+        self._changed = False
         self._fidelity = _fidelity_parameter(function)
         self.reports = _takes_report(function)
         if list(fidelities) != sorted(set(fidelities)) or any(type(each) is not int or each < 1 for each in fidelities):
@@ -88,6 +89,18 @@ class FunctionObjective(Objective):
             self.code = mark_of(self._function)
         return {"measured": self.description} if self.code is None else {"code": self.code}
 
+    def __getstate__(self) -> dict[str, object]:
+        from arch2vec.common.code_identity import mark_of
+
+        return {**vars(self), "_mark": mark_of(self._function)}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        from arch2vec.common.code_identity import mark_of
+
+        vars(self).update(state)
+        there, here = vars(self).pop("_mark"), mark_of(self._function)
+        self._changed = None not in (there, here) and there != here
+
     @property
     def takes_fidelity(self) -> bool:
         """Whether the function has a parameter for the fidelity."""
@@ -95,6 +108,11 @@ class FunctionObjective(Objective):
 
     @override
     def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:
+        if self._changed:
+            raise InputError(
+                f"objective {self.name}: the function's code is not the one that the search has begun with, where "
+                "it is to be trained; put it back, or repeat the search and accept the change (--accept-changes)"
+            )
         if self._space is not None:
             architecture = self._space.format(self._space.parse([architecture]))[0]
         arguments: dict[str, object] = {}
@@ -108,6 +126,8 @@ class FunctionObjective(Objective):
         try:
             with guarded():
                 returned = self._function(architecture, **arguments)
+        except EvaluationError:
+            raise
         except InputError as error:  # of something that the function uses: not the search's input is bad
             raise EvaluationError(f"{type(error).__name__}: {error}") from error
         elapsed = time.perf_counter() - start

@@ -22,6 +22,7 @@ from arch2vec.errors import InputError
 from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.goal import Goal
 from arch2vec.searching.identity import NAMED, changes, in_words
+from arch2vec.searching.patience import patiently
 from arch2vec.searching.trials import Trial
 
 _KIND = "arch2vec study 1"
@@ -139,7 +140,7 @@ class StudyFile:
             "trials": [_to_json(trial) for trial in trials],
             "method": method.state_dict(),
         }
-        write_json(self.path, document)
+        patiently(str(self.path), lambda: write_json(self.path, document))
 
     def load(self, method: SearchMethod) -> list[Trial]:
         """Bring ``method`` to the stored state and return the trials; none where there is no file.

@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING, Any
 from arch2vec.common.options import Reader, decimal, read_options, whole
 from arch2vec.errors import InputError, unknown
 from arch2vec.searching.base import Candidate
+from arch2vec.searching.patience import may_pass
 from arch2vec.searching.trials import Trial
-from arch2vec.studies.optuna.storage import may_pass, open_storage
+from arch2vec.studies.optuna.storage import open_storage
 
 if TYPE_CHECKING:
     from optuna.pruners import BasePruner

@@ -10,6 +10,7 @@ from arch2vec.common.documents import anything, checked, listing, mapping, numbe
 from arch2vec.common.ownership import is_owned
 from arch2vec.common.storage import AnyPath, read_json, read_text
 from arch2vec.errors import InputError
+from arch2vec.searching.patience import shown
 from arch2vec.studies.inspection.readers import (
     COMPARISON,
     CONFIG,
@@ -23,7 +24,7 @@ from arch2vec.studies.inspection.readers import (
 )
 from arch2vec.studies.inspection.status import Asked, Best, Pace, Status, asked_of, changed_at, status_of, with_owner
 from arch2vec.studies.inspection.top import best_first
-from arch2vec.studies.optuna.storage import is_storage, shown
+from arch2vec.studies.optuna.storage import is_storage
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from arch2vec.errors import InputError
+from arch2vec.searching.patience import patiently, shown
 from arch2vec.studies.optuna.drivers import PREFIX, Drivers
-from arch2vec.studies.optuna.storage import open_storage, patiently, shown
+from arch2vec.studies.optuna.storage import open_storage
 from arch2vec.studies.optuna.trials import STUDY, Entry, entry_of
 
 if TYPE_CHECKING:

@@ -26,11 +26,12 @@ from arch2vec.objectives.reporting import Judge
 from arch2vec.searching.base import Candidate, SearchMethod
 from arch2vec.searching.failures import say
 from arch2vec.searching.goal import Goal
+from arch2vec.searching.patience import patiently, shown
 from arch2vec.searching.store import StudyConfig
 from arch2vec.searching.trials import Trial
 from arch2vec.studies.optuna.drivers import Drivers
 from arch2vec.studies.optuna.parameters import Parameters
-from arch2vec.studies.optuna.storage import open_storage, patiently, shown
+from arch2vec.studies.optuna.storage import open_storage
 from arch2vec.studies.optuna.trials import (
     AFTER,
     DRIVER,
