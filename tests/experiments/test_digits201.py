@@ -18,8 +18,8 @@ from arch2vec.cli import main
 from arch2vec.errors import InputError
 from arch2vec.experiments import digits201
 from arch2vec.experiments.digits201 import DigitsTraining, plan
-from arch2vec.networks.layers import count_parameters
 from arch2vec.networks.nasbench201 import NASBench201Network
+from arch2vec.networks.weights import count_parameters
 from arch2vec.objectives.digits import DigitsConfig, DigitsObjective
 from arch2vec.spaces import NASBench201
 

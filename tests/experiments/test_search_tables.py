@@ -113,6 +113,7 @@ class TestExperiment:
         assert main(command(source, table, tmp_path, "--runs", 2, "--budget", 11)) == 2
         assert "budget 10, not 11" in capsys.readouterr().err
 
+    @pytest.mark.slow
     def test_killed_and_resumed(self, source: Path, table: Path, tmp_path: Path) -> None:
         """Killed with the signal that nothing can catch once a block is finished, again and again."""
         arguments = command(source, table, tmp_path, "--runs", 80, "--budget", 40)
@@ -180,7 +181,7 @@ class TestExperiment:
             "--methods",
             "random",
             "--runs",
-            60,
+            30,
         ]
         assert main(["experiment", *map(str, arguments), "--json"]) == 0
         rows = [row for row in json.loads(capsys.readouterr().out)["rows"] if row["published"]]
@@ -189,7 +190,7 @@ class TestExperiment:
             known = row["published"]
             assert 80 < row["evaluations"] < 140 and row["complete"]
             for name in ("validation", "test"):
-                error = (row[f"{name}_std"] ** 2 / 60 + known[f"{name}_std"] ** 2 / 500) ** 0.5
+                error = (row[f"{name}_std"] ** 2 / 30 + known[f"{name}_std"] ** 2 / 500) ** 0.5
                 assert abs(row[f"{name}_mean"] - known[f"{name}_mean"]) < 4 * error + 0.1, row
 
 

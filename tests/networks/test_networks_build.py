@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from arch2vec.common.threads import thread_count
 from arch2vec.networks.build import SHAPES, ImageShape, NetworkPlan, build_network, count_macs, count_parameters
 from arch2vec.networks.declared import ACTIVATIONS, LAYERS, DeclaredCell, layer_names
-from arch2vec.networks.nasbench201 import ConvNorm
+from arch2vec.networks.layers import ConvNorm
 from arch2vec.spaces import (
     DARTSPair,
     DeclaredSpace,

@@ -14,7 +14,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from arch2vec.errors import InputError
 from arch2vec.networks.darts import DARTSCell, DARTSNetwork
-from arch2vec.networks.darts_operations import FactorisedReduction
+from arch2vec.networks.layers import FactorisedReduction
 from arch2vec.spaces.darts.cost import CIFAR10, IMAGENET, DARTSSkeleton, count_cost
 from arch2vec.spaces.darts.notation import EXAMPLE
 from arch2vec.spaces.darts.pair import DARTSPair

@@ -13,8 +13,9 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from arch2vec.common.threads import thread_count
 from arch2vec.graphs import GraphBatch
-from arch2vec.networks.layers import ConvNorm, count_parameters
+from arch2vec.networks.layers import ConvNorm
 from arch2vec.networks.nasbench101 import NASBench101Cell, NASBench101Network
+from arch2vec.networks.weights import count_parameters
 from arch2vec.spaces.nasbench101.cost import NASBench101Skeleton, count_cost
 from arch2vec.spaces.nasbench101.space import NASBench101
 from one_line import error_of

@@ -92,6 +92,7 @@ np.save(sys.argv[2], np.concatenate([tensor.numpy().ravel() for tensor in encode
 """
 
 
+@pytest.mark.slow
 def test_processes_of_a_launcher(tmp_path: Path) -> None:
     """Started as torchrun starts them; cells with padding; both end with the same model and one has written it."""
     environment = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}

@@ -46,8 +46,6 @@ class InterruptedRunError(Exception):
         ("arch2vec", "cosine", 2),
         ("arch2vec", "paper", 1),
         ("arch2vec", "paper", 2),
-        ("arch2vec", "paper", 3),
-        ("arch2vec", "release", 1),
         ("arch2vec", "release", 2),
         ("arch2vec-no-kl", "paper", 2),
         ("gae", "paper", 2),

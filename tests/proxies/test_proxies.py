@@ -17,7 +17,7 @@ from torch.func import functional_call
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from arch2vec.networks.nasbench201 import NASBench201Network, NASBench201Skeleton
+from arch2vec.networks.nasbench201 import NASBench201Network
 from arch2vec.proxies.counts import macs, parameters
 from arch2vec.proxies.fisher import fisher
 from arch2vec.proxies.gradients import grad_norm, grasp, l2_norm, plain, snip
@@ -26,6 +26,7 @@ from arch2vec.proxies.naswot import naswot
 from arch2vec.proxies.registry import PROXIES, evaluate
 from arch2vec.proxies.synflow import synflow
 from arch2vec.proxies.zen import zen
+from arch2vec.spaces.nasbench201.cost import NASBench201Skeleton
 from one_line import error_of
 from proxy_networks import labelled, linear_chain, small_network
 

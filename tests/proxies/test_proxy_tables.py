@@ -26,7 +26,7 @@ from torch import nn
 from arch2vec.cli import main
 from arch2vec.common.threads import thread_count
 from arch2vec.networks.digits_data import digits_splits
-from arch2vec.networks.nasbench201 import NASBench201Network, NASBench201Skeleton
+from arch2vec.networks.nasbench201 import NASBench201Network
 from arch2vec.objectives import resolve_objective
 from arch2vec.proxies.features import normal_scores, proxy_features
 from arch2vec.proxies.networks import SpaceBuild, Streams, make_batch
@@ -35,6 +35,7 @@ from arch2vec.proxies.settings import ProxySetting
 from arch2vec.proxies.table import compute_table
 from arch2vec.spaces import NASBench201, get_space
 from arch2vec.spaces.nasbench101.notation import EXAMPLE
+from arch2vec.spaces.nasbench201.cost import NASBench201Skeleton
 from one_line import error_of
 
 SPACE = NASBench201()

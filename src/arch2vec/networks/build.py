@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from arch2vec.errors import InputError, unknown
-from arch2vec.networks.layers import count_parameters
+from arch2vec.networks.weights import count_parameters
 from arch2vec.spaces import DeclaredSpace, SearchSpace
 from arch2vec.spaces.darts import cost as darts_cost
 from arch2vec.spaces.nasbench101 import cost as nasbench101_cost

@@ -23,8 +23,9 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from arch2vec.errors import InputError
-from arch2vec.networks.darts_operations import FactorisedReduction, conv_norm, operation, relu_conv_norm
-from arch2vec.networks.layers import allocate, batch_norm, check_images, convolution, linear
+from arch2vec.networks.darts_operations import operation
+from arch2vec.networks.layers import AuxiliaryHead, FactorisedReduction, conv_norm, relu_conv_norm
+from arch2vec.networks.weights import allocate, check_images
 from arch2vec.spaces.darts.cells import NODES, SLOTS, VOCABULARY, DARTSCells
 from arch2vec.spaces.darts.cost import DARTSSkeleton
 from arch2vec.spaces.darts.pair import DARTSPair
@@ -56,6 +57,16 @@ class DARTSNetwork(nn.Module):
         self.skeleton = skeleton
         self._drop_path_probability = 0.0
         self.normal, self.reduce = read_cells(architecture)
+        with torch.device("meta"):
+            self._build(skeleton)
+        self._counted: int | None = None
+        if generator is not None:
+            allocate(self, generator)
+            _initialise(self, generator)
+            self.drop_path_seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+
+    def _build(self, skeleton: DARTSSkeleton) -> None:
+        """All modules, without storage."""
         channels = skeleton.channels
         if skeleton.stem == "cifar":
             before = last = 3 * channels
@@ -78,14 +89,10 @@ class DARTSNetwork(nn.Module):
             )
             before, last, halved = last, NODES * channels, reduction
             if position == skeleton.reductions[1] and skeleton.auxiliary:
-                self.auxiliary = AuxiliaryHead(last, skeleton)
+                normed = skeleton.stem == "cifar"
+                self.auxiliary = AuxiliaryHead(last, skeleton.classes, skeleton.auxiliary_stride, normed)
         self.cells = nn.ModuleList(cells)
-        self._counted: int | None = None
-        self.classifier = linear(last, skeleton.classes)
-        if generator is not None:
-            allocate(self, generator)
-            _initialise(self, generator)
-            self.drop_path_seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+        self.classifier = nn.Linear(last, skeleton.classes)
 
     @property
     def drop_path_probability(self) -> float:
@@ -203,33 +210,6 @@ class DARTSCell(nn.Module):
             if slot % 2:
                 values.append(terms[slot - 1] + term)
         return torch.cat(values[2:], dim=1)
-
-
-class AuxiliaryHead(nn.Module):
-    """A second classifier, on (B, C, S, S) features, that pools to 2x2 pixels.
-
-    For ImageNet the published networks leave out the batch norm after the 2x2
-    convolution ("omitted due to a typo", their code says), and so does this.
-    """
-
-    def __init__(self, channels: int, skeleton: DARTSSkeleton) -> None:
-        super().__init__()
-        self.features = nn.Sequential(
-            nn.ReLU(),
-            nn.AvgPool2d(5, stride=skeleton.auxiliary_stride),
-            conv_norm(channels, 128, 1),
-            nn.ReLU(),
-            convolution(128, 768, 2, padding=0),
-            batch_norm(768) if skeleton.stem == "cifar" else nn.Identity(),
-            nn.ReLU(),
-            nn.Flatten(),
-        )
-        self.classifier = linear(768, skeleton.classes)
-
-    @override
-    def forward(self, x: Tensor) -> Tensor:
-        scores: Tensor = self.classifier(self.features(x))
-        return scores
 
 
 def read_cells(architecture: str) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:

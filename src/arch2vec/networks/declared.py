@@ -23,7 +23,8 @@ from typing_extensions import override
 
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
-from arch2vec.networks.darts_operations import operation, relu_conv_norm
+from arch2vec.networks.darts_operations import operation
+from arch2vec.networks.layers import relu_conv_norm
 from arch2vec.networks.staged import StagedNetwork
 from arch2vec.spaces.declared.space import DeclaredSpace
 from arch2vec.spaces.nasbench201.cost import NASBench201Skeleton

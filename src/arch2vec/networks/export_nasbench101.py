@@ -51,7 +51,7 @@ def nasbench101_source(network: NASBench101Network) -> tuple[set[str], list[str]
     """The parts that a network uses, and the source of its classes."""
     skeleton = network.skeleton
     cells = [module for module in network.body if isinstance(module, NASBench101Cell)]
-    momentum = f", momentum={skeleton.norm_momentum!r}"
+    momentum = f", norm_momentum={skeleton.norm_momentum!r}"
     body = []
     widths = iter(skeleton.widths)
     for module in network.body:

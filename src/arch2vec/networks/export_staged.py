@@ -79,8 +79,7 @@ def _nasbench201_cell(cell: NASBench201Cell) -> tuple[set[str], str]:
             continue
         value = values[source]
         if code in KERNELS:
-            # The batch norm of zeros is its shift.
-            zeros = f"{unit}.norm.bias[:, None, None].expand_as(x)"
+            zeros = f"{unit}.of_zeros(x)"
             terms[target].append(zeros if value is None else f"{unit}(functional.relu({value}))")
         elif value is not None and code == SKIP:
             terms[target].append(value)

@@ -17,7 +17,8 @@ from torch.nn import functional
 from typing_extensions import override
 
 from arch2vec.graphs import GraphBatch
-from arch2vec.networks.layers import ConvNorm, allocate, check_images, linear
+from arch2vec.networks.layers import ConvNorm
+from arch2vec.networks.weights import allocate, check_images
 from arch2vec.spaces.nasbench101.cost import KERNELS, NASBench101Skeleton, vertex_channels
 from arch2vec.spaces.nasbench101.space import NASBench101
 
@@ -39,14 +40,15 @@ class NASBench101Network(nn.Module):
         super().__init__()
         self.skeleton = skeleton
         graph = NASBench101().parse([architecture])
-        self.stem = ConvNorm(skeleton.input_channels, skeleton.channels, 3, norm_momentum=skeleton.norm_momentum)
         body: list[nn.Module] = []
-        for position, (before, after, _) in enumerate(skeleton.widths):
-            if position and position % skeleton.cells_per_stack == 0:
-                body.append(nn.MaxPool2d(2))
-            body.append(NASBench101Cell(graph, before, after, skeleton.norm_momentum))
-        self.body = nn.Sequential(*body)
-        self.classifier = linear(skeleton.widths[-1][1], skeleton.classes)
+        with torch.device("meta"):
+            self.stem = ConvNorm(skeleton.input_channels, skeleton.channels, 3, norm_momentum=skeleton.norm_momentum)
+            for position, (before, after, _) in enumerate(skeleton.widths):
+                if position and position % skeleton.cells_per_stack == 0:
+                    body.append(nn.MaxPool2d(2))
+                body.append(NASBench101Cell(graph, before, after, skeleton.norm_momentum))
+            self.body = nn.Sequential(*body)
+            self.classifier = nn.Linear(skeleton.widths[-1][1], skeleton.classes)
         if generator is not None:
             allocate(self, generator)
             _initialise(self, generator)

@@ -20,8 +20,8 @@ from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
-from arch2vec.networks.layers import ConvNorm, count_parameters
-from arch2vec.networks.staged import Reduction, StagedNetwork
+from arch2vec.networks.layers import ConvNorm, average
+from arch2vec.networks.staged import StagedNetwork
 from arch2vec.spaces.nasbench201.cost import KERNELS, NASBench201Skeleton
 from arch2vec.spaces.nasbench201.space import EDGES, NONE, SKIP, NASBench201
 
@@ -93,10 +93,7 @@ class NASBench201Cell(nn.Module):
             elif operation == SKIP:
                 term = value
             else:
-                term = functional.avg_pool2d(value, 3, stride=1, padding=1, count_include_pad=False)
+                term = average(value)
             before = nodes[target]
             nodes[target] = term if before is None else before + term
         return torch.zeros_like(x) if nodes[3] is None else nodes[3]
-
-
-__all__ = ["ConvNorm", "NASBench201Cell", "NASBench201Network", "NASBench201Skeleton", "Reduction", "count_parameters"]

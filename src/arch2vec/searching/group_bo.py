@@ -75,7 +75,7 @@ class GroupedBayesianOptimization(BayesianOptimization):
 
     @classmethod
     @override
-    def _vectors(cls, embedding: Embedding) -> NDArray[np.float32]:
+    def surrogate_vectors(cls, embedding: Embedding) -> NDArray[np.float32]:
         return cls._grouped(embedding).vectors
 
 
