@@ -11,6 +11,7 @@ import pytest
 
 from arch2vec.cli import main
 from arch2vec.common.parcels import pack, unpack
+from arch2vec.common.storage import write_json
 from arch2vec.errors import InputError
 from arch2vec.objectives.spec import resolve_objective
 from arch2vec.searching import patience, store
@@ -35,7 +36,7 @@ def full(path: object) -> InputError:
 def test_a_full_disk_is_waited_for_and_no_training_is_lost(
     workers: int | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    write, failures = store.write_json, iter([False] * 3 + [True] * 3)
+    write, failures = write_json, iter([False] * 3 + [True] * 3)
 
     def fails(path: Path, document: Any) -> None:
         if next(failures, False):
@@ -52,7 +53,6 @@ def test_a_full_disk_is_waited_for_and_no_training_is_lost(
 
 def test_not_for_ever_and_what_was_finished_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     search(embed(chain(2)), worth, "random", 3, out=tmp_path)
-    write = store.write_json
 
     def fails(path: Path, document: Any) -> None:
         raise full(path)
@@ -61,7 +61,7 @@ def test_not_for_ever_and_what_was_finished_is_kept(tmp_path: Path, monkeypatch:
     monkeypatch.setattr(patience, "PATIENCE_S", 0.0)
     told = error_of(lambda: search(embed(chain(2)), worth, "random", 9, out=tmp_path))
     assert "has not answered for 0 s: No space left on device; what was finished is kept" in told
-    monkeypatch.setattr(store, "write_json", write)
+    monkeypatch.undo()
     assert search(embed(chain(2)), worth, "random", 9, out=tmp_path).evaluations == 9
 
 

@@ -125,7 +125,7 @@ class SearchMethod(ABC):
         """How many different functions the embedding's architectures compute."""
         return self._num_functions
 
-    def alike(self, one: int, other: int) -> bool:
+    def counts_as_one(self, one: int, other: int) -> bool:
         """Whether two rows are evaluated once for both: architectures that compute the same function."""
         return bool(self._function[one] == self._function[other])
 

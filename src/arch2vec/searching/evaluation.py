@@ -22,7 +22,7 @@ from arch2vec.searching.trials import Trial
 Returned = Outcome | float | Mapping[str, Any]
 """What a function may return for an architecture, see :class:`arch2vec.objectives.FunctionObjective`."""
 
-AnyObjective = Objective | Callable[[str], Returned] | str
+AnyObjective = Objective | Callable[..., Returned] | str
 """An objective; any function from an architecture to an outcome, a mapping or a validation accuracy; or one of
 the objectives that the command line knows, by the same text."""
 

@@ -309,7 +309,7 @@ class InStorage(Record):
         return self._entries
 
     def _alike(self, one: tuple[int, int | None], other: tuple[int, int | None]) -> bool:
-        return one[1] == other[1] and self._searcher.alike(one[0], other[0])
+        return one[1] == other[1] and self._searcher.counts_as_one(one[0], other[0])
 
     def _template(self, candidate: Candidate) -> FrozenTrial:
         import optuna
