@@ -68,7 +68,7 @@ def add_commands(commands: Any) -> None:
         action="append",
         default=[],
         metavar="WHERE",
-        help="write every training down for another program too: tensorboard:DIR, or mlflow:URI of a server or folder; "
+        help="write every training down for another program too: tensorboard:DIR, or mlflow:URI of a server or database; "
         "can be given again (default: nowhere)",
     )
     add_device(parser, SEARCHES)

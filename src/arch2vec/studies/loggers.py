@@ -95,7 +95,7 @@ class MLflowLogger(_Logger):
     """One run of MLflow's for the search, with a run of its own within it for every training.
 
     Args:
-        uri: of the tracking server, or a folder.
+        uri: of the tracking server or database, or a folder.
 
     Raises:
         InputError: MLflow is not installed.

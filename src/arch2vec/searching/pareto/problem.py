@@ -144,7 +144,10 @@ def problem_of(
             or named twice, or no architecture has all criteria.
     """
     if not isinstance(objective, LookupObjective):
-        raise InputError(f"objective {objective.name} is no table; accuracy against other criteria needs one")
+        raise InputError(
+            f"objective {objective.name} is no table, and how much of the best possible front is found can be told of "
+            "one only; 'arch2vec search --against' searches with the numbers that a function returns"
+        )
     if objective.signal_split != "validation":
         raise InputError(
             f"the signal of objective {objective.name} is {objective.signal_split.upper()} data: {objective.note}"

@@ -56,11 +56,12 @@ def open_storage(url: str, *, make: bool = True) -> BaseStorage:
 
             return optuna.storages.JournalStorage(JournalFileBackend(str(path)))
         options: dict[str, Any] = {"pool_pre_ping": True}
+        reached = url
         if kind in _DRIVERS:
-            url = f"{kind}+{_driver(kind)}://{where}"
+            reached = f"{kind}+{_driver(kind)}://{where}"
         if base == "sqlite":
             options = {"connect_args": {"timeout": 60}}
-        return optuna.storages.get_storage(optuna.storages.RDBStorage(url, engine_kwargs=options))
+        return optuna.storages.get_storage(optuna.storages.RDBStorage(reached, engine_kwargs=options))
     except InputError:
         raise
     except Exception as error:
