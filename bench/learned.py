@@ -37,9 +37,9 @@ from arch2vec.pretraining.settings import default_activation
 from arch2vec.representations.discrete import adjacency_one_hot
 from arch2vec.representations.features import Groups
 from arch2vec.representations.structure import structure
-from arch2vec.searching.bo import normal_scores
 from arch2vec.spaces import SearchSpace, get_space
 from arch2vec.surrogates.predictors import gaussian_process, grouped_process
+from arch2vec.surrogates.ranks import normal_scores
 
 LABELS = (16, 100, 424)
 COLUMNS = {

@@ -306,7 +306,7 @@ except ValueError as error:
 """
 
 
-@pytest.mark.parametrize("how", ["file", "input"])
+@pytest.mark.parametrize("how", ["file", pytest.param("input", marks=pytest.mark.slow)])
 def test_functions_of_programs_and_notebooks_reach_other_processes(how: str, tmp_path: Path, vectors: Path) -> None:
     (tmp_path / "program.py").write_text(PROGRAM)
     command = [sys.executable, "program.py"] if how == "file" else [sys.executable, "-"]

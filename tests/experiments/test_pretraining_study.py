@@ -13,7 +13,7 @@ from arch2vec.errors import InputError
 from arch2vec.experiments.pretraining import ROWS, SETTINGS, plan
 from arch2vec.experiments.pretraining_table import METRICS, PUBLISHED, tabulate, to_markdown, to_rows
 
-SMALL = ["--spaces", "nasbench201,darts", "--models", "vgae:release,arch2vec:paper", "--epochs", "1", "--sample", "300"]
+SMALL = ["--spaces", "nasbench201,darts", "--models", "vgae:release,arch2vec:paper", "--epochs", "1", "--sample", "150"]
 
 
 def _complaint(capsys: pytest.CaptureFixture[str]) -> str:

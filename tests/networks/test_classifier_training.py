@@ -269,6 +269,7 @@ def child(folder: Path, limit: int = 0, epochs: int = 4) -> subprocess.Popen[str
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
+@pytest.mark.slow
 def test_killed_it_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
     recipe = replace(BUSY, epochs=7)
     metrics = tmp_path / "metrics.jsonl"

@@ -56,7 +56,7 @@ def test_parts_of_a_batch_add_up_to_it(processes: int) -> None:
         assert torch.allclose(parameter.grad, gradient, atol=1e-6)
 
 
-def test_two_processes_train_as_one_does_and_resume(tmp_path: Path) -> None:
+def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
     """With noise, dropout and batch statistics on: all three are those of the whole batch."""
     one = pretrain(SPACE, CONFIG, graphs=GRAPHS)
     config = replace(CONFIG, processes=2)
@@ -69,6 +69,12 @@ def test_two_processes_train_as_one_does_and_resume(tmp_path: Path) -> None:
     records = [json.loads(line) for line in (tmp_path / "whole" / "metrics.jsonl").read_text().splitlines()]
     assert [record["epoch"] for record in records] == [1, 2, 3]
     assert one.training["last_epoch"]["loss"] == pytest.approx(records[-1]["loss"], rel=1e-4)
+
+
+@pytest.mark.slow
+def test_two_processes_resume(tmp_path: Path) -> None:
+    config = replace(CONFIG, processes=2)
+    two = pretrain(SPACE, config, graphs=GRAPHS, out=tmp_path / "whole")
 
     def interrupt(at: PretrainingProgress) -> None:
         if at.epoch == 3:

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from arch2vec.embedding import Embedding
 from arch2vec.searching.arch2vec_rl import Arch2vecRL, ReleasedArch2vecRL
 from arch2vec.searching.base import Candidate
-from arch2vec.searching.bo import normal_scores
 from arch2vec.searching.rl_config import RLConfig, advantages, scores_among
 from arch2vec.spaces import get_space
+from arch2vec.surrogates.ranks import normal_scores
 from one_line import error_of
 
 SHORT = RLConfig(hidden=8, steps=4, sigma=1.0)

@@ -193,8 +193,7 @@ class TestResume:
         assert resumed.trials == whole.trials
         assert len(objective.evaluated) == EVALUATIONS - crash_at  # nothing is paid for twice
 
-    @BOTH
-    @pytest.mark.parametrize("batch", [3])
+    @pytest.mark.parametrize(("method", "batch"), [("random", 1), ("bo", 3), ("group-bo", 1), ("arch2vec-rl", 3)])
     def test_killed_at_any_moment_it_loses_at_most_the_running_evaluation(
         self, embedding: Embedding, tmp_path: Path, method: str, batch: int
     ) -> None:

@@ -14,9 +14,10 @@ from scipy.stats import multivariate_normal
 import arch2vec
 from arch2vec.embedding import Embedding
 from arch2vec.searching import get_method
-from arch2vec.searching.group_bo import GroupedBayesianOptimization, grouped_process
+from arch2vec.searching.group_bo import GroupedBayesianOptimization
 from arch2vec.searching.vectors import grouped_vectors
 from arch2vec.spaces import NASBench201
+from arch2vec.surrogates.by_groups import process_for
 from arch2vec.surrogates.grouped_process import GroupedPrior, GroupedProcess, LearnedGroups, _Posterior
 from arch2vec.surrogates.quasi_newton import minimise
 from one_line import error_of
@@ -166,7 +167,7 @@ def test_vectors_are_structure_and_what_the_embedding_has(embedding: Embedding) 
     assert list(dict(both.groups)) == [*dict(embedding.groups), "learned"]
     assert both.vectors.shape[1] == sum(dict(both.groups).values())
     assert grouped_vectors(embedding).vectors.shape[1] == both.vectors.shape[1] - 4
-    assert len(grouped_process(both.groups).terms) == len(both.groups) + 1
+    assert len(process_for(both.groups).terms) == len(both.groups) + 1
     # Architectures of one function are alike.
     _, first, function = np.unique(embedding.function_classes, return_index=True, return_inverse=True)
     np.testing.assert_array_equal(both.vectors, both.vectors[first][function])

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -51,6 +52,17 @@ def command(
     add_common(parser, random)
     parser.set_defaults(run=run, parser=parser)
     return parser
+
+
+def add_out(parser: argparse.ArgumentParser) -> None:
+    """The folder of an experiment, which every one has."""
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder that keeps the experiment, and from which the same command resumes",
+    )
 
 
 @contextmanager

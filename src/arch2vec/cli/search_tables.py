@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from arch2vec.cli.choices import METHOD
 from arch2vec.cli.devices import SEARCHES, add_device, note_processor
-from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
+from arch2vec.cli.output import add_out, command, print_json, print_table, progress_bar, say
 from arch2vec.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,13 +39,7 @@ def add_command(experiments: Any) -> None:
             metavar="RUN",
             help="where the vectors come from: a run's folder, or a file made by 'arch2vec embed'",
         )
-        parser.add_argument(
-            "--out",
-            type=Path,
-            required=True,
-            metavar="DIR",
-            help="folder that keeps the experiment, and from which the same command resumes",
-        )
+        add_out(parser)
         parser.add_argument(
             "--methods",
             metavar="M,M",

@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float32
 from numpy.typing import NDArray
 
 from arch2vec.errors import InputError
@@ -110,7 +111,7 @@ def has_fixed_topology(space: SearchSpace) -> bool:
     return bool((some.adjacency == some.adjacency[:1]).all()) and not layout(space).edges
 
 
-def adjacency_one_hot(graphs: GraphBatch, space: SearchSpace) -> NDArray[np.float32]:
+def adjacency_one_hot(graphs: GraphBatch, space: SearchSpace) -> Float32[NDArray[np.float32], "N d"]:
     """(N, D) adjacency entries, then operations one-hot, each 0 or 1.
 
     A column that is the same for all architectures of the space is left out: the
@@ -133,7 +134,9 @@ def adjacency_one_hot(graphs: GraphBatch, space: SearchSpace) -> NDArray[np.floa
     return encoded
 
 
-def path_encoding(graphs: GraphBatch, space: SearchSpace, longest: int | None = None) -> NDArray[np.float32]:
+def path_encoding(
+    graphs: GraphBatch, space: SearchSpace, longest: int | None = None
+) -> Float32[NDArray[np.float32], "N d"]:
     """(N, D) one column a sequence of operations, 1 where it is on a path from an input to the output.
 
     Shorter sequences first, so that a truncated encoding is the beginning of a
@@ -175,7 +178,7 @@ def path_encoding(graphs: GraphBatch, space: SearchSpace, longest: int | None = 
     return encoded
 
 
-def short_path_encoding(graphs: GraphBatch, space: SearchSpace) -> NDArray[np.float32]:
+def short_path_encoding(graphs: GraphBatch, space: SearchSpace) -> Float32[NDArray[np.float32], "N d"]:
     """The :func:`path_encoding` of paths of up to three operations: 40 columns on NAS-Bench-101."""
     return path_encoding(graphs, space, longest=SHORT_PATH)
 

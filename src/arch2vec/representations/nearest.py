@@ -8,6 +8,7 @@ that the answer does not depend on how the product was computed.
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float32, Float64, Int64
 from numpy.typing import NDArray
 
 from arch2vec.errors import InputError
@@ -16,7 +17,9 @@ _ENTRIES = 1 << 22  # distances held at a time, 16 MB
 _ROUNDING = 16 * float(np.finfo(np.float32).eps)  # of a squared distance from a product, relative to squared lengths
 
 
-def nearest_neighbours(vectors: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def nearest_neighbours(
+    vectors: Float32[NDArray[np.float32], "N d"], k: int
+) -> tuple[Int64[NDArray[np.int64], "N k"], Float64[NDArray[np.float64], "N k"]]:
     """For each of N vectors the ``k`` others that are closest to it.
 
     Args:

@@ -42,7 +42,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 from typing_extensions import override
 
 from arch2vec.embedding import Embedding
@@ -53,9 +52,10 @@ from arch2vec.searching.beliefs import Look, PoolBelief, RowsForecast, learning_
 from arch2vec.searching.moves import moves_of
 from arch2vec.searching.pool import OnDevice, Pool, Rows, Sampled, Scores, around_best, gather, pool_for, sampled
 from arch2vec.searching.vectors import function_vectors
+from arch2vec.surrogates.ranks import normal_scores
 
 if TYPE_CHECKING:
-    from arch2vec.surrogates.base import Learned, Surrogate
+from arch2vec.surrogates.base import Learned, Surrogate
 
 _SHORT_LIST = 256  # architectures of a sampled pool that a batch is chosen from, besides those found by refinement
 
@@ -342,17 +342,3 @@ def _learn_together(methods: Sequence[BayesianOptimization]) -> None:
         looked, method.looked = method.looked, None
         looks = looked[1] if looked is not None and looked[0] == size else ()
         method.pool_belief = size, PoolBelief(result, vectors, method.pool_rows, looks)
-
-
-def normal_scores(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The standard normal quantiles of values' ranks, (r - 1/2) / n; equal values share their mean rank.
-
-    Args:
-        values: (..., n), ranked along the last axis.
-    """
-    ranks = np.empty(values.shape)
-    # As scipy.stats.rankdata, whose care for every kind of input takes five times as long as the ranking.
-    for row in np.ndindex(values.shape[:-1]):
-        _, place, count = np.unique(values[row], return_inverse=True, return_counts=True)
-        ranks[row] = (np.cumsum(count) - 0.5 * (count - 1))[place]
-    return ndtri((ranks - 0.5) / values.shape[-1])
