@@ -110,7 +110,9 @@ def test_tensorboard(tmp_path: Path) -> None:
 
 def test_mlflow(tmp_path: Path) -> None:
     mlflow = pytest.importorskip("mlflow", reason="MLflow is not installed")
-    result = search(embed(chain(2)), train, "random", 4, watchers=[watcher_of(f"mlflow:sqlite:///{tmp_path}/mlflow.db")])
+    result = search(
+        embed(chain(2)), train, "random", 4, watchers=[watcher_of(f"mlflow:sqlite:///{tmp_path}/mlflow.db")]
+    )
     client: Any = mlflow.MlflowClient(tracking_uri=f"sqlite:///{tmp_path}/mlflow.db")
     (experiment,) = [each for each in client.search_experiments() if each.name.startswith("arch2vec")]
     runs = client.search_runs([experiment.experiment_id])

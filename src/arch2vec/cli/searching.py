@@ -68,8 +68,8 @@ def add_commands(commands: Any) -> None:
         action="append",
         default=[],
         metavar="WHERE",
-        help="write every training down for another program too: tensorboard:DIR, or mlflow:URI of a server or database; "
-        "can be given again (default: nowhere)",
+        help="write every training down for another program too: tensorboard:DIR, or mlflow:URI of a server or "
+        "database; can be given again (default: nowhere)",
     )
     add_device(parser, SEARCHES)
     add_apart(parser)

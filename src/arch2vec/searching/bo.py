@@ -55,7 +55,7 @@ from arch2vec.searching.vectors import function_vectors
 from arch2vec.surrogates.ranks import normal_scores
 
 if TYPE_CHECKING:
-from arch2vec.surrogates.base import Learned, Surrogate
+    from arch2vec.surrogates.base import Learned, Surrogate
 
 _SHORT_LIST = 256  # architectures of a sampled pool that a batch is chosen from, besides those found by refinement
 
