@@ -47,7 +47,7 @@ def main() -> None:
         storage = None if arguments.storage == "none" else f"{arguments.storage}:///{folder}/study"
         kept = {"storage": storage} if storage else {"out": Path(folder) / "out"}
         objective = f"python:{file}:train"
-        search(embedding, objective, arguments.method, arguments.trainings, workers=arguments.workers, **kept)  # type: ignore[arg-type]
+        search(embedding, objective, arguments.method, arguments.trainings, workers=arguments.workers, **kept)
         times = np.loadtxt(log)
     ideal = arguments.trainings * arguments.seconds / arguments.workers
     took = float(times[:, 1].max() - times[:, 0].min())

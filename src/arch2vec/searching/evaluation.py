@@ -109,8 +109,8 @@ def attempt(objective: Objective, candidate: Candidate, judge: Judge | None = No
     """Evaluate a candidate at its fidelity; whatever is raised but a KeyboardInterrupt makes it a failure.
 
     Args:
-        objective: what evaluates.
-        candidate: what is evaluated.
+        objective: the objective that evaluates the candidate.
+        candidate: the architecture, and the fidelity that it is trained at.
         judge: told of what the training reports, says whether it is given up.
     """
     start, reports = time.perf_counter(), Reports(judge)

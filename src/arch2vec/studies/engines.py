@@ -39,7 +39,7 @@ class Engine(Protocol):
         """Begin an evaluation, or let it wait until something is free.
 
         Args:
-            job: the evaluation.
+            job: the evaluation that is to be made.
             judge: says here whether it is given up on the way; None where it never is, or the job has one.
         """
 

@@ -52,7 +52,7 @@ def perform(job: Job, judge: Judge | None = None) -> Attempt:
     """Make an evaluation in this process, and write down what came of it.
 
     Args:
-        job: the evaluation.
+        job: the evaluation that is to be made.
         judge: in the place of the job's own.
     """
     try:

@@ -51,7 +51,7 @@ class Worker:
         """Make an evaluation there, for at most so many seconds; the process's start does not count.
 
         Args:
-            job: the evaluation.
+            job: the evaluation that is to be made.
             timeout_s: None for any time.
             judge: asked here about what the training reports there.
         """

@@ -84,7 +84,7 @@ class TrialJudge:
         url: of the storage.
         study: its name.
         trial: the trial's id there.
-        pruner: in words.
+        pruner: as :func:`make_pruner` reads it.
     """
 
     url: str
@@ -116,7 +116,7 @@ class Memory:
     """Judges trainings of a search that is kept in no storage.
 
     Args:
-        pruner: in words.
+        pruner: as :func:`make_pruner` reads it.
         minimise: whether less is better.
         trials: that there are already.
     """
