@@ -303,7 +303,10 @@ FORMS = (
         ),
         ("python:os:getcwdd", "os has no function 'getcwdd'; it has getcwd, getcwdb, getuid"),
         ("python:os:sep", "'sep' in os is a str, not a function"),
-        ("python:os:getcwd?seed=1", "objective python has no option 'seed'; it has name, space, unit, fidelities"),
+        (
+            "python:os:getcwd?seed=1",
+            "objective python has no option 'seed'; it has name, space, unit, fidelities, minimise, minimize",
+        ),
         ("python:os:getcwd?space=x", "unknown search space 'x'; known: "),
     ],
 )
