@@ -46,6 +46,7 @@ def best_so_far(
     optimum: float | None = None,
     band: Band = "deviation",
     title: str | None = None,
+    minimise: bool = False,
 ) -> None:
     """Draw step curves of the best value so far, one a method, with a band where there are several runs.
 
@@ -67,6 +68,7 @@ def best_so_far(
             confidence interval of the mean (normal approximation); never beyond
             the best and the worst run.
         title: above the figure.
+        minimise: whether less is better.
 
     Raises:
         InputError: there is nothing to draw, a column or a cost is missing, a
@@ -74,7 +76,9 @@ def best_so_far(
             cannot be written to.
     """
     require_format(path)
-    figure = best_so_far_figure(trajectories, x=x, y_label=y_label, optimum=optimum, band=band, title=title)
+    figure = best_so_far_figure(
+        trajectories, x=x, y_label=y_label, optimum=optimum, band=band, title=title, minimise=minimise
+    )
     write_figure(figure, path)
 
 
@@ -86,6 +90,7 @@ def best_so_far_figure(
     optimum: float | None = None,
     band: Band = "deviation",
     title: str | None = None,
+    minimise: bool = False,
 ) -> Figure:
     """The figure that :func:`best_so_far` writes.
 
@@ -96,7 +101,7 @@ def best_so_far_figure(
         raise unknown("horizontal axis", x, ("evaluations", "cost_s"))
     if band not in _BANDS:
         raise unknown("band", band, _BANDS)
-    curves = {name: mean_progress(name, runs, x, band) for name, runs in trajectories.items()}
+    curves = {name: mean_progress(name, runs, x, band, minimise) for name, runs in trajectories.items()}
     if not curves:
         raise InputError("no trajectories to draw")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -108,7 +113,7 @@ def best_so_far_figure(
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     draw_frame(axes, y_label, title, _band_note(curves, band))
-    _draw_curves(figure, axes, curves, x, optimum)
+    _draw_curves(figure, axes, curves, x, optimum, minimise)
     return figure
 
 
@@ -128,7 +133,9 @@ def draw_frame(axes: Axes, y_label: str, title: str | None, note: str) -> None:
         axes.text(1.0, 0.0, note, transform=below, size=FONT - 1, color="#666666", ha="right", va="top")
 
 
-def _draw_curves(figure: Figure, axes: Axes, curves: Mapping[str, BestSoFar], x: Axis, optimum: float | None) -> None:
+def _draw_curves(
+    figure: Figure, axes: Axes, curves: Mapping[str, BestSoFar], x: Axis, optimum: float | None, minimise: bool
+) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.ticklabel_format(useOffset=False)
@@ -153,7 +160,7 @@ def _draw_curves(figure: Figure, axes: Axes, curves: Mapping[str, BestSoFar], x:
         )
     start, end = 0.0 if x == "cost_s" else 1.0, longest / unit
     axes.set_xlim(start, end if end > start else start + 1)
-    axes.set_ylim(*_limits(list(curves.values()), optimum))
+    axes.set_ylim(*_limits(list(curves.values()), optimum, minimise))
     labels = [
         (name, float(curve.x[-1]) / unit, float(curve.mean[-1]), styles[name][0]) for name, curve in curves.items()
     ]
@@ -163,8 +170,12 @@ def _draw_curves(figure: Figure, axes: Axes, curves: Mapping[str, BestSoFar], x:
     label_ends(figure, axes, labels)
 
 
-def _limits(curves: Sequence[BestSoFar], optimum: float | None) -> tuple[float, float]:
+def _limits(curves: Sequence[BestSoFar], optimum: float | None, minimise: bool) -> tuple[float, float]:
     """The vertical range: all of the curves, or all but their first steep rise if that would flatten the rest."""
+    if minimise:
+        mirrored = [BestSoFar(curve.x, -curve.mean, -curve.high, -curve.low, curve.runs) for curve in curves]
+        low, high = _limits(mirrored, None if optimum is None else -optimum, minimise=False)
+        return -high, -low
     longest = max(float(curve.x[-1]) for curve in curves)
     late = [curve.low[np.searchsorted(curve.x, min(_WARM_UP * longest, curve.x[-1])) :] for curve in curves]
     top = max([float(curve.high.max()) for curve in curves] + ([] if optimum is None else [optimum]))
