@@ -78,6 +78,7 @@ STEPS: Mapping[str, Step] = {
     "darts-experiment": gpu_networks.darts_experiment,
     "repeatable": gpu_pretraining.repeatable,
     "pretraining-darts": gpu_pretraining.darts,
+    "processor": gpu_pretraining.processor,
 }
 """In the order of what is most wanted, should the time end."""
 
@@ -103,9 +104,17 @@ class Report:
     def note(self, step: str, found: dict[str, Any]) -> None:
         """Write a step's result down."""
         self.results["steps"][step] = found
+        self._share(found)
         self.folder.mkdir(parents=True, exist_ok=True)
         write_json(self.folder / "gpu.json", self.results)
         write_text(self.folder / "gpu.md", markdown(self.results))
+
+    def _share(self, found: dict[str, Any]) -> None:
+        """Say of what was computed in products of matrices how much it is of what the device can."""
+        whole = self.results["steps"].get("rates", {}).get("float32_tflops")
+        for row in (found, *(row for row in found.get("rows", []) if isinstance(row, dict))):
+            if whole and "tflops" in row and row.get("where") != "cpu":
+                row["share_of_float32_%"] = 100 * row["tflops"] / whole
 
 
 def markdown(results: Mapping[str, Any]) -> str:

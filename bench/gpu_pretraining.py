@@ -135,6 +135,25 @@ def darts(setting: Setting) -> dict[str, Any]:
     return _all(space, graphs, settings, setting)
 
 
+def processor(setting: Setting) -> dict[str, Any]:
+    """The same pre-training on the device and on this machine's processor: seconds, and quality beside seeds' noise."""
+    rows: list[dict[str, Any]] = []
+    cells = 1500 if setting.small else 60_000
+    for name, batch, epochs, seeds in (("nasbench201", 64, 10, 3), ("nasbench101", 256, 1, 1), ("darts", 256, 1, 1)):
+        space = get_space(name)
+        graphs = space.enumerate() if space.enumerable else space.sample(cells, np.random.default_rng([0, 4]))
+        graphs = graphs[:: max(1, len(graphs) // cells)]
+        config = replace(LARGE, batch_size=batch, epochs=1 if setting.small else epochs)
+        places = [("cpu", 0)] if setting.small else [("cpu", seed) for seed in range(seeds)]
+        if setting.on_gpu:
+            places += [(str(setting.device), seed) for seed in range(seeds)]
+        for place, seed in places:
+            where = replace(setting, device=torch.device(place))
+            row, _ = _measured(f"{name}, seed {seed}", space, graphs, replace(config, seed=seed), where)
+            rows.append({"where": place, "cells": len(graphs), **row})
+    return {"rows": rows, "threads": torch.get_num_threads()}
+
+
 def embedding(setting: Setting) -> dict[str, Any]:
     """The vectors of all cells of NAS-Bench-101, from graphs in memory to vectors in memory."""
     space = get_space("nasbench101")

@@ -23,7 +23,7 @@ def test_the_small_script_runs_whole_and_does_nothing_twice(tmp_path: Path) -> N
     assert done.returncode == 0, done.stdout + done.stderr
     results = json.loads((tmp_path / "gpu.json").read_text())
     assert results["about"]["device"] == "cpu"
-    assert len(results["steps"]) == 10
+    assert len(results["steps"]) == 11
     for name, step in results["steps"].items():
         assert "error" not in step, name
         for row in step.get("rows", []):
