@@ -57,6 +57,8 @@ def write_tables(
 def _markdown(table: pd.DataFrame, frame: pd.DataFrame, target: Target, settings: SmoothnessSettings) -> str:
     names = table["encoding"].tolist()
     count = "all architectures" if not settings.sample else f"{settings.sample:,} architectures a seed"
+    if settings.queries:
+        count += f", the neighbourhoods of {settings.queries:,} of them"
     lines = [
         f"# Smoothness, {target.benchmark}",
         "",

@@ -16,12 +16,15 @@ _ENTRIES = 1 << 22  # distances held at a time, 16 MB
 _ROUNDING = 16 * float(np.finfo(np.float32).eps)  # of a squared distance from a product, relative to squared lengths
 
 
-def nearest_neighbours(vectors: NDArray[np.float32], k: int) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+def nearest_neighbours(
+    vectors: NDArray[np.float32], k: int, first: int | None = None
+) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
     """For each of N vectors the ``k`` others that are closest to it.
 
     Args:
         vectors: (N, d), finite.
         k: how many, at most N - 1.
+        first: only of so many vectors, the first ones; None for all N.
 
     Returns:
         Rows (N, k) and Euclidean distances (N, k), nearest first; ties by row.
@@ -36,10 +39,11 @@ def nearest_neighbours(vectors: NDArray[np.float32], k: int) -> tuple[NDArray[np
     single = (exact - exact.mean(axis=0)).astype(np.float32)  # short vectors round less
     squares = np.einsum("nd,nd->n", single, single)
     slack = _ROUNDING * (1 + single.shape[1] ** 0.5) * float(squares.max())
-    rows, distances = np.empty((n, k), dtype=np.int64), np.empty((n, k))
+    asked = n if first is None else min(first, n)
+    rows, distances = np.empty((asked, k), dtype=np.int64), np.empty((asked, k))
     together = max(1, _ENTRIES // n)
-    for start in range(0, n, together):
-        part = slice(start, min(start + together, n))
+    for start in range(0, asked, together):
+        part = slice(start, min(start + together, asked))
         approximate = single[part] @ single.T
         approximate *= -2
         approximate += squares
@@ -50,7 +54,7 @@ def nearest_neighbours(vectors: NDArray[np.float32], k: int) -> tuple[NDArray[np
         row, other = np.nonzero(approximate <= limit[:, None] + 2 * slack)
         found = np.sqrt(np.square(exact[start + row] - exact[other]).sum(axis=1))
         order = np.lexsort((other, found, row))
-        first = np.searchsorted(row, own)  # np.nonzero gives the rows in order
-        chosen = order[first[:, None] + np.arange(k)]
+        begin = np.searchsorted(row, own)  # np.nonzero gives the rows in order
+        chosen = order[begin[:, None] + np.arange(k)]
         rows[part], distances[part] = other[chosen], found[chosen]
     return rows, distances
