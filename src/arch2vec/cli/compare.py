@@ -77,6 +77,7 @@ def add_command(commands: Any) -> None:
 def run_compare(arguments: argparse.Namespace) -> None:
     """``arch2vec compare``."""
     from arch2vec.common.ownership import owning
+    from arch2vec.reports.style import png_and_svg
     from arch2vec.searching.pool import OnDevice
     from arch2vec.searching.spec import resolve_methods, split_methods
     from arch2vec.studies import Horizon, run_study
@@ -123,7 +124,8 @@ def run_compare(arguments: argparse.Namespace) -> None:
             rows += mine
             if arguments.out is not None:
                 plain = "figure" if len(objectives) == 1 else f"figure-{objective.name}"
-                _draw(objective, runs, arguments.out / f"{plain}.png")
+                for path in png_and_svg(arguments.out / f"{plain}.png"):
+                    _draw(objective, runs, path)
             if not arguments.json:
                 _print(objective, arguments.runs, runs, mine, cuts)
         if arguments.json:
@@ -227,22 +229,41 @@ def _interval(row: Row, name: str) -> str:
 
 
 def _draw(objective: Objective, runs: list[Runs], path: Path) -> None:
-    """The best so far of every run. One of which every evaluation has failed has no curve."""
+    """The best so far of every run. One of which every evaluation has failed has no curve.
+
+    Of methods that choose how long trainings are, only the evaluations count that are as long as the others'.
+    """
     import numpy as np
 
     from arch2vec.reports.curves import best_so_far
+    from arch2vec.reports.names import objective_title
 
-    curves = {}
+    curves, own = {}, _own_fidelities(objective)
     for each in runs:
-        made = [values[:length] for values, length in zip(each.validation, each.lengths.tolist(), strict=True)]
+        signal = np.where(np.isin(each.fidelity, own), each.validation, np.nan)
+        made = [values[:length] for values, length in zip(signal, each.lengths.tolist(), strict=True)]
         found = [values for values in made if np.isfinite(values).any()]
         if len(found) < len(made):
             lost = len(made) - len(found)
-            say(f"{lost} of {len(made)} runs of {each.method} have failed altogether: no curves of them")
+            say(f"{lost} of {len(made)} runs of {each.method} have no evaluation to compare: no curves of them")
         if found:
             curves[each.method] = found
     if curves:
-        best_so_far(curves, path, optimum=getattr(objective, "optimum", None), band="ci95", title=objective.name)
+        optimum, title = getattr(objective, "optimum", None), objective_title(objective.name)
+        best_so_far(curves, path, optimum=optimum, band="ci95", title=title)
+
+
+def _own_fidelities(objective: Objective) -> list[int]:
+    """The lengths of training at which an objective gives what it gives unasked."""
+    import numpy as np
+
+    from arch2vec.objectives.lookup import LookupObjective
+
+    if not isinstance(objective, LookupObjective):
+        return [0, *objective.fidelities[-1:]]
+    unasked = objective.columns().validation
+    known = {number: objective.columns(number).validation for number in objective.fidelities}
+    return [0, *(number for number, values in known.items() if np.array_equal(values, unasked, equal_nan=True))]
 
 
 def _write(rows: list[Row], out: Path) -> None:

@@ -20,8 +20,8 @@ def add_command(experiments: Any) -> None:
         "are similar architectures near each other, and is accuracy smooth: numbers and figures",
         "The paper's figures 3 to 5 as numbers: distances of vectors against edit distances, accuracy within\n"
         "neighbourhoods, walks and lines; for the representations of the given runs (one space, a run a seed),\n"
-        "one learned from accuracies, an untrained encoder, the one-hot encoding, the paths, the structure, and structure\n"
-        "and learned vector together. The same command again resumes; more runs add to it.",
+        "one learned from accuracies, an untrained encoder, the one-hot encoding, the paths, the structure, and\n"
+        "structure and learned vector together. The same command again resumes; more runs add to it.",
     )
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders made by 'arch2vec pretrain'")
     parser.add_argument(

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PUBLISHED_WALK: Mapping[str, Mapping[str, float]] = {"nasbench101": {"arch2vec": 2.9, "supervised": 8.9}}
 """Mean edit distance a step of a walk of 15 steps (figure 5), by benchmark and encoding."""
 
-_NAMES = {"adjacency": "one-hot", "structure+arch2vec": "structure and arch2vec"}
+_NAMES = {"adjacency": "one-hot", "paths": "paths of operations", "structure+arch2vec": "structure and arch2vec"}
 _FEWEST = 10  # pairs of an edit distance that is shown
 
 
