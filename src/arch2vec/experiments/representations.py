@@ -201,7 +201,8 @@ def _draw(objective: str, table: pd.DataFrame, path: Path) -> None:
     from arch2vec.reports.names import objective_title
     from arch2vec.reports.style import GREY, INK, line_look, method_styles, text_width, write_figure
 
-    names = [f"{encoding}, {predictor}" for encoding, predictor in table.groupby(["encoding", "predictor"]).groups]
+    pairs = table[["encoding", "predictor"]].drop_duplicates().itertuples(index=False, name=None)
+    names = [f"{encoding}, {predictor}" for encoding, predictor in pairs]
     published = PUBLISHED.get(objective, ())
     width = max(text_width(name, FONT) for name in [*names, *(f"published: {row.name}" for row in published)])
     figure = Figure(figsize=(WIDTH + width, HEIGHT), layout="constrained")

@@ -139,6 +139,7 @@ def _several(status: Status, asked: _Asked) -> tuple[str, int, bool]:
 def _one(status: Status, asked: _Asked) -> tuple[str, int, bool]:
     """The page of one part."""
     folder = Path(status.folder)
+    found: Evaluations | None
     if asked.url is not None:
         found = evaluations_of(asked.url, str(status.folder))
         running = status.state == "running"
