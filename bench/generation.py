@@ -17,7 +17,7 @@ import torch
 
 from arch2vec.encoder import Encoder
 from arch2vec.graphs.fingerprints import fingerprint
-from arch2vec.models.generation import JointPrior, Prior
+from arch2vec.models.generation import JointPrior, LatentPrior
 from arch2vec.pretraining.data import training_data
 from arch2vec.pretraining.generation_quality import rule_generation
 from arch2vec.pretraining.pretrain import config_of
@@ -79,7 +79,7 @@ def print_quality(encoder: Encoder, seed: int) -> None:
     config = config_of(encoder)
     data = training_data(encoder.space, config, None, encoder.device)
     known = data.known(config.epochs - 1)
-    priors: dict[str, Prior | None] = {"independent": None, "joint": JointPrior(encoder, data.prior_sample)}
+    priors: dict[str, LatentPrior | None] = {"independent": None, "joint": JointPrior(encoder, data.prior_sample)}
     whole = {rules: reconstruction(encoder, data.held_out, rules=rules).graphs for rules in (False, True)}
     print(f"Trained on {len(known):,}. Whole graphs reconstructed:", end=" ")
     print(f"{whole[False]:.2%} freely, {whole[True]:.2%} under rules.\n")

@@ -32,14 +32,14 @@ from arch2vec.graphs.function import function_graphs
 from arch2vec.models.autoencoder import ModelConfig
 from arch2vec.pretraining.data import training_data
 from arch2vec.pretraining.pretrain import PretrainConfig, pretrain
-from arch2vec.pretraining.run import Run
+from arch2vec.pretraining.run import PretrainingRun
 from arch2vec.pretraining.settings import default_activation
 from arch2vec.representations.discrete import adjacency_one_hot
 from arch2vec.representations.features import Groups
 from arch2vec.representations.structure import structure
-from arch2vec.searching.bo import normal_scores
 from arch2vec.spaces import SearchSpace, get_space
 from arch2vec.surrogates.predictors import gaussian_process, grouped_process
+from arch2vec.surrogates.ranks import normal_scores
 
 LABELS = (16, 100, 424)
 COLUMNS = {
@@ -83,7 +83,9 @@ Made = tuple[Vectors, Groups | None, tuple[float, float]]
 def untrained(space: SearchSpace, graphs: GraphBatch, config: PretrainConfig) -> Encoder:
     """A model with its first weights."""
     config = replace(config, activation=default_activation(config.protocol, space.num_operations))
-    return Run(space, config, training_data(space, config, graphs, torch.device("cpu")), torch.device("cpu")).encoder()
+    return PretrainingRun(
+        space, config, training_data(space, config, graphs, torch.device("cpu")), torch.device("cpu")
+    ).encoder()
 
 
 def standardised(values: Vectors) -> Vectors:

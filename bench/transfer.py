@@ -23,10 +23,11 @@ from arch2vec import benchmarks
 from arch2vec.common.threads import thread_count
 from arch2vec.representations.ready import structure_embedding
 from arch2vec.representations.transfer import with_transfer
-from arch2vec.searching.bo import normal_scores
-from arch2vec.searching.group_bo import GroupedBayesianOptimization, grouped_process
+from arch2vec.searching.group_bo import GroupedBayesianOptimization
 from arch2vec.searching.vectors import grouped_vectors
 from arch2vec.spaces import get_space
+from arch2vec.surrogates.by_groups import process_for
+from arch2vec.surrogates.ranks import normal_scores
 
 COLUMNS = {  # the signal, and what is reported of what was found
     "cifar10": ("nasbench201", "c10valid_val_12", "c10_test_200_nats"),
@@ -79,9 +80,9 @@ def searches(variant: str, target: Place, source: Place, runs: int, labels: int)
         embedding, surrogate, method = target.embedding, None, GroupedBayesianOptimization
         if variant == "prior":
             there = grouped_vectors(source.embedding)
-            process = grouped_process(there.groups)
+            process = process_for(there.groups)
             prior = process.posterior(there.vectors[rows], normal_scores(source.signal[rows]))
-            here = grouped_process(grouped_vectors(target.embedding).groups)
+            here = process_for(grouped_vectors(target.embedding).groups)
             if len(here.terms) != len(process.terms):  # spaces of other groups have other parameters
                 return []
             surrogate = type(here)(here.sizes, here.terms, here.tokens, prior)

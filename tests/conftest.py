@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,6 +25,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             for item in items:
                 if item.get_closest_marker("gpu"):
                     item.add_marker(pytest.mark.skip(reason=reason))
+
+
+@pytest.fixture(autouse=True)
+def _threads_as_found() -> Iterator[None]:
+    """A test that leaves PyTorch with another number of threads fails itself, and not some test after it."""
+    before = _threads()
+    yield
+    after = _threads()
+    if after != before and before:
+        sys.modules["torch"].set_num_threads(before)
+        pytest.fail(f"PyTorch computes with {after} threads after the test and with {before} before it")
+
+
+def _threads() -> int:
+    """With how many threads PyTorch computes here, 0 where it is not imported."""
+    torch = sys.modules.get("torch")
+    return torch.get_num_threads() if torch else 0
 
 
 @pytest.fixture(scope="session")

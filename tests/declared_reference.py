@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec.graphs import PADDING, GraphBatch
-from arch2vec.spaces.declared.limits import Limits
+from arch2vec.spaces.declared.limits import TopologyLimits
 
 
 def canonical(graph: GraphBatch, inputs: int = 1, outputs: int = 1) -> tuple[object, ...]:
@@ -32,7 +32,7 @@ def symmetries(adjacency: NDArray[np.bool_], colours: Sequence[int]) -> list[tup
     ]
 
 
-def numbered_cells(limits: Limits) -> Iterator[GraphBatch]:
+def numbered_cells(limits: TopologyLimits) -> Iterator[GraphBatch]:
     """Every cell in every numbering, one at a time."""
     v, first = limits.vertices, limits.inputs
     for n in limits.counts:

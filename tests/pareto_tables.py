@@ -8,13 +8,13 @@ import numpy as np
 
 from arch2vec.benchmarks import BenchmarkTable, Metric
 from arch2vec.embedding import Embedding
-from arch2vec.objectives.benchmark import BenchmarkObjective, Reading
+from arch2vec.objectives.benchmark import BenchmarkObjective, TableReading
 from arch2vec.searching.pareto import Criterion
 from arch2vec.searching.pareto.problem import ParetoProblem
 from made_tables import CELLS, SPACE, Columns, made_columns, write_table
 
 CRITERIA = (Criterion("validation", maximise=True, accuracy=True), Criterion("latency"))
-READING = Reading("cifar10-valid", 12, 200, test_dataset="cifar10")
+READING = TableReading("cifar10-valid", 12, 200, test_dataset="cifar10")
 
 
 def embedding(dimensions: int = 4) -> Embedding:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 from pathlib import Path
@@ -31,3 +32,14 @@ def test_the_readme_path(tmp_path: Path) -> None:
     assert result.best.validation == objective(result.best.architecture)
     random = arch2vec.search(embedding, objective, method="random", budget=40, seed=0)
     assert result.best.validation >= random.best.validation
+
+
+def test_no_two_public_classes_have_one_name() -> None:
+    package = Path(arch2vec.__file__).parent
+    found: dict[str, list[str]] = {}
+    for path in sorted(package.rglob("*.py")):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            if isinstance(node, ast.ClassDef) and not node.name.startswith("_"):
+                found.setdefault(node.name, []).append(str(path.relative_to(package)))
+    assert len(found) > 300
+    assert {name: where for name, where in found.items() if len(where) > 1} == {}

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Float32, Int64, UInt64
 from numpy.typing import ArrayLike, NDArray
 
 from arch2vec.common.documents import parse_json, shown
@@ -136,7 +137,7 @@ class Embedding:
         return self.space.format(self.graphs)
 
     @cached_property
-    def function_classes(self) -> NDArray[np.uint64]:
+    def function_classes(self) -> UInt64[NDArray[np.uint64], " N"]:
         """(N,) labels, equal for architectures that compute the same function."""
         return self.space.function_classes(self.graphs)
 
@@ -162,7 +163,9 @@ class Embedding:
             raise InputError(f"{architecture!r} is not among the {len(self):,} embedded architectures")
         return index
 
-    def nearest(self, point: ArrayLike, k: int = 10) -> tuple[NDArray[np.int64], NDArray[np.float32]]:
+    def nearest(
+        self, point: ArrayLike, k: int = 10
+    ) -> tuple[Int64[NDArray[np.int64], " k"], Float32[NDArray[np.float32], " k"]]:
         """The ``k`` architectures whose vectors are closest to ``point``.
 
         Args:

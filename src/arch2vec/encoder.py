@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from jaxtyping import Float32
 from numpy.typing import NDArray
 
 from arch2vec.common.devices import CPU, Device, get_device
@@ -20,7 +21,7 @@ from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
 from arch2vec.models.autoencoder import MODELS, GraphAutoencoder, ModelConfig
-from arch2vec.models.generation import Prior, check_temperature, collected, perturbed, without_repeats
+from arch2vec.models.generation import LatentPrior, check_temperature, collected, perturbed, without_repeats
 from arch2vec.models.graph_inputs import graph_store, read_graphs
 from arch2vec.models.pooling import pooled_arrays, pools_of
 from arch2vec.models.stored import stored_model
@@ -101,7 +102,7 @@ class Encoder:
         return on_processor if self.device.type == "cpu" else _ON_GPU
 
     @torch.no_grad()
-    def encode(self, graphs: GraphBatch) -> NDArray[np.float32]:
+    def encode(self, graphs: GraphBatch) -> Float32[NDArray[np.float32], "N V latent"]:
         """(N, V, latent) posterior means, zero at padded vertices and at those that are not :meth:`read`."""
         store = graph_store(graphs, self.space, self.config, self.device)
         means = torch.empty(len(store), store.num_vertices, self.config.latent, device=self.device)
@@ -114,7 +115,7 @@ class Encoder:
             start += len(mean)
         return means.cpu().numpy()
 
-    def vectors(self, graphs: GraphBatch) -> NDArray[np.float32]:
+    def vectors(self, graphs: GraphBatch) -> Float32[NDArray[np.float32], "N d"]:
         """(N, pools x latent) one vector an architecture."""
         return pooled_arrays(self.encode(graphs), self.read(graphs).mask, self.pooling)
 
@@ -154,7 +155,7 @@ class Encoder:
     @torch.no_grad()
     def decode(
         self,
-        Z: NDArray[np.float32],
+        Z: Float32[NDArray[np.float32], "N V latent"],
         *,
         rules: bool = False,
         temperature: float = 0.0,
@@ -203,7 +204,7 @@ class Encoder:
             operation_logits, edge_logits = self.model.decoder(points)
             yield operation_logits.cpu().numpy(), edge_logits.cpu().numpy()
 
-    def sample_prior(self, n: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    def sample_prior(self, n: int, rng: np.random.Generator) -> Float32[NDArray[np.float32], "n V latent"]:
         """(n, V, latent) standard normal draws, scaled and shifted to the training embedding."""
         mean, std = self.prior
         return rng.standard_normal((n, *mean.shape), dtype=np.float32) * std + mean
@@ -215,7 +216,7 @@ class Encoder:
         *,
         rules: bool = True,
         temperature: float = 0.0,
-        prior: Prior | None = None,
+        prior: LatentPrior | None = None,
         distinct: bool = False,
         known: NDArray[np.uint64] | None = None,
     ) -> GraphBatch:

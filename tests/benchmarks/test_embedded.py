@@ -14,8 +14,8 @@ from arch2vec.cli import main
 from arch2vec.common.threads import thread_count
 from arch2vec.embedding import Embedding
 from arch2vec.experiments import digits201
-from arch2vec.networks.layers import count_parameters
 from arch2vec.networks.nasbench201 import NASBench201Network
+from arch2vec.networks.weights import count_parameters
 from arch2vec.objectives import resolve_objective
 from arch2vec.objectives.benchmark import BenchmarkObjective
 from arch2vec.objectives.digits import DigitsConfig, DigitsObjective

@@ -110,7 +110,7 @@ def test_a_sample_of_a_space_too_large_to_list(tmp_path: Path, capsys: pytest.Ca
     assert answer(capsys, "embed", run, "--sample", 500, "--seed", 1)["architectures"] == 500
 
 
-@pytest.mark.parametrize("method", ["random", "bo"])
+@pytest.mark.parametrize("method", ["bo"])
 def test_search_resumes(
     run: Path, table: Path, tmp_path: Path, method: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -218,6 +218,7 @@ def test_a_run_that_is_not_finished(tmp_path: Path, capsys: pytest.CaptureFixtur
     assert "is not finished" in complaint(capsys, "evaluate", tmp_path)
 
 
+@pytest.mark.slow
 def test_pretraining_survives_being_killed(tmp_path: Path) -> None:
     """SIGKILL in the middle of training; the same command then ends as if nothing had happened."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}

@@ -40,7 +40,7 @@ from arch2vec.searching.pareto.problem import problem_of
 from arch2vec.searching.pareto.run import pareto_search
 from arch2vec.searching.study import search
 from arch2vec.spaces import get_space
-from arch2vec.studies import Horizon, run_study
+from arch2vec.studies import Budget, run_study
 from arch2vec.studies.inspection import inspect, top
 from arch2vec.studies.table import read_table
 from benchmark_files import model_metrics, nasbench101_record, tfrecord, write_pbz2
@@ -95,7 +95,7 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Kind]:
     search(embedding, worth, "random", 5, out=place / "search")
     search(embedding, worth, "arch2vec-rl", 5, out=place / "rl")
     objective = table_objective(place / "table.parquet")
-    run_study(cells(), objective, ["random"], 2, Horizon(3), out=place / "study")
+    run_study(cells(), objective, ["random"], 2, Budget(3), out=place / "study")
     write_parquet(read_table(place / "study/trajectories.parquet"), place / "block.parquet")
     problem, _ = problem_of(objective, cells(), ["latency:phone"])
     pareto_search(cells(), problem, "random", seed=0, budget=4, file=place / "pareto.json")

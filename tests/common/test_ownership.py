@@ -20,7 +20,7 @@ from arch2vec.cli import main
 from arch2vec.common.ownership import OWNER, is_owned, owned, owning
 from arch2vec.pretraining.pretrain import PretrainConfig, pretrain
 from arch2vec.searching.study import search
-from arch2vec.studies import Horizon, run_study
+from arch2vec.studies import Budget, run_study
 from arch2vec.studies.inspection import inspect
 from one_line import error_of
 from search_helpers import chain, embed
@@ -60,7 +60,7 @@ def test_the_second_is_told_who_the_first_is(tmp_path: Path, capsys: pytest.Capt
         told = f"{out} is in use by process {process.pid} since "
         for refused in (
             lambda: search(embedding, worth, "random", 3, out=out),
-            lambda: run_study(embedding, worth, ["random"], 1, Horizon(3), out=out),
+            lambda: run_study(embedding, worth, ["random"], 1, Budget(3), out=out),
             lambda: pretrain(chain(3), PretrainConfig(epochs=1), out=out),
         ):
             assert error_of(refused).startswith(told)

@@ -92,7 +92,7 @@ def test_it_runs_end_to_end_and_interruptions_leave_no_trace(tmp_path: Path) -> 
         "final training of bo",
         "final training of ARCH2VEC_BO",
     ]
-    for after in (1, 3, 6):  # in the first search, and in the first and the second epoch of a final training
+    for after in (1, 6):  # in the first search, and in the second epoch of a final training
         with pytest.raises(KilledError):
             run_experiment(settings, tmp_path / "torn", interrupted(after))
     again = run_experiment(settings, tmp_path / "torn")

@@ -17,9 +17,9 @@ from arch2vec.benchmarks import load
 from arch2vec.cli import main
 from arch2vec.errors import InputError
 from arch2vec.experiments import digits201
-from arch2vec.experiments.digits201 import Job, plan
-from arch2vec.networks.layers import count_parameters
+from arch2vec.experiments.digits201 import DigitsTraining, plan
 from arch2vec.networks.nasbench201 import NASBench201Network
+from arch2vec.networks.weights import count_parameters
 from arch2vec.objectives.digits import DigitsConfig, DigitsObjective
 from arch2vec.spaces import NASBench201
 
@@ -100,7 +100,7 @@ def test_another_setting_is_refused(made: Path) -> None:
 
 
 def test_failed_trainings_have_no_accuracy() -> None:
-    jobs = [Job(0, 0), Job(1, 0)]
+    jobs = [DigitsTraining(0, 0), DigitsTraining(1, 0)]
     right = np.array([[[70, 350], [70, -1]], [[60, 300], [60, -1]]], dtype=np.int16)
     config = DigitsConfig(epochs=2)
     parts: list[dict[str, Any]] = [{"right": right, "seconds": np.ones(2, dtype=np.float32)}]

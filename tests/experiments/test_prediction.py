@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from arch2vec.cli import main
 from arch2vec.encoder import Encoder
 from arch2vec.experiments.prediction import KEY, Settings, run_prediction
-from arch2vec.experiments.prediction_inputs import TARGETS, Source, choose_targets, columns_of, sources_of
+from arch2vec.experiments.prediction_inputs import TARGETS, PretrainedSource, choose_targets, columns_of, sources_of
 from arch2vec.experiments.prediction_table import PUBLISHED, tabulate, to_markdown, to_rows
 from arch2vec.models.autoencoder import GraphAutoencoder, ModelConfig
 from arch2vec.representations.discrete import adjacency_one_hot
@@ -236,4 +236,4 @@ def test_names_of_sources() -> None:
     first, second = untrained(NASBench201(), 0), untrained(NASBench201(), 1)
     assert [source.name for source in sources_of([("a", first), ("b", second)])] == ["arch2vec (a)", "arch2vec (b)"]
     assert sources_of([("a", first)])[0].name == "arch2vec"
-    assert isinstance(sources_of([("a", first), ("c", untrained(DARTS()))])[1], Source)
+    assert isinstance(sources_of([("a", first), ("c", untrained(DARTS()))])[1], PretrainedSource)

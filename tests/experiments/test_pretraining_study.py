@@ -13,7 +13,7 @@ from arch2vec.errors import InputError
 from arch2vec.experiments.pretraining import ROWS, SETTINGS, plan
 from arch2vec.experiments.pretraining_table import METRICS, PUBLISHED, tabulate, to_markdown, to_rows
 
-SMALL = ["--spaces", "nasbench201,darts", "--models", "vgae:release,arch2vec:paper", "--epochs", "1", "--sample", "300"]
+SMALL = ["--spaces", "nasbench201,darts", "--models", "vgae:release,arch2vec:paper", "--epochs", "1", "--sample", "150"]
 
 
 def _complaint(capsys: pytest.CaptureFixture[str]) -> str:
@@ -103,6 +103,7 @@ def test_the_study_runs_resumes_and_leaves_usable_encoders(tmp_path: Path, capsy
     assert (tmp_path / "darts" / "arch2vec-paper" / "seed-1" / "record.json").stat().st_mtime_ns == kept
 
 
+@pytest.mark.slow
 def test_two_workers_measure_what_one_does(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     command = ["experiment", "pretraining", "--spaces", "nasbench201", "--models", "gae:paper,arch2vec:paper"]
     command += ["--epochs", "1", "--sample", "100"]

@@ -34,6 +34,7 @@ def test_the_small_script_runs_whole_and_does_nothing_twice(tmp_path: Path) -> N
     assert "..." not in again.stdout.splitlines()[0]
 
 
+@pytest.mark.slow
 def test_a_step_of_the_script(tmp_path: Path) -> None:
     done = run(tmp_path, "--small", "--only", "tests")
     assert done.returncode == 0, done.stderr

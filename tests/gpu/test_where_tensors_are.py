@@ -25,7 +25,7 @@ from arch2vec.models.inputs import GraphStore, GraphTensors
 from arch2vec.models.losses import OperationActivation
 from arch2vec.searching.acquisition import log_expected_improvement_on_device
 from arch2vec.spaces import get_space
-from arch2vec.surrogates.basis_network import BasisNetwork, Training
+from arch2vec.surrogates.basis_network import BasisNetwork, BasisTraining
 from arch2vec.surrogates.grouped_process import _Posterior
 from arch2vec.surrogates.pooled_process import PooledProcess, Term
 
@@ -123,7 +123,7 @@ def test_the_density_of_a_grouped_process_stays_on_its_device() -> None:
 
 
 def test_the_basis_networks_stay_on_their_device() -> None:
-    network = BasisNetwork(6, Training(epochs=2, width=16), [0, 1, 2], META)
+    network = BasisNetwork(6, BasisTraining(epochs=2, width=16), [0, 1, 2], META)
     features, targets = torch.zeros(3, 10, 6, device=META), torch.zeros(3, 10, device=META)
     with only_on_meta():
         network.gradient(features, targets, torch.zeros_like(network.parameters))

@@ -16,8 +16,8 @@ from typing_extensions import override
 
 from arch2vec.graphs import PADDING, GraphBatch
 from arch2vec.spaces import DeclaredSpace, SearchSpace, SpaceDeclaration, get_space
-from arch2vec.spaces.darts.cells import Cells
-from arch2vec.spaces.declared.limits import Limits
+from arch2vec.spaces.darts.cells import DARTSCells
+from arch2vec.spaces.declared.limits import TopologyLimits
 from arch2vec.spaces.likelihood import free_decoding, log_ratio, most_likely_of
 from arch2vec.spaces.likely_cells import most_likely_cells
 from arch2vec.spaces.likely_edges import best_edges
@@ -171,7 +171,7 @@ def test_fixed_topologies_against_every_labelling(declaration: SpaceDeclaration)
 def test_free_topologies_against_every_numbered_cell(vertices: int, edges: int, in_degree: int | None) -> None:
     """The most probable number of vertices, and of the cells with as many the most likely."""
     space = free_space(vertices, edges, in_degree)
-    limits = Limits(vertices, edges, in_degree or vertices - 1, 2)
+    limits = TopologyLimits(vertices, edges, in_degree or vertices - 1, 2)
     cells = GraphBatch.concatenate(list(numbered_cells(limits)))
     sizes = cells.mask.sum(axis=1)
     rng = np.random.default_rng(edges)
@@ -205,7 +205,7 @@ def test_edges_against_linear_programming(seed: int) -> None:
     for _ in range(8):
         v = int(rng.integers(3, 13))
         most = v * (v - 1) // 2
-        limits = Limits(v, int(rng.integers(v - 1, min(most, v + 3) + 1)), int(rng.integers(1, v)), 2)
+        limits = TopologyLimits(v, int(rng.integers(v - 1, min(most, v + 3) + 1)), int(rng.integers(1, v)), 2)
         points = rng.normal(size=(8, v, 4))
         logits = rng.normal(size=(8, v, v)) * 3 if rng.random() < 0.5 else points @ points.transpose(0, 2, 1)
         logits = logits.round() if rng.random() < 0.3 else logits + rng.normal()
@@ -228,7 +228,7 @@ def test_edges_against_linear_programming(seed: int) -> None:
 
 def test_equal_edges_and_certain_ones_end() -> None:
     """No chain of exchanges goes in circles, whatever is equal, and huge numbers keep their order."""
-    limits = Limits(9, 10, 2, 1)
+    limits = TopologyLimits(9, 10, 2, 1)
     for logits in (np.zeros((3, 9, 9)), np.full((3, 9, 9), 1e5), np.full((3, 9, 9), -1e5)):
         edges = best_edges(logits, np.array([2, 8, 9]), limits)
         assert (edges.sum(axis=(1, 2)) <= 10).all()
@@ -249,7 +249,7 @@ def test_the_number_of_vertices_follows_the_output() -> None:
         op_logits[row, n - 1, 4], op_logits[row, 1 : n - 1, 1:4] = 8, 2
     counts = space.most_likely(op_logits, edge_logits).mask.sum(axis=1)
     assert counts.tolist() == [2, 3, 4, 5, 6, 7]
-    short = most_likely_cells(op_logits, edge_logits, Limits(7, 3, 6, 3))
+    short = most_likely_cells(op_logits, edge_logits, TopologyLimits(7, 3, 6, 3))
     assert short.mask.sum(axis=1).max() == 4  # no path of four edges
 
 
@@ -263,7 +263,7 @@ def test_darts_against_every_choice_of_sources() -> None:
     assert (found.ops[:, 2:-1] == op_logits[:, 2:-1, 3:10].argmax(axis=2) + 3).all()
     for row in range(20):
         mine = op_logits[row : row + 1], edge_logits[row : row + 1]
-        all_of_them = Cells(np.tile(found.ops[row, 2:-1], (len(sources), 1)), sources).graphs()
+        all_of_them = DARTSCells(np.tile(found.ops[row, 2:-1], (len(sources), 1)), sources).graphs()
         assert (most_likely_of(all_of_them, *mine).adjacency == found.adjacency[row]).all()
 
 
@@ -388,8 +388,8 @@ def test_many_at_once_are_the_same_as_alone() -> None:
     """Cells do not influence one another, whatever chunk they are in."""
     space = get_space("nasbench101")
     op_logits, edge_logits = beliefs(np.random.default_rng(7), 4200, space)
-    together = most_likely_cells(op_logits, edge_logits, Limits(7, 9, 6, 3))
+    together = most_likely_cells(op_logits, edge_logits, TopologyLimits(7, 9, 6, 3))
     for row in (0, 1, 4095, 4096, 4199):
-        alone = most_likely_cells(op_logits[row : row + 1], edge_logits[row : row + 1], Limits(7, 9, 6, 3))
+        alone = most_likely_cells(op_logits[row : row + 1], edge_logits[row : row + 1], TopologyLimits(7, 9, 6, 3))
         assert (alone.ops[0] == together.ops[row]).all()
         assert (alone.adjacency[0] == together.adjacency[row]).all()

@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
+from arch2vec.networks.classifier_run import ClassifierRun
 from arch2vec.networks.classifier_training import ClassifierResult, StepsDone, train_classifier
 from arch2vec.networks.data import ImageData, MemoryPart, Normalisation
 from arch2vec.networks.data.augmentation import crops_and_flips
@@ -268,6 +269,7 @@ def child(folder: Path, limit: int = 0, epochs: int = 4) -> subprocess.Popen[str
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
 
+@pytest.mark.slow
 def test_killed_it_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
     recipe = replace(BUSY, epochs=7)
     metrics = tmp_path / "metrics.jsonl"
@@ -312,6 +314,19 @@ def test_divergence_is_a_failed_result_that_stays(tmp_path: Path) -> None:
     assert "not finite in epoch" in written["reason"]
     again, _ = run(wild, out=tmp_path, progress=interrupted(0))
     assert again.failed and again.epochs == result.epochs
+    assert again.seconds == result.seconds > sum(epoch.seconds for epoch in result.epochs)  # what failed costs as well
+
+
+def test_accuracies_are_counted() -> None:
+    model = Linear()
+    with torch.no_grad():
+        model.weight[3] += 1.0  # class 3 where the pixels' sum is positive, else the first class
+    part = stripes(50, 4)
+    guesses = torch.where(NORMALISATION(part.pixels).double().sum(dim=(1, 2, 3)) > 0, 3, 0)
+    expected = 100 * sum(int(a == b) for a, b in zip(guesses, part.labels, strict=True)) / 50
+    assert 0 < expected < 100
+    run_of = ClassifierRun(model, replace(DATA, size=999), replace(PLAIN, batch_size=7), 0, torch.device("cpu"))
+    assert run_of.accuracy(part) == pytest.approx(expected)
 
 
 def test_divergence_of_the_auxiliary_head_alone_and_in_the_last_step_is_noticed() -> None:

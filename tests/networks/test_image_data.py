@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image
 
 from arch2vec.networks.data import DataChoice, MemoryPart, Normalisation, load_images
 from arch2vec.networks.data.augmentation import crops_and_flips, cut_out
+from arch2vec.networks.data.base import ReadyPart
 from arch2vec.networks.data.image_folder import FolderPart, read_folders
 from arch2vec.networks.data.image_transforms import evaluation_pixels, hue_shifted, jittered, random_box
 from arch2vec.networks.digits_data import digits_splits
@@ -100,7 +102,32 @@ def test_passes_cover_all_images_once_and_depend_on_the_seed() -> None:
     torch.testing.assert_close(x, plain[labels])
 
 
-def test_the_digits_are_those_of_the_small_loop() -> None:
+def test_images_that_are_ready_come_as_they_are_in_the_order_of_a_seed_or_of_one_stream() -> None:
+    pixels = torch.arange(11.0).reshape(11, 1, 1, 1).expand(11, 1, 2, 2).contiguous()
+    part = ReadyPart(pixels, torch.arange(11))
+
+    def orders(part: ReadyPart, *seeds: int) -> list[list[int]]:
+        passes = [list(part.training_batches(4, Augmentation(), seed)) for seed in seeds]
+        for batches in passes:
+            assert [len(labels) for _, labels in batches] == [4, 4, 3]
+            assert all((x == labels[:, None, None, None]).all() for x, labels in batches)
+        return [torch.cat([labels for _, labels in batches]).tolist() for batches in passes]
+
+    first, second, third = orders(part, 0, 0, 1)
+    assert sorted(first) == sorted(third) == list(range(11))
+    assert first == second != third
+    streamed = orders(replace(part, stream=generator(5)), 0, 0)
+    expected = generator(5)
+    assert streamed == [torch.randperm(11, generator=expected).tolist() for _ in range(2)]
+    assert torch.equal(torch.cat([x for x, _ in part.batches(4)]), pixels)
+    assert "not augmented" in error_of(lambda: list(part.training_batches(4, Augmentation(flip=True), 0)))
+    labels = torch.zeros(2, dtype=torch.int64)
+    assert "got (2, 8, 8) torch.float32 and (2,)" in error_of(lambda: ReadyPart(torch.zeros(2, 8, 8), labels))
+    assert "float32" in error_of(lambda: ReadyPart(torch.zeros(2, 1, 8, 8, dtype=torch.float64), labels))
+    assert "N of at least 1" in error_of(lambda: ReadyPart(torch.zeros(0, 1, 8, 8), labels[:0]))
+
+
+def test_the_digits_are_those_of_the_objective() -> None:
     data = load_images(DataChoice("digits", split_seed=3))
     splits = digits_splits(400, 700, 3)
     assert (data.classes, data.channels, data.size) == (10, 1, 8)

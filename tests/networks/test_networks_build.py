@@ -13,8 +13,8 @@ from torch import Tensor, nn
 
 from arch2vec.common.threads import thread_count
 from arch2vec.networks.build import SHAPES, ImageShape, NetworkPlan, build_network, count_macs, count_parameters
-from arch2vec.networks.declared import ACTIVATIONS, LAYERS, Cell, layer_names
-from arch2vec.networks.nasbench201 import ConvNorm
+from arch2vec.networks.declared import ACTIVATIONS, LAYERS, DeclaredCell, layer_names
+from arch2vec.networks.layers import ConvNorm
 from arch2vec.spaces import (
     DARTSPair,
     DeclaredSpace,
@@ -66,7 +66,7 @@ CELL_101 = "0100;0010;0001;0000|input,conv3x3-bn-relu,maxpool3x3,output"
 def cost(space: str, architecture: str, plan: NetworkPlan) -> tuple[int, int]:
     """Parameters and multiply-adds by the formulas, of the published networks."""
     graphs = get_space(space).parse([architecture])
-    found: network_cost.Cost | darts_cost.Cost
+    found: network_cost.NetworkCost | darts_cost.DARTSCost
     if space == "nasbench101":
         found = nasbench101_cost.count_cost(graphs)
     elif space == "nasbench201":
@@ -150,7 +150,7 @@ def test_cells_are_sums_of_what_their_layers_give() -> None:
         graph = graphs[row]
         operations = [FREE.operations[code] for code in graph.ops[0, graph.mask[0]].tolist()]
         used |= set(operations[1:-1])
-        cell = Cell(graph, layer_names(FREE, operations, MEANT), 4).to_empty(device="cpu")
+        cell = DeclaredCell(graph, layer_names(FREE, operations, MEANT), 4).to_empty(device="cpu")
         generator = torch.Generator().manual_seed(row)
         with torch.no_grad():
             for module in cell.modules():

@@ -13,27 +13,27 @@ from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
 from arch2vec.errors import InputError
-from arch2vec.networks.darts import Cell, DARTSNetwork
-from arch2vec.networks.darts_operations import FactorisedReduction
-from arch2vec.spaces.darts.cost import CIFAR10, IMAGENET, Skeleton, count_cost
+from arch2vec.networks.darts import DARTSCell, DARTSNetwork
+from arch2vec.networks.layers import FactorisedReduction
+from arch2vec.spaces.darts.cost import CIFAR10, IMAGENET, DARTSSkeleton, count_cost
 from arch2vec.spaces.darts.notation import EXAMPLE
 from arch2vec.spaces.darts.pair import DARTSPair
 from arch2vec.spaces.darts.published import PUBLISHED_GENOTYPES
 from arch2vec.spaces.darts.space import DARTS
 
-SMALL = Skeleton("cifar", cells=5, channels=4, image=32, classes=10)
-SMALL_IMAGENET = Skeleton("imagenet", cells=6, channels=6, image=224, classes=7)
+SMALL = DARTSSkeleton("cifar", cells=5, channels=4, image=32, classes=10)
+SMALL_IMAGENET = DARTSSkeleton("imagenet", cells=6, channels=6, image=224, classes=7)
 
 
 def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def images(n: int, skeleton: Skeleton, seed: int = 0) -> Tensor:
+def images(n: int, skeleton: DARTSSkeleton, seed: int = 0) -> Tensor:
     return torch.randn(n, skeleton.input_channels, skeleton.image, skeleton.image, generator=generator(seed))
 
 
-def assert_costs_are_exact(n: int, seed: int, skeleton: Skeleton) -> None:
+def assert_costs_are_exact(n: int, seed: int, skeleton: DARTSSkeleton) -> None:
     """Formulas against the numel of a built network's parameters and PyTorch's own count of a forward pass."""
     space = DARTSPair()
     graphs = space.sample(n, np.random.default_rng(seed))
@@ -64,18 +64,18 @@ def assert_costs_are_exact(n: int, seed: int, skeleton: Skeleton) -> None:
     [
         replace(SMALL, auxiliary=True),
         replace(SMALL_IMAGENET, auxiliary=True),
-        Skeleton("imagenet", 3, 8, 64, 5),
-        Skeleton("cifar", 4, 10, 8, 3, input_channels=1),
+        DARTSSkeleton("imagenet", 3, 8, 64, 5),
+        DARTSSkeleton("cifar", 4, 10, 8, 3, input_channels=1),
     ],
 )
-def test_formulas_are_exact(skeleton: Skeleton) -> None:
+def test_formulas_are_exact(skeleton: DARTSSkeleton) -> None:
     assert_costs_are_exact(2, skeleton.cells, skeleton)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("auxiliary", [False, True])
 @pytest.mark.parametrize("skeleton", [CIFAR10, IMAGENET])
-def test_formulas_are_exact_for_the_published_networks(skeleton: Skeleton, auxiliary: bool) -> None:
+def test_formulas_are_exact_for_the_published_networks(skeleton: DARTSSkeleton, auxiliary: bool) -> None:
     """Half of 200 pairs of cells with an auxiliary head, half without."""
     assert_costs_are_exact(100, int(auxiliary), replace(skeleton, auxiliary=auxiliary))
 
@@ -106,7 +106,7 @@ def test_published_multiply_adds_count_every_layer(name: str, published: float, 
 
 
 @pytest.mark.parametrize("skeleton", [SMALL, SMALL_IMAGENET])
-def test_shapes_and_gradients(skeleton: Skeleton) -> None:
+def test_shapes_and_gradients(skeleton: DARTSSkeleton) -> None:
     with_head = replace(skeleton, auxiliary=True)
     network = DARTSNetwork(PUBLISHED_GENOTYPES["PC_DARTS_CIFAR"], with_head, generator()).train()
     scores, auxiliary = network(images(2, skeleton))
@@ -213,7 +213,7 @@ def test_a_cell_is_the_definition(reduction: bool, halved: bool) -> None:
         ("sep_conv_3x3", 1), ("skip_connect", 0), ("max_pool_3x3", 1), ("dil_conv_5x5", 2),
         ("avg_pool_3x3", 0), ("dil_conv_3x3", 3), ("sep_conv_5x5", 0), ("skip_connect", 4),
     ]  # fmt: skip
-    cell = Cell(slots, before=6, last=10, channels=8, reduction=reduction, halved=halved)
+    cell = DARTSCell(slots, before=6, last=10, channels=8, reduction=reduction, halved=halved)
     weights = initialised(cell)
     side = 16 if halved else 8
     before = torch.randn(3, 6, side, side, generator=generator(1))
@@ -273,7 +273,7 @@ def test_drop_path_zeroes_images_and_keeps_the_mean() -> None:
 
 def test_drop_path_spares_the_identity_only() -> None:
     slots = [("skip_connect", 0), ("max_pool_3x3", 1)] * 4
-    cell = Cell(slots, before=2, last=2, channels=2, reduction=False, halved=False)
+    cell = DARTSCell(slots, before=2, last=2, channels=2, reduction=False, halved=False)
     initialised(cell)
     x = torch.randn(3, 2, 4, 4, generator=generator())
     dropped = torch.ones(8, 3, 1, 1, 1)

@@ -13,9 +13,10 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from arch2vec.common.threads import thread_count
 from arch2vec.graphs import GraphBatch
-from arch2vec.networks.layers import ConvNorm, count_parameters
-from arch2vec.networks.nasbench101 import Cell, NASBench101Network
-from arch2vec.spaces.nasbench101.cost import Skeleton, count_cost
+from arch2vec.networks.layers import ConvNorm
+from arch2vec.networks.nasbench101 import NASBench101Cell, NASBench101Network
+from arch2vec.networks.weights import count_parameters
+from arch2vec.spaces.nasbench101.cost import NASBench101Skeleton, count_cost
 from arch2vec.spaces.nasbench101.space import NASBench101
 from one_line import error_of
 
@@ -27,7 +28,7 @@ LARGEST_OPERATIONS = f"input,{CONV3},{CONV3},{CONV3},{CONV3},{CONV3},output"
 ALL_KINDS = (
     f"0110001;0001000;0001100;0000010;0000001;0000001;0000000|input,{CONV3},{POOL},{CONV1},{CONV3},{POOL},output"
 )
-SMALL = Skeleton(channels=13, stacks=2, cells_per_stack=2, input_channels=1, classes=4)
+SMALL = NASBench101Skeleton(channels=13, stacks=2, cells_per_stack=2, input_channels=1, classes=4)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -53,7 +54,7 @@ def public_channels(before: int, after: int, matrix: np.ndarray) -> list[int]:
     return channels
 
 
-def parameters_by_hand(matrix: np.ndarray, operations: list[str], skeleton: Skeleton) -> int:
+def parameters_by_hand(matrix: np.ndarray, operations: list[str], skeleton: NASBench101Skeleton) -> int:
     """The sum over all layers of a network, written out."""
     n = len(matrix)
     total = 9 * skeleton.input_channels * skeleton.channels + 2 * skeleton.channels
@@ -91,7 +92,7 @@ def skip_cell(*operations: str) -> str:
     ],
 )
 def test_published_sizes(architecture: str, published: int) -> None:
-    assert count_parameters(NASBench101Network(architecture, Skeleton(), None)) == published
+    assert count_parameters(NASBench101Network(architecture, NASBench101Skeleton(), None)) == published
     assert count_cost(SPACE.parse([architecture])).parameters[0] == published
 
 
@@ -99,9 +100,9 @@ def test_parameters_of_random_cells_are_the_sum_over_layers() -> None:
     graphs = SPACE.sample(150, np.random.default_rng(1))
     costs = count_cost(graphs)
     for row, (matrix, operations) in enumerate(SPACE.to_matrix(graphs)):
-        assert costs.parameters[row] == parameters_by_hand(matrix, operations, Skeleton())
+        assert costs.parameters[row] == parameters_by_hand(matrix, operations, NASBench101Skeleton())
     for row, text in enumerate(SPACE.format(graphs[:25])):
-        assert count_parameters(NASBench101Network(text, Skeleton(), None)) == costs.parameters[row]
+        assert count_parameters(NASBench101Network(text, NASBench101Skeleton(), None)) == costs.parameters[row]
 
 
 @pytest.mark.slow
@@ -110,8 +111,8 @@ def test_the_range_of_sizes_is_the_published_one() -> None:
     assert (parameters.min(), parameters.max()) == (227_274, 49_979_274)
 
 
-@pytest.mark.parametrize(("skeleton", "image"), [(SMALL, 6), (Skeleton(5, 3, 1, 3, 7), 16)])
-def test_multiply_adds_are_those_of_a_forward_pass(skeleton: Skeleton, image: int) -> None:
+@pytest.mark.parametrize(("skeleton", "image"), [(SMALL, 6), (NASBench101Skeleton(5, 3, 1, 3, 7), 16)])
+def test_multiply_adds_are_those_of_a_forward_pass(skeleton: NASBench101Skeleton, image: int) -> None:
     graphs = GraphBatch.concatenate(
         [SPACE.parse([ALL_KINDS, "01;00|input,output"]), SPACE.sample(10, np.random.default_rng(2))]
     )
@@ -133,7 +134,7 @@ def conv_norm_relu(unit: nn.Module, x: Tensor) -> Tensor:
     return (y * unit.norm.weight[:, None, None] + unit.norm.bias[:, None, None]).clamp(min=0)
 
 
-def cell_by_hand(cell: Cell, matrix: np.ndarray, operations: list[str], x: Tensor, after: int) -> Tensor:
+def cell_by_hand(cell: NASBench101Cell, matrix: np.ndarray, operations: list[str], x: Tensor, after: int) -> Tensor:
     n = len(matrix)
     values, widths = [x], public_channels(x.shape[1], after, matrix)
     for vertex in range(1, n - 1):
@@ -162,7 +163,7 @@ def test_cells_are_the_definition() -> None:
         [SPACE.parse([ALL_KINDS, "01;00|input,output"]), SPACE.sample(40, np.random.default_rng(3))]
     )
     for row, (matrix, operations) in enumerate(SPACE.to_matrix(graphs)):
-        cell = Cell(graphs[row], 6, 13)
+        cell = NASBench101Cell(graphs[row], 6, 13)
         cell.to_empty(device="cpu").double().train()
         source = generator(row)
         for module in cell.modules():
@@ -181,10 +182,10 @@ def test_a_network_is_its_composition() -> None:
     network = NASBench101Network(ALL_KINDS, SMALL, generator()).double().eval()
     images = torch.randn(2, 1, 6, 6, generator=generator(1), dtype=torch.float64)
     kinds = [type(block).__name__ for block in network.body]
-    assert kinds == ["Cell", "Cell", "MaxPool2d", "Cell", "Cell"]
+    assert kinds == ["NASBench101Cell", "NASBench101Cell", "MaxPool2d", "NASBench101Cell", "NASBench101Cell"]
     x = functional.relu(network.stem(images))
     for block in network.body:
-        x = block(x) if isinstance(block, Cell) else x.unfold(2, 2, 2).unfold(3, 2, 2).amax(dim=(-1, -2))
+        x = block(x) if isinstance(block, NASBench101Cell) else x.unfold(2, 2, 2).unfold(3, 2, 2).amax(dim=(-1, -2))
     assert x.shape == (2, 26, 3, 3)
     expected = x.flatten(2).mean(dim=2) @ network.classifier.weight.T + network.classifier.bias
     torch.testing.assert_close(network(images), expected)
@@ -200,7 +201,7 @@ def test_weights_come_from_the_generator_alone() -> None:
 
 
 def test_a_few_steps_of_training_fit_the_labels() -> None:
-    network = NASBench101Network(ALL_KINDS, Skeleton(8, 2, 1, 1, 4), generator()).train()
+    network = NASBench101Network(ALL_KINDS, NASBench101Skeleton(8, 2, 1, 1, 4), generator()).train()
     images, labels = torch.randn(8, 1, 8, 8, generator=generator(1)), torch.arange(8) % 4
     optimiser = torch.optim.SGD(network.parameters(), lr=0.1, momentum=0.9)
     losses = []
@@ -222,9 +223,9 @@ def test_bad_input_is_one_line() -> None:
     assert "unknown operation 'conv9x9'" in error_of(
         lambda: NASBench101Network("010;001;000|input,conv9x9,output", SMALL, None)
     )
-    assert "channels of at least 5, got 4" in error_of(lambda: Skeleton(channels=4))
-    assert "stacks of at least 1, got 0" in error_of(lambda: Skeleton(stacks=0))
-    assert "norm_momentum is in (0, 1], got 0" in error_of(lambda: Skeleton(norm_momentum=0))
+    assert "channels of at least 5, got 4" in error_of(lambda: NASBench101Skeleton(channels=4))
+    assert "stacks of at least 1, got 0" in error_of(lambda: NASBench101Skeleton(stacks=0))
+    assert "norm_momentum is in (0, 1], got 0" in error_of(lambda: NASBench101Skeleton(norm_momentum=0))
     assert "multiple of 4 pixels, got 30" in error_of(lambda: count_cost(SPACE.parse([ALL_KINDS]), image=30))
     unpruned = SPACE.parse([ALL_KINDS])
     unpruned.adjacency[0, 0] = False

@@ -53,12 +53,12 @@ def test_rates_at_known_points() -> None:
     cosine = replace(PLAIN, schedule="cosine")
     assert learning_rate(cosine, 0) == 0.4
     assert learning_rate(cosine, 5) == pytest.approx(0.2)
-    assert learning_rate(cosine, 2, 0.5) == pytest.approx(0.4 * math.cos(math.pi / 8) ** 2)
-    assert learning_rate(replace(cosine, change="epoch"), 2, 0.5) == learning_rate(cosine, 2)
-    assert learning_rate(replace(PLAIN, schedule="linear"), 7, 0.5) == pytest.approx(0.1)
+    assert learning_rate(cosine, 2, 1, 2) == pytest.approx(0.4 * math.cos(math.pi / 8) ** 2)
+    assert learning_rate(replace(cosine, change="epoch"), 2, 1, 2) == learning_rate(cosine, 2)
+    assert learning_rate(replace(PLAIN, schedule="linear"), 7, 1, 2) == pytest.approx(0.1)
     assert learning_rate(replace(PLAIN, schedule="constant"), 9) == 0.4
     imagenet = RECIPES["darts-imagenet"]
-    assert learning_rate(imagenet, 249, 0.9) == pytest.approx(0.1 * 0.97**249)
+    assert learning_rate(imagenet, 249, 9, 10) == pytest.approx(0.1 * 0.97**249)
 
 
 def test_warm_up_is_linear_and_then_over() -> None:
@@ -67,15 +67,15 @@ def test_warm_up_is_linear_and_then_over() -> None:
     expected = [0.5 * (1 - epoch / 250) * min(1, (epoch + 1) / 5) for epoch in range(7)]
     assert rates == pytest.approx(expected)
     by_step = replace(PLAIN, schedule="constant", warmup=2)
-    assert [learning_rate(by_step, 0, 0), learning_rate(by_step, 1, 0.5), learning_rate(by_step, 2)] == pytest.approx(
+    assert [learning_rate(by_step, 0), learning_rate(by_step, 1, 1, 2), learning_rate(by_step, 2)] == pytest.approx(
         [0, 0.3, 0.4]
     )
 
 
-@given(st.sampled_from(sorted(RECIPES)), st.integers(0, 599), st.floats(0, 0.999))
-def test_rates_are_between_nothing_and_the_highest(name: str, epoch: int, share: float) -> None:
+@given(st.sampled_from(sorted(RECIPES)), st.integers(0, 599), st.integers(0, 998))
+def test_rates_are_between_nothing_and_the_highest(name: str, epoch: int, step: int) -> None:
     recipe = RECIPES[name]
-    assert 0 <= learning_rate(recipe, epoch % recipe.epochs, share) <= recipe.learning_rate * (1 + 1e-12)
+    assert 0 <= learning_rate(recipe, epoch % recipe.epochs, step, 999) <= recipe.learning_rate * (1 + 1e-12)
 
 
 def test_drop_path_rises_linearly_from_nothing() -> None:

@@ -15,10 +15,12 @@ from sklearn.datasets import load_digits
 
 from arch2vec.errors import InputError
 from arch2vec.networks.digits_data import digits_splits
-from arch2vec.networks.nasbench201 import NASBench201Network, Skeleton, count_parameters
+from arch2vec.networks.nasbench201 import NASBench201Network
+from arch2vec.networks.weights import count_parameters
 from arch2vec.objectives.base import Outcome
 from arch2vec.objectives.digits import DigitsConfig, DigitsObjective
 from arch2vec.spaces import get_space
+from arch2vec.spaces.nasbench201.cost import NASBench201Skeleton
 
 GOOD = "|nor_conv_3x3~0|+|nor_conv_1x1~0|skip_connect~1|+|skip_connect~0|none~1|nor_conv_3x3~2|"
 UNCONNECTED = "|none~0|+|none~0|nor_conv_3x3~1|+|none~0|nor_conv_1x1~1|skip_connect~2|"
@@ -73,7 +75,7 @@ def test_an_evaluation_learns_and_says_what_it_did() -> None:
     assert 60 < outcome.validation < 100  # chance is 10 %
     assert 60 < outcome.test < 100
     assert 0 < outcome.cost_s < 60
-    network = NASBench201Network(GOOD, Skeleton(SMALL.channels, 1, 1, 10), torch.Generator())
+    network = NASBench201Network(GOOD, NASBench201Skeleton(SMALL.channels, 1, 1, 10), torch.Generator())
     assert outcome.extra == {"epochs": 4, "parameters": count_parameters(network), "trainings": 1}
     # Accuracies are counts of 700 and 897 images.
     assert (outcome.validation * 7.0) == pytest.approx(round(outcome.validation * 7.0))

@@ -14,14 +14,14 @@ from arch2vec.benchmarks import BenchmarkTable, Metric
 from arch2vec.embedding import Embedding
 from arch2vec.graphs.fingerprints import fingerprint
 from arch2vec.objectives import Outcome, TableView
-from arch2vec.objectives.benchmark import BenchmarkObjective, Reading
+from arch2vec.objectives.benchmark import BenchmarkObjective, TableReading
 from arch2vec.objectives.costs import costs_of
-from arch2vec.objectives.runs import Runs, draws
+from arch2vec.objectives.runs import TrainingRuns, draws
 from arch2vec.spaces import NASBench101
 from made_tables import CELLS, SEEDS, SPACE, made_columns, write_table
 from one_line import error_of
 
-READING = Reading("cifar10-valid", 12, 200, test_dataset="cifar10")
+READING = TableReading("cifar10-valid", 12, 200, test_dataset="cifar10")
 COLUMNS = made_columns()
 FINGERPRINTS = fingerprint(SPACE.parse(CELLS))
 VALUES = {name: values for name, (_, values) in COLUMNS.items()}
@@ -259,11 +259,13 @@ def test_missing_costs_are_completed_or_refused(tmp_path: Path) -> None:
 
 
 def test_measurements_that_are_not_there(table: BenchmarkTable, tmp_path: Path) -> None:
-    assert error_of(lambda: BenchmarkObjective(table, Reading("cifar100", 12, 200))) == (
+    assert error_of(lambda: BenchmarkObjective(table, TableReading("cifar100", 12, 200))) == (
         "objective nasbench201: benchmark nasbench201 has no validation accuracy on cifar100 after 12 epochs; "
         "it has none"
     )
-    assert error_of(lambda: BenchmarkObjective(table, Reading("cifar10-valid", 36, 200))).endswith("it has 12, 200")
+    assert error_of(lambda: BenchmarkObjective(table, TableReading("cifar10-valid", 36, 200))).endswith(
+        "it has 12, 200"
+    )
     assert error_of(lambda: BenchmarkObjective(table, READING, seed=3)) == (
         "objective nasbench201: seed must be mean, random or one of 0, 1, 2, got 3"
     )
@@ -275,7 +277,7 @@ def test_measurements_that_are_not_there(table: BenchmarkTable, tmp_path: Path) 
     assert error_of(lambda: BenchmarkObjective(only_means, READING, seed="random")) == (
         "objective nasbench201: the table has no single runs of this signal, only seed=mean"
     )
-    assert error_of(lambda: Runs(table, [])) == "benchmark nasbench201 has no such measurement"
+    assert error_of(lambda: TrainingRuns(table, [])) == "benchmark nasbench201 has no such measurement"
 
 
 def test_architectures_without_a_signal_are_left_out(tmp_path: Path) -> None:

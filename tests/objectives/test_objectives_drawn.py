@@ -12,20 +12,20 @@ from hypothesis import strategies as st
 
 from arch2vec.benchmarks import BenchmarkTable
 from arch2vec.embedding import Embedding
-from arch2vec.objectives.benchmark import BenchmarkObjective, Reading
+from arch2vec.objectives.benchmark import BenchmarkObjective, TableReading
 from arch2vec.objectives.named import digits_201
 from arch2vec.objectives.spec import resolve_objective
 from arch2vec.searching.bohb import BOHB
 from arch2vec.searching.pareto.problem import problem_of
 from arch2vec.searching.random_search import RandomSearch
 from arch2vec.searching.study import search
-from arch2vec.studies import Horizon, run_study
+from arch2vec.studies import Budget, run_study
 from arch2vec.studies.simulation import simulate
 from arch2vec.studies.values import ObjectiveValues, values_of
 from made_tables import CELLS, SPACE, made_columns, write_table
 from one_line import error_of
 
-READING = Reading("cifar10-valid", 12, 200, test_dataset="cifar10")
+READING = TableReading("cifar10-valid", 12, 200, test_dataset="cifar10")
 
 
 @pytest.fixture(scope="module")
@@ -75,7 +75,7 @@ def test_other_architectures_are_unknown(objective: BenchmarkObjective) -> None:
 def test_runs_in_a_study_are_the_searches_they_would_be_alone(
     objective: BenchmarkObjective, embedding: Embedding
 ) -> None:
-    runs = run_study(embedding, objective, ["gp-bo"], 3, Horizon(14), seed0=4).runs("gp-bo", objective.name)
+    runs = run_study(embedding, objective, ["gp-bo"], 3, Budget(14), seed0=4).runs("gp-bo", objective.name)
     for place, seed in enumerate((4, 5, 6)):
         trials = search(embedding, objective, "gp-bo", 14, seed=seed).trials
         assert runs.rows[place].tolist() == [trial.index for trial in trials]
@@ -90,7 +90,7 @@ def test_looked_up_together_as_one_by_one(
 ) -> None:
     fast_values = pickle.loads(pickle.dumps(values_of(objective, embedding)))  # as another process has them
     fast, slow = (
-        simulate(kind, embedding, values, range(3, 8), Horizon(30), fidelities=(12, 200))
+        simulate(kind, embedding, values, range(3, 8), Budget(30), fidelities=(12, 200))
         for values in (fast_values, ObjectiveValues(objective))
     )
     for name in ("rows", "fidelity", "validation", "test", "reported", "cost_s"):

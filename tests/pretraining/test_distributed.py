@@ -15,7 +15,7 @@ from arch2vec.encoder import Encoder
 from arch2vec.errors import InputError
 from arch2vec.models.autoencoder import GraphAutoencoder, ModelConfig
 from arch2vec.models.inputs import GraphStore, divided
-from arch2vec.pretraining.pretrain import PretrainConfig, Progress, pretrain
+from arch2vec.pretraining.pretrain import PretrainConfig, PretrainingProgress, pretrain
 from arch2vec.spaces import NASBench101, NASBench201
 
 SPACE = NASBench201()
@@ -56,7 +56,7 @@ def test_parts_of_a_batch_add_up_to_it(processes: int) -> None:
         assert torch.allclose(parameter.grad, gradient, atol=1e-6)
 
 
-def test_two_processes_train_as_one_does_and_resume(tmp_path: Path) -> None:
+def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
     """With noise, dropout and batch statistics on: all three are those of the whole batch."""
     one = pretrain(SPACE, CONFIG, graphs=GRAPHS)
     config = replace(CONFIG, processes=2)
@@ -70,7 +70,13 @@ def test_two_processes_train_as_one_does_and_resume(tmp_path: Path) -> None:
     assert [record["epoch"] for record in records] == [1, 2, 3]
     assert one.training["last_epoch"]["loss"] == pytest.approx(records[-1]["loss"], rel=1e-4)
 
-    def interrupt(at: Progress) -> None:
+
+@pytest.mark.slow
+def test_two_processes_resume(tmp_path: Path) -> None:
+    config = replace(CONFIG, processes=2)
+    two = pretrain(SPACE, config, graphs=GRAPHS, out=tmp_path / "whole")
+
+    def interrupt(at: PretrainingProgress) -> None:
         if at.epoch == 3:
             raise InterruptedRunError
 
@@ -92,6 +98,7 @@ np.save(sys.argv[2], np.concatenate([tensor.numpy().ravel() for tensor in encode
 """
 
 
+@pytest.mark.slow
 def test_processes_of_a_launcher(tmp_path: Path) -> None:
     """Started as torchrun starts them; cells with padding; both end with the same model and one has written it."""
     environment = {**os.environ, "WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(free_port())}

@@ -24,7 +24,7 @@ def times(monkeypatch: pytest.MonkeyPatch, half: float, second_thread: float, co
         return (half if kind == torch.bfloat16 else 1.0) * (second_thread if threads > 1 else 1.0)
 
     monkeypatch.setattr(fast, "_product_s", seconds)
-    monkeypatch.setattr(torch, "get_num_threads", lambda: cores)
+    monkeypatch.setattr(fast, "get_num_threads", lambda: cores)
 
 
 @pytest.mark.parametrize(

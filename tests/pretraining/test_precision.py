@@ -10,7 +10,7 @@ import torch
 from arch2vec.errors import InputError
 from arch2vec.models.autoencoder import MODELS, PRECISIONS, GraphAutoencoder, ModelConfig
 from arch2vec.models.inputs import GraphStore
-from arch2vec.pretraining.pretrain import PretrainConfig, Progress, pretrain
+from arch2vec.pretraining.pretrain import PretrainConfig, PretrainingProgress, pretrain
 from arch2vec.spaces import NASBench101, NASBench201
 
 SPACE = NASBench201()
@@ -44,7 +44,7 @@ def test_training_in_bfloat16_learns_and_resumes(tmp_path: Path) -> None:
     assert whole.training["last_epoch"]["loss"] == pytest.approx(exact.training["last_epoch"]["loss"], rel=0.03)
     assert all(tensor.dtype in (torch.float32, torch.int64) for tensor in whole.model.state_dict().values())
 
-    def interrupt(at: Progress) -> None:
+    def interrupt(at: PretrainingProgress) -> None:
         if at.epoch == 2:
             raise InterruptedError
 

@@ -15,7 +15,7 @@ from arch2vec.graphs.fingerprints import fingerprint
 from arch2vec.models.autoencoder import ModelConfig
 from arch2vec.models.inputs import GraphTensors
 from arch2vec.pretraining.data import StreamedGraphs, training_data
-from arch2vec.pretraining.pretrain import PretrainConfig, Progress, pretrain
+from arch2vec.pretraining.pretrain import PretrainConfig, PretrainingProgress, pretrain
 from arch2vec.spaces import DARTS, NASBench101, NASBench201, SearchSpace
 
 CPU = torch.device("cpu")
@@ -64,7 +64,7 @@ def test_held_out_graphs_are_left_out_of_a_small_space() -> None:
 def test_a_resumed_stream_ends_bit_for_bit_the_same(tmp_path: Path) -> None:
     whole = pretrain(DARTS(), CONFIG, out=tmp_path / "whole")
 
-    def interrupt(at: Progress) -> None:
+    def interrupt(at: PretrainingProgress) -> None:
         if at.epoch == 2:
             raise InterruptedError
 

@@ -17,7 +17,7 @@ from torch.func import functional_call
 from torch.nn import functional
 from torch.utils.flop_counter import FlopCounterMode
 
-from arch2vec.networks.nasbench201 import NASBench201Network, Skeleton
+from arch2vec.networks.nasbench201 import NASBench201Network
 from arch2vec.proxies.counts import macs, parameters
 from arch2vec.proxies.fisher import fisher
 from arch2vec.proxies.gradients import grad_norm, grasp, l2_norm, plain, snip
@@ -26,6 +26,7 @@ from arch2vec.proxies.naswot import naswot
 from arch2vec.proxies.registry import PROXIES, evaluate
 from arch2vec.proxies.synflow import synflow
 from arch2vec.proxies.zen import zen
+from arch2vec.spaces.nasbench201.cost import NASBench201Skeleton
 from one_line import error_of
 from proxy_networks import labelled, linear_chain, small_network
 
@@ -282,7 +283,7 @@ def test_zen_from_its_definition() -> None:
 
 
 def test_sizes_of_a_benchmark_network() -> None:
-    skeleton = Skeleton(channels=4, cells_per_stage=2)
+    skeleton = NASBench201Skeleton(channels=4, cells_per_stage=2)
     network = NASBench201Network(ARCHITECTURE, skeleton, torch.Generator().manual_seed(0))
     images = torch.zeros(3, 3, 8, 8)
     with FlopCounterMode(display=False) as counter:
@@ -346,7 +347,7 @@ def test_functions_are_seen_as_well_as_modules() -> None:
 
 
 def test_a_network_that_does_not_read_its_input() -> None:
-    network = NASBench201Network(UNCONNECTED, Skeleton(4, 1), torch.Generator().manual_seed(0))
+    network = NASBench201Network(UNCONNECTED, NASBench201Skeleton(4, 1), torch.Generator().manual_seed(0))
     images = torch.randn((6, 3, 8, 8), generator=torch.Generator().manual_seed(1))
     values = evaluate(network, images, torch.arange(6))
     undefined = {name for name, value in values.items() if math.isnan(value)}

@@ -24,8 +24,9 @@ from scipy.stats import norm, spearmanr
 from torch import nn
 
 from arch2vec.cli import main
+from arch2vec.common.threads import thread_count
 from arch2vec.networks.digits_data import digits_splits
-from arch2vec.networks.nasbench201 import NASBench201Network, Skeleton
+from arch2vec.networks.nasbench201 import NASBench201Network
 from arch2vec.objectives import resolve_objective
 from arch2vec.proxies.features import normal_scores, proxy_features
 from arch2vec.proxies.networks import SpaceBuild, Streams, make_batch
@@ -34,6 +35,7 @@ from arch2vec.proxies.settings import ProxySetting
 from arch2vec.proxies.table import compute_table
 from arch2vec.spaces import NASBench201, get_space
 from arch2vec.spaces.nasbench101.notation import EXAMPLE
+from arch2vec.spaces.nasbench201.cost import NASBench201Skeleton
 from one_line import error_of
 
 SPACE = NASBench201()
@@ -86,9 +88,12 @@ def test_an_objective_gives_the_proxy_of_the_network() -> None:
     objective = resolve_objective("proxy:snip?batch_size=8&channels=2&cells=1&seed=3")
     setting = ProxySetting(batch_size=8, channels=2, cells=1, seed=3)
     batch, streams = make_batch(setting), Streams.of(setting)
-    network = NASBench201Network(architecture, Skeleton(2, 1, 1, 10), torch.Generator().manual_seed(streams.weights))
+    network = NASBench201Network(
+        architecture, NASBench201Skeleton(2, 1, 1, 10), torch.Generator().manual_seed(streams.weights)
+    )
     outcome = objective.evaluate(architecture)
-    assert outcome.validation == evaluate(network, batch.pixels, batch.labels, ["snip"])["snip"]
+    with thread_count(1):
+        assert outcome.validation == evaluate(network, batch.pixels, batch.labels, ["snip"])["snip"]
     assert outcome.test is None
     assert 0 < outcome.cost_s < 10
     assert objective.evaluate(architecture).validation == outcome.validation

@@ -17,7 +17,7 @@ from arch2vec.representations.structure import structure
 from arch2vec.searching.study import search
 from arch2vec.searching.trials import SearchResult
 from arch2vec.spaces import get_space
-from arch2vec.studies import Horizon, run_study
+from arch2vec.studies import Budget, run_study
 from one_line import error_of
 from search_helpers import chain, embed
 
@@ -49,8 +49,8 @@ RESULT = search(CELLS, Made(), "random", budget=8)
         SPACE,
         SPACE.draw(CELLS.architectures[0]),
         RESULT.plot(),
-        run_study(CELLS, [Made()], ["random"], 2, Horizon(3)),
-        run_study(CELLS, [Made()], ["random"], 2, Horizon(3)).runs("random", NAME),
+        run_study(CELLS, [Made()], ["random"], 2, Budget(3)),
+        run_study(CELLS, [Made()], ["random"], 2, Budget(3)).runs("random", NAME),
     ],
     ids=lambda made: type(made).__name__,
 )

@@ -23,7 +23,7 @@ from arch2vec.reports.page import landscape, report
 from arch2vec.reports.page import parts as parts_module
 from arch2vec.searching.study import search
 from arch2vec.spaces import get_space
-from arch2vec.studies import Horizon, run_study
+from arch2vec.studies import Budget, run_study
 from arch2vec.studies.inspection.top import top
 from one_line import error_of
 from search_helpers import chain, embed
@@ -144,7 +144,7 @@ def test_test_values_are_hidden_while_the_search_runs(searched: Path) -> None:
 
 
 def test_a_comparison(tmp_path: Path) -> None:
-    run_study(CELLS, [Made()], ["random", "local-search"], 7, Horizon(budget=20), out=tmp_path / "many")
+    run_study(CELLS, [Made()], ["random", "local-search"], 7, Budget(20), out=tmp_path / "many")
     data = data_of(report(tmp_path / "many").file)
     views = data["charts"][0]["views"]
     assert {view["label"] for view in views} == {

@@ -26,7 +26,7 @@ from arch2vec.models.graph_inputs import GraphTargets, graph_store, read_graphs
 from arch2vec.models.inputs import GraphStore, divided
 from arch2vec.models.losses import edge_loss, kl_divergence, operation_loss
 from arch2vec.models.pooling import POOLS, pooled, pooled_arrays, pools_of
-from arch2vec.pretraining.pretrain import PretrainConfig, Progress, config_of, pretrain
+from arch2vec.pretraining.pretrain import PretrainConfig, PretrainingProgress, config_of, pretrain
 from arch2vec.representations.structure import structure
 from arch2vec.spaces import NASBench101, NASBench201, SearchSpace, get_space
 from graph_strategies import relabelled
@@ -342,7 +342,7 @@ def test_a_run_with_every_departure_resumes_and_reads_back(tmp_path: Path) -> No
     vectors = whole.vectors(GRAPHS)
     assert vectors.shape == (len(GRAPHS), 18)
 
-    def interrupt(at: Progress) -> None:
+    def interrupt(at: PretrainingProgress) -> None:
         if at.epoch == 2:
             raise InterruptedRunError
 

@@ -17,7 +17,7 @@ from arch2vec.representations.structure import VERSION, shared_structure, struct
 from arch2vec.representations.transfer import TRANSFER, evaluated_elsewhere, transferred, with_transfer
 from arch2vec.searching.group_bo import GroupedBayesianOptimization
 from arch2vec.spaces import NASBench101, NASBench201, get_space
-from arch2vec.surrogates.grouped_process import GroupedProcess, Prior
+from arch2vec.surrogates.grouped_process import GroupedPrior, GroupedProcess
 from one_line import error_of
 
 SPACE = NASBench201()
@@ -142,16 +142,16 @@ def test_a_prior_of_weights_moves_what_is_found() -> None:
     process = GroupedProcess((2, 2), ((0,), (1,)))
     known = process.posterior(x, y)
     assert known.means[0] > known.means[1] + 1
-    assert known.deviations == tuple(0.5 * deviation for deviation in Prior.wide(2).deviations)
+    assert known.deviations == tuple(0.5 * deviation for deviation in GroupedPrior.wide(2).deviations)
     few, labels = x[None, :4], y[None, :4]
     (taught,), (untaught,) = (
         GroupedProcess((2, 2), ((0,), (1,)), prior=known).fit(few, labels),
         process.fit(few, labels),
     )
     assert taught.weights[0] > untaught.weights[0]
-    (same,) = GroupedProcess((2, 2), ((0,), (1,)), prior=Prior.wide(2)).fit(few, labels)
+    (same,) = GroupedProcess((2, 2), ((0,), (1,)), prior=GroupedPrior.wide(2)).fit(few, labels)
     assert same == untaught
-    wrong = error_of(lambda: GroupedProcess((2, 2), ((0,),), prior=Prior.wide(2)))
+    wrong = error_of(lambda: GroupedProcess((2, 2), ((0,),), prior=GroupedPrior.wide(2)))
     assert "3 means" in wrong
 
 

@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 from arch2vec.embedding import Embedding
 from arch2vec.searching.arch2vec_rl import Arch2vecRL, ReleasedArch2vecRL
 from arch2vec.searching.base import Candidate
-from arch2vec.searching.bo import normal_scores
 from arch2vec.searching.rl_config import RLConfig, advantages, scores_among
 from arch2vec.spaces import get_space
+from arch2vec.surrogates.ranks import normal_scores
 from one_line import error_of
 
 SHORT = RLConfig(hidden=8, steps=4, sigma=1.0)
@@ -98,15 +98,15 @@ def test_walks_near_what_it_draws(embedding: Embedding) -> None:
     search = Arch2vecRL(embedding, seed=0, config=replace(SHORT, sigma=0.01))
     rows = walk(search, 2)
     spread = embedding.vectors.std(axis=0)
-    point = spread * search._actions[0].numpy()
+    point = spread * search.actions[0].numpy()
     covered = search._function == search._function[rows[0]]
     distances = np.where(covered, np.inf, np.linalg.norm(embedding.vectors - point, axis=1))
     assert rows[1] == int(np.argmin(distances))
 
 
 def updates(search: Arch2vecRL) -> int:
-    assert search._policy is not None
-    batch, run = search._policy
+    assert search.policies is not None
+    batch, run = search.policies
     return int(batch.updates[run])
 
 
@@ -131,12 +131,12 @@ def test_a_failed_step_teaches_nothing(embedding: Embedding) -> None:
     search = Arch2vecRL(embedding, seed=0, config=replace(SHORT, rewards="values", baseline=60.0))
     asked = search.ask(5)
     search.tell(asked, [50.0, math.nan, 70.0, math.nan, 40.0])
-    before, run = search._policy or (None, 0)
+    before, run = search.policies or (None, 0)
     assert before is not None
     expected, _ = before.gradient(
         before.parameters[run : run + 1].clone(),
-        search._states([search._standing(step) for step in range(1, 5)]).unsqueeze(0),
-        torch.stack(search._actions).unsqueeze(0),
+        search.states_of([search.standing_at(step) for step in range(1, 5)]).unsqueeze(0),
+        torch.stack(search.actions).unsqueeze(0),
         torch.tensor([[0.0, 10.0, 0.0, -20.0]]),
         1.0,
     )
@@ -164,7 +164,7 @@ def test_is_repeated_exactly_from_its_state(embedding: Embedding, config: RLConf
     other = resumed(search)
     assert other.ask(9) == search.ask(9)
     assert updates(other) == updates(search) > 0
-    for mine, theirs in zip(search._actions, other._actions, strict=True):
+    for mine, theirs in zip(search.actions, other.actions, strict=True):
         torch.testing.assert_close(mine, theirs, rtol=0, atol=0)
 
 
@@ -213,11 +213,11 @@ def test_goes_on_after_an_interrupted_proposal(embedding: Embedding, monkeypatch
 
 def test_the_start_can_be_free(embedding: Embedding) -> None:
     paid, free = (Arch2vecRL(embedding, seed=3, config=replace(SHORT, pay_initial=pay)) for pay in (True, False))
-    assert paid._position() == (-1, SHORT.steps - 1) and free._position() == (0, 0)
+    assert paid.position() == (-1, SHORT.steps - 1) and free.position() == (0, 0)
     walk(paid, 1)
-    assert not paid._actions
+    assert not paid.actions
     walk(free, 1)
-    assert len(free._actions) == 1
+    assert len(free.actions) == 1
 
 
 def test_release_differs_in_its_settings_only(embedding: Embedding) -> None:

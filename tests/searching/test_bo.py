@@ -30,12 +30,12 @@ from arch2vec.searching.pool import WHOLE, Sampled, gather, pool_for
 from arch2vec.searching.released_bo import ReleasedBayesianOptimization
 from arch2vec.searching.vectors import function_vectors
 from arch2vec.spaces import get_space
-from arch2vec.surrogates.basis_network import Training
+from arch2vec.surrogates.basis_network import BasisTraining
 from arch2vec.surrogates.dngo import DNGO
 from arch2vec.surrogates.forest import Forest
 from arch2vec.surrogates.gaussian_process import GaussianProcess
 
-SMALL = DNGO(Training(width=16, epochs=20))
+SMALL = DNGO(BasisTraining(width=16, epochs=20))
 WEIGHTS = {"none": -3.0, "skip": 1.0, "1x1": 2.0, "3x3": 4.0, "avg": 0.5}
 
 
@@ -71,14 +71,14 @@ class TestSchedule:
         sizes: list[int] = []
         for _ in range(25):
             run(search, 1)
-            sizes.append(search._learning_size())
+            sizes.append(search.learned_size())
         assert sizes == [1, 2, 3, 4, 4, 6, 6, 6, 9, 9, 9, 9, 9, *[14] * 7, *[21] * 5]
 
     def test_every_round_where_asked_for(self, part: Embedding) -> None:
         search = BayesianOptimization(part, seed=0, initial=4, growth=1, surrogate=SMALL)
         for told in range(1, 9):
             run(search, 1)
-            assert search._learning_size() == told
+            assert search.learned_size() == told
         with pytest.raises(InputError, match="growth"):
             BayesianOptimization(part, seed=0, growth=0.9)
 
@@ -90,7 +90,7 @@ class TestSchedule:
             for _ in range(4):
                 asked = search.ask()
                 search.tell(asked, [sign * worth(asked[0])])
-        assert good._learning_size() == 16
+        assert good.learned_size() == 16
         assert [row for row, _ in good._told] != [row for row, _ in bad._told]
 
     @pytest.mark.parametrize("method", [BayesianOptimization, GPBayesianOptimization, GreedyForest])
@@ -249,7 +249,7 @@ class TestOtherInputs:
 
         class AsTheyAre(BayesianOptimization):
             @classmethod
-            def _vectors(cls, embedding: Embedding) -> NDArray[np.float32]:
+            def surrogate_vectors(cls, embedding: Embedding) -> NDArray[np.float32]:
                 return embedding.vectors
 
         assert ours == run(AsTheyAre(Embedding(part.space, part.graphs, vectors), seed=0, surrogate=SMALL), 20)

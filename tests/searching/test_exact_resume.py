@@ -11,7 +11,7 @@ import pytest
 
 from arch2vec.embedding import Embedding
 from arch2vec.searching import METHODS
-from arch2vec.searching.beliefs import Outlook, read_looks
+from arch2vec.searching.beliefs import PoolBelief, read_looks
 from arch2vec.searching.pool import Sampled
 from arch2vec.searching.spec import resolve_method
 from arch2vec.surrogates.base import Surrogate
@@ -93,15 +93,15 @@ def test_a_belief_is_built_up_again_in_the_same_steps(surrogate: Surrogate) -> N
     observed, values = rng.permutation(300)[:40].tolist(), rng.normal(size=40)
     (learned,) = surrogate.learn(vectors[None, observed[:16]], values[None, :16], [0])
     everything = np.arange(100)
-    outlook = Outlook(learned, vectors, everything)
+    belief = PoolBelief(learned, vectors, everything)
     count = 16
     for rows in (everything, *(rng.permutation(300)[:30] for _ in range(9))):
         targets = values[:count].copy()
-        forecast = outlook.forecast(rows, observed[:count], targets)
+        forecast = belief.forecast(rows, observed[:count], targets)
         forecast.believe(rows[:2].tolist())  # as for a batch
-        stored = read_looks(json.loads(json.dumps(outlook.looks)), 300, True, count)
-        again = Outlook(learned, vectors, everything, stored)
-        one, other = (each.forecast(rows, observed[:count], values[:count].copy()) for each in (outlook, again))
+        stored = read_looks(json.loads(json.dumps(belief.looks)), 300, True, count)
+        again = PoolBelief(learned, vectors, everything, stored)
+        one, other = (each.forecast(rows, observed[:count], values[:count].copy()) for each in (belief, again))
         np.testing.assert_array_equal(one.mean, other.mean)
         np.testing.assert_array_equal(one.std, other.std)
         count += int(rng.integers(4))

@@ -21,7 +21,7 @@ from arch2vec.searching.pareto.criteria import Array, gains
 from arch2vec.searching.pareto.methods import EHVI, ParEGO
 from arch2vec.searching.pareto.models import CriteriaModels, on_model_scale
 from arch2vec.searching.pareto.nsga2 import NSGA2
-from arch2vec.searching.pareto.problem import ParetoProblem, Yardstick, problem_of
+from arch2vec.searching.pareto.problem import HypervolumeReference, ParetoProblem, problem_of
 from arch2vec.searching.pool import Sampled
 from arch2vec.surrogates.gaussian_process import GaussianProcess
 from made_tables import CELLS, SPACE
@@ -121,7 +121,7 @@ class TestContract:
         gain = counts @ np.arange(space.num_operations) * np.arange(1, 6)
         cost = counts @ np.arange(space.num_operations) ** 1.6 * np.array([5, 4, 3, 2, 1])
         values = np.stack([50 + gain.sum(axis=1) / 4, cost.sum(axis=1)], axis=1)
-        stick = Yardstick.of(gains(values, CRITERIA))
+        stick = HypervolumeReference.of(gains(values, CRITERIA))
         evaluations, seeds, least = (80, 10, 0.02) if method.name == "nsga2" else (30, 2, 0.05)
 
         def share(kind: type[ParetoSearch], seed: int) -> float:
@@ -159,7 +159,7 @@ def test_what_is_known_guides_a_modelled_search(kind: type[ParetoSearch], cells:
     """A cost without any structure can be known, but not learned."""
     values = worth(cells)
     values[:, 1] = np.random.default_rng(5).permutation(len(cells))
-    stick = Yardstick.of(gains(values, CRITERIA))
+    stick = HypervolumeReference.of(gains(values, CRITERIA))
     known = np.where([False, True], values, np.nan)
 
     def shares(table: Array | None) -> Array:
@@ -282,12 +282,12 @@ class TestProblem:
 
     def test_the_yardstick_runs_from_the_fronts_worst_to_its_best(self) -> None:
         found = np.array([[1.0, 10.0], [3.0, 6.0], [2.0, 6.0], [0.0, 0.0]])
-        stick = Yardstick.of(found)
+        stick = HypervolumeReference.of(found)
         assert stick.scaled(found)[:2].tolist() == [[0.0, 1.0], [1.0, 0.0]]
         assert stick.total == pytest.approx(1.1 * 0.1 + 0.1 * 1.0)
         assert stick.shares(found)[-3:] == pytest.approx([1.0, 1.0, 1.0])
         assert stick.share(found[2:]) == pytest.approx(0.6 * 0.1 / stick.total)
-        assert Yardstick.of(found[:1]).share(found[:1]) == 1.0
+        assert HypervolumeReference.of(found[:1]).share(found[:1]) == 1.0
 
 
 def test_embeddings_of_chains_have_no_known_criteria() -> None:

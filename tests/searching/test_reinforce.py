@@ -57,7 +57,7 @@ def test_learns_as_the_same_policy_written_in_pytorch(embedding: Embedding) -> N
         search.tell([candidate], [value])
         if number == 4:
             continue
-        choices = search._samples[candidate.index]
+        choices = search.samples[candidate.index]
         assert decisions.rows(np.array([choices])).tolist() == [candidate.index]
         baseline = value if baseline is None else baseline
         adam.zero_grad()
@@ -66,14 +66,14 @@ def test_learns_as_the_same_policy_written_in_pytorch(embedding: Embedding) -> N
         adam.step()
         baseline = 0.8 * baseline + 0.2 * value
         expected = torch.softmax(logits.masked_fill(~exists, -math.inf), dim=1).detach().numpy()
-        np.testing.assert_allclose(softmax(search._logits), expected, atol=1e-9)
+        np.testing.assert_allclose(softmax(search.logits), expected, atol=1e-9)
 
 
 def proposal_probabilities(search: Reinforce) -> np.ndarray:
     """(N,) each row's chance of being proposed next: the policy's over all decisions, of those that are left."""
     decisions = decisions_of(search.embedding)
     every = np.array(list(np.ndindex(*decisions.sizes.tolist())))
-    probabilities = softmax(search._logits)
+    probabilities = softmax(search.logits)
     chances = probabilities[np.arange(len(decisions.sizes)), every].prod(axis=1)
     rows = decisions.rows(every)
     left = np.zeros(len(search.embedding))
@@ -108,9 +108,9 @@ def test_what_samples_hardly_ever_make_is_drawn_by_the_same_policy() -> None:
         search = Reinforce(embedding, seed=seed, learning_rate=0.5)
         search.tell([search.candidate(embedding.architectures[0])], [1.0])
         search.tell([search.candidate(embedding.architectures[1])], [2.0])
-        counts[search._choose([])] += 1
+        counts[search.choose([])] += 1
     choices = decisions_of(embedding).choices[2:].astype(int)
-    probabilities = softmax(search._logits)
+    probabilities = softmax(search.logits)
     weights = [probabilities[np.arange(len(row)), row].prod() for row in choices]
     expected = 400 * weights[0] / sum(weights)
     assert abs(counts[2] - expected) < 4.5 * math.sqrt(expected * (400 - expected) / 400)

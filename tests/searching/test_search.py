@@ -12,11 +12,12 @@ import pytest
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.searching import METHODS, Candidate, SearchMethod, get_method
-from arch2vec.searching.bo import BayesianOptimization, normal_scores
+from arch2vec.searching.bo import BayesianOptimization
 from arch2vec.searching.random_search import RandomSearch
 from arch2vec.spaces import get_space
-from arch2vec.surrogates.basis_network import Training
+from arch2vec.surrogates.basis_network import BasisTraining
 from arch2vec.surrogates.dngo import DNGO
+from arch2vec.surrogates.ranks import normal_scores
 
 POOL = 200
 
@@ -182,7 +183,7 @@ class TestBayesianOptimization:
             made = [
                 BayesianOptimization(embedding, seed=0),
                 BayesianOptimization(embedding, seed=0, targets="values"),
-                BayesianOptimization(embedding, seed=0, surrogate=DNGO(Training(width=32))),
+                BayesianOptimization(embedding, seed=0, surrogate=DNGO(BasisTraining(width=32))),
             ]
             for search in made:
                 run(search, 16)

@@ -151,8 +151,8 @@ def test_calibration_takes_the_statistics_of_its_sample(embedding: Embedding) ->
 
 
 def updates(search: SupervisedRL) -> int:
-    assert search._policy is not None
-    batch, run = search._policy
+    assert search.policies is not None
+    batch, run = search.policies
     return int(batch.updates[run])
 
 

@@ -28,7 +28,7 @@ from arch2vec.searching.spec import resolve_method
 from arch2vec.searching.study import search
 from arch2vec.searching.together import best_of
 from arch2vec.spaces import get_space
-from arch2vec.studies import Horizon, run_study
+from arch2vec.studies import Budget, run_study
 from arch2vec.surrogates.base import Surrogate
 from arch2vec.surrogates.dngo import DNGO
 from arch2vec.surrogates.forest import Forest
@@ -185,7 +185,7 @@ def test_a_method_that_was_made_already_computes_where_it_was_made_for(embedding
 def test_a_study_on_a_device(embedding: Embedding) -> None:
     objective = resolve_objective("digits-201")
     found = [
-        run_study(embedding, objective, ["group-bo", "random"], 3, Horizon(15), pool=pool).runs(
+        run_study(embedding, objective, ["group-bo", "random"], 3, Budget(15), pool=pool).runs(
             "group-bo", objective.name
         )
         for pool in (None, OnDevice("cpu"))

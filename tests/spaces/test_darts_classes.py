@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from arch2vec.graphs.fingerprints import fingerprint
-from arch2vec.spaces.darts.cells import FIRST, Cells
+from arch2vec.spaces.darts.cells import FIRST, DARTSCells
 from arch2vec.spaces.darts.classes import CellClasses
 from arch2vec.spaces.darts.moves import FUNCTIONS, GRAPHS
 
@@ -28,7 +28,7 @@ def assert_same_partition(first: NDArray[np.generic], second: NDArray[np.generic
 def check_graph_classes(operations: int) -> None:
     classes = CellClasses(4, operations, "graph")
     labels, sources = all_genotypes(classes)
-    prints = fingerprint(Cells(labels + np.uint8(FIRST), sources).graphs())
+    prints = fingerprint(DARTSCells(labels + np.uint8(FIRST), sources).graphs())
     codes, sizes = classes.code_and_size(labels, sources)
     assert_same_partition(codes, prints)
     assert classes.count() == len(np.unique(prints))
@@ -88,7 +88,7 @@ def test_counts_of_the_darts_space() -> None:
 def test_operations_of_unread_nodes_can_be_exchanged_in_the_graph_only() -> None:
     sources = np.array([[0, 1] * 4] * 2, dtype=np.uint8)
     labels = np.array([[0, 1, 2, 3, 4, 4, 5, 5], [0, 3, 2, 1, 4, 4, 5, 5]], dtype=np.uint8)
-    graphs = fingerprint(Cells(labels + np.uint8(FIRST), sources).graphs())
+    graphs = fingerprint(DARTSCells(labels + np.uint8(FIRST), sources).graphs())
     assert graphs[0] == graphs[1]
     assert len(set(GRAPHS.code(labels, sources).tolist())) == 1
     assert len(set(FUNCTIONS.code(labels, sources).tolist())) == 2

@@ -9,14 +9,14 @@ import pytest
 
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
-from arch2vec.spaces.darts.cost import CIFAR10, IMAGENET, Cost, Skeleton, count_cost
+from arch2vec.spaces.darts.cost import CIFAR10, IMAGENET, DARTSCost, DARTSSkeleton, count_cost
 from arch2vec.spaces.darts.notation import EXAMPLE
 from arch2vec.spaces.darts.pair import DARTSPair
 from arch2vec.spaces.darts.published import PUBLISHED_GENOTYPES
 from arch2vec.spaces.darts.space import DARTS
 
 
-def cost_of(name: str, skeleton: Skeleton) -> Cost:
+def cost_of(name: str, skeleton: DARTSSkeleton) -> DARTSCost:
     pair = DARTSPair()
     return count_cost(*pair.split(pair.parse([PUBLISHED_GENOTYPES[name]])), skeleton=skeleton)
 
@@ -117,7 +117,7 @@ def test_an_auxiliary_head_costs_what_its_layers_do() -> None:
 def test_a_skeleton_that_does_not_fit_is_refused(changes: dict[str, object], message: str) -> None:
     fields = {"stem": "cifar", "cells": 20, "channels": 36, "image": 32, "classes": 10}
     with pytest.raises(InputError, match=message):
-        Skeleton(**(fields | changes))  # type: ignore[arg-type]
+        DARTSSkeleton(**(fields | changes))  # type: ignore[arg-type]
 
 
 def test_graphs_that_are_no_cells_are_refused() -> None:

@@ -17,7 +17,7 @@ from arch2vec.graphs.fingerprints import fingerprint
 from arch2vec.spaces import DeclaredSpace, NASBench101, SpaceDeclaration
 from arch2vec.spaces.declared.drawing import NumberedCells, num_orders, num_symmetries
 from arch2vec.spaces.declared.labels import distinct
-from arch2vec.spaces.declared.limits import Limits, all_cells, is_cell
+from arch2vec.spaces.declared.limits import TopologyLimits, all_cells, is_cell
 from arch2vec.spaces.nasbench101.enumeration import enumerate_cells
 from graph_strategies import dags, relabelled
 
@@ -35,10 +35,10 @@ def nasbench101(vertices: int) -> DeclaredSpace:
     )
 
 
-def limits_of(declaration: SpaceDeclaration) -> Limits:
+def limits_of(declaration: SpaceDeclaration) -> TopologyLimits:
     assert declaration.vertices is not None
     assert declaration.max_edges is not None
-    return Limits(
+    return TopologyLimits(
         declaration.vertices, declaration.max_edges, declaration.max_in_degree or 99, len(declaration.operations)
     )
 
@@ -89,7 +89,7 @@ def test_validity_against_paths(graph: GraphBatch) -> None:
         and graph.adjacency[0].sum(axis=0).max() <= 2
         and graph.adjacency.sum() <= 6
     )
-    assert is_cell(graph, Limits(5, 6, 2, 2)).tolist() == [right]
+    assert is_cell(graph, TopologyLimits(5, 6, 2, 2)).tolist() == [right]
 
 
 def test_validity_looks_at_everything() -> None:
@@ -133,7 +133,7 @@ def test_graphs_that_colour_refinement_takes_for_the_same() -> None:
 @pytest.mark.slow
 def test_nothing_is_lost_to_them() -> None:
     """The number of classes is the sum over numbered cells of symmetries / orders, whatever the fingerprints say."""
-    limits = Limits(8, 10, 7, 1)
+    limits = TopologyLimits(8, 10, 7, 1)
     parts, beginnings = [], np.zeros((1, 8, 8), dtype=np.bool_)
     for j in range(1, 8):
         sets = (np.arange(1, 1 << j)[:, None] >> np.arange(j) & 1).astype(np.bool_)
@@ -155,7 +155,7 @@ def test_nothing_is_lost_to_them() -> None:
 @settings(max_examples=50, deadline=None)
 @given(st.integers(0, 10**6))
 def test_orders_and_symmetries_against_all_permutations(seed: int) -> None:
-    cell = NumberedCells(Limits(6, 12, 5, 2)).draw_numbered(1, np.random.default_rng(seed))
+    cell = NumberedCells(TopologyLimits(6, 12, 5, 2)).draw_numbered(1, np.random.default_rng(seed))
     n = int(cell.mask.sum())
     assert num_orders(cell).tolist() == [slow.orders(cell)]
     found = slow.symmetries(cell.adjacency[0, :n, :n], cell.ops[0, :n].tolist())

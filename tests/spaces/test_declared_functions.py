@@ -11,7 +11,7 @@ import pytest
 from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
 from arch2vec.spaces import DeclaredSpace, SpaceDeclaration
-from arch2vec.spaces.declared.limits import Limits
+from arch2vec.spaces.declared.limits import TopologyLimits
 from declared_reference import numbered_cells
 
 # Nonlinear, and 0 at 0.
@@ -65,7 +65,7 @@ def test_classes_are_those_of_equal_outputs(declaration: SpaceDeclaration) -> No
 
 def test_isomorphic_cells_compute_the_same() -> None:
     space = DeclaredSpace(FREE)
-    brute = GraphBatch.concatenate(list(numbered_cells(Limits(4, 8, 4, 4))))
+    brute = GraphBatch.concatenate(list(numbered_cells(TopologyLimits(4, 8, 4, 4))))
     wide = space.parse(
         DeclaredSpace(SpaceDeclaration(**{**FREE.__dict__, "vertices": 4, "max_edges": 6})).format(brute)
     )

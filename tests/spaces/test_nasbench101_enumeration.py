@@ -13,7 +13,7 @@ import nasbench101_reference as slow
 from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
 from arch2vec.spaces.nasbench101 import enumeration
-from arch2vec.spaces.nasbench101.edits import EDGE, OPERATION, Edits, apply
+from arch2vec.spaces.nasbench101.edits import EDGE, OPERATION, NASBench101Edits, apply
 from arch2vec.spaces.nasbench101.hashes import module_digests, order_of
 from arch2vec.spaces.nasbench101.space import NASBench101
 from nasbench101_reference import Cell
@@ -129,7 +129,7 @@ def test_every_cell_can_be_reached_from_every_other() -> None:
     for i, j in itertools.combinations(range(7), 2):
         rows = np.flatnonzero(listed.adjacency[:, i, j])
         zeros = np.zeros(len(rows), dtype=np.int64)
-        edited, valid = apply(listed[rows], Edits(zeros + EDGE, zeros + i, zeros + j, zeros + OPERATION))
+        edited, valid = apply(listed[rows], NASBench101Edits(zeros + EDGE, zeros + i, zeros + j, zeros + OPERATION))
         before, after = listed[rows[valid]], edited[valid]
         found = space.index_of(after)
         assert (found >= 0).all()

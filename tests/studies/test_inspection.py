@@ -22,7 +22,7 @@ from arch2vec.searching.pareto.problem import problem_of
 from arch2vec.searching.pareto.study import pareto_study
 from arch2vec.searching.study import search
 from arch2vec.searching.trials import Trial
-from arch2vec.studies import Horizon, run_study
+from arch2vec.studies import Budget, run_study
 from arch2vec.studies.inspection import inspect, readers, top
 from arch2vec.studies.inspection.status import Pace, status_of
 from one_line import error_of
@@ -146,8 +146,8 @@ def test_a_comparison_while_it_is_made_and_after(tmp_path: Path, monkeypatch: py
         status = inspect(tmp_path)
         seen.append((status.done, status.of, status.state))
 
-    horizon = Horizon(budget=5)
-    found = run_study(CELLS, Made(), ["random", "evolution"], 4, horizon, block=2, out=tmp_path, progress=look)
+    budget = Budget(5)
+    found = run_study(CELLS, Made(), ["random", "evolution"], 4, budget, block=2, out=tmp_path, progress=look)
     assert {of for _, of, _ in seen} == {8} and {state for *_, state in seen} == {"running"}
     assert [done for done, *_ in seen] == sorted(done for done, *_ in seen) and seen[-1][0] == 6
     status = inspect(tmp_path)

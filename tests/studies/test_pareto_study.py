@@ -17,7 +17,7 @@ from arch2vec.reports.pareto import draw_fronts
 from arch2vec.searching.pareto import PARETO_METHODS
 from arch2vec.searching.pareto.criteria import gains
 from arch2vec.searching.pareto.fronts import non_dominated
-from arch2vec.searching.pareto.problem import ParetoProblem, Yardstick, problem_of
+from arch2vec.searching.pareto.problem import HypervolumeReference, ParetoProblem, problem_of
 from arch2vec.searching.pareto.run import ParetoTrial, pareto_search
 from arch2vec.searching.pareto.study import front_spans, pareto_study
 from arch2vec.searching.pareto.summary import cuts_for, fronts_frame, summary_rows, to_markdown, write_tables
@@ -118,7 +118,9 @@ def test_columns_of_the_trials(made: ParetoProblem) -> None:
     assert np.array_equal(frame["test"], made.test[rows])
     assert frame["cumulative_cost_s"].iloc[-1] == pytest.approx(made.cost_s[rows].sum())
     share = frame["hypervolume_share"].to_numpy()
-    assert (np.diff(share) >= 0).all() and share[-1] == pytest.approx(Yardstick.of(made.gains).share(made.gains[rows]))
+    assert (np.diff(share) >= 0).all() and share[-1] == pytest.approx(
+        HypervolumeReference.of(made.gains).share(made.gains[rows])
+    )
     for at in (1, 7, 20):  # the front over time
         on = (frame["front_from"] <= at) & ~(frame["front_until"] <= at)
         assert np.array_equal(np.flatnonzero(on), np.flatnonzero(non_dominated(made.gains[rows[:at]])))
@@ -148,7 +150,7 @@ def test_summaries(made: ParetoProblem, tmp_path: Path) -> None:
             "row"
         ].to_numpy()
         chosen = run[non_dominated(made.gains[run])]
-        shares.append(Yardstick.of(by_test).share(by_test[chosen]))
+        shares.append(HypervolumeReference.of(by_test).share(by_test[chosen]))
     assert rows[2]["test_hypervolume_mean"] == pytest.approx(np.mean(shares))
     ends = fronts_frame(frame, made)
     for _, front in ends.groupby(["method", "seed"]):

@@ -34,7 +34,7 @@ from arch2vec.searching.study import search
 from arch2vec.searching.supervised_bo import ReleasedSupervisedBayesianOptimization
 from arch2vec.searching.trials import Trial
 from arch2vec.spaces import get_space
-from arch2vec.studies import Horizon, Trajectories, run_many, run_study, summarise
+from arch2vec.studies import Budget, Trajectories, run_many, run_study, summarise
 from arch2vec.studies.simulation import simulate
 from arch2vec.studies.values import ObjectiveValues, TableValues, values_of
 from one_line import error_of
@@ -103,7 +103,7 @@ def plain(found: Trajectories) -> pd.DataFrame:
 class TestRuns:
     def test_models_look_at_the_pool_that_a_study_names(self, embedding: Embedding) -> None:
         methods, pool = ["random", "gp-bo", "bo-release", "supervised-bo-release"], Sampled(15, 2, 0)
-        found = run_study(embedding, Worth(), methods, 1, Horizon(24), pool=pool)
+        found = run_study(embedding, Worth(), methods, 1, Budget(24), pool=pool)
         searches = {
             "random": RandomSearch(embedding, seed=0),
             "gp-bo": GPBayesianOptimization(embedding, seed=0, pool=pool),
@@ -123,7 +123,7 @@ class TestRuns:
             Worth(),
             ["random", "bo"],
             3,
-            Horizon(EVALUATIONS),
+            Budget(EVALUATIONS),
             seed0=4,
             batches={"random": batch, "bo": batch},
         )
@@ -140,34 +140,34 @@ class TestRuns:
     def test_a_table_is_looked_up_as_it_would_be_evaluated(self, embedding: Embedding, table: TableObjective) -> None:
         values = values_of(table, embedding)
         assert isinstance(values, TableValues)
-        seeds, horizon = [0, 1, 2], Horizon(None, 100.0)
-        fast = simulate(RandomSearch, embedding, values, seeds, horizon)
-        slow = simulate(RandomSearch, embedding, ObjectiveValues(table), seeds, horizon)
+        seeds, end = [0, 1, 2], Budget(None, 100.0)
+        fast = simulate(RandomSearch, embedding, values, seeds, end)
+        slow = simulate(RandomSearch, embedding, ObjectiveValues(table), seeds, end)
         for name in ("lengths", "rows", "fidelity", "validation", "test", "reported", "cost_s"):
             np.testing.assert_array_equal(getattr(fast, name), getattr(slow, name))
         assert len(set(fast.lengths.tolist())) > 1
 
     def test_limits(self, embedding: Embedding, table: TableObjective) -> None:
         for budget, cost, both in ((10, 60.0, False), (10, 60.0, True), (40, 60.0, False), (40, 60.0, True)):
-            runs = run_study(embedding, table, ["random"], 5, Horizon(budget, cost, both)).runs("random", table.name)
+            runs = run_study(embedding, table, ["random"], 5, Budget(budget, cost, both)).runs("random", table.name)
             spent = runs.cumulative_cost_s
             for length, costs in zip(runs.lengths.tolist(), spent, strict=True):
                 by_cost = 1 + int(np.searchsorted(costs[:length], cost)) if costs[length - 1] >= cost else length + 1
                 assert length == (max if both else min)(budget, by_cost)
-        assert "40 evaluations and 60 s" in str(Horizon(40, 60.0, True))
-        assert "needs a budget" in error_of(lambda: Horizon(None))
+        assert "40 evaluations and 60 s" in str(Budget(40, 60.0, True))
+        assert "needs a budget" in error_of(lambda: Budget(None))
 
     def test_a_run_ends_when_nothing_is_left(self, embedding: Embedding) -> None:
         few = embedding.subset(range(20))
         functions = len(np.unique(few.function_classes))
-        found = run_study(few, Worth(), ["random"], 2, Horizon(None, 1e9), batches={"random": 3})
+        found = run_study(few, Worth(), ["random"], 2, Budget(None, 1e9), batches={"random": 3})
         assert found.runs("random", "worth").lengths.tolist() == [functions] * 2
 
     def test_an_architecture_that_the_table_lacks(self, embedding: Embedding, table: TableObjective) -> None:
         space = get_space("nasbench201")
         graphs = space.sample(150, np.random.default_rng(5))
         other = Embedding(space, graphs, graphs.one_hot(7)[:, 1:-1].reshape(150, -1))
-        assert "is not among the architectures" in error_of(lambda: run_study(other, table, ["random"], 2, Horizon(50)))
+        assert "is not among the architectures" in error_of(lambda: run_study(other, table, ["random"], 2, Budget(50)))
 
     def test_incumbents_are_the_trials_that_beat_all_before(self, embedding: Embedding) -> None:
         class Noisy(RandomSearch):
@@ -180,7 +180,7 @@ class TestRuns:
             def _propose(cls, methods: Sequence[RandomSearch], n: int) -> list[list[int | tuple[int, int]]]:  # type: ignore[override]
                 return [[(row, 10 + row % 3) if row % 4 else row for row in method.draw(n)] for method in methods]
 
-        runs = simulate(Noisy, embedding, ObjectiveValues(Worth()), range(20), Horizon(30))
+        runs = simulate(Noisy, embedding, ObjectiveValues(Worth()), range(20), Budget(30))
         checked = 0
         for place, seed in enumerate(range(20)):
             method, best = Noisy(embedding, seed=seed), -1
@@ -200,7 +200,7 @@ class TestStudy:
     def test_the_number_of_processes_and_of_runs_at_a_time_changes_nothing(
         self, embedding: Embedding, table: TableObjective
     ) -> None:
-        arguments = embedding, [Worth(), table], ["random"], {"random": 8}, Horizon(EVALUATIONS)
+        arguments = embedding, [Worth(), table], ["random"], {"random": 8}, Budget(EVALUATIONS)
         expected = plain(run_study(*arguments))
         assert len(expected) == 2 * 8 * EVALUATIONS
         calls: list[tuple[str, str, int]] = []
@@ -210,17 +210,17 @@ class TestStudy:
         with ThreadPoolExecutor(1) as executor:
             pd.testing.assert_frame_equal(plain(run_study(*arguments, executor=executor)), expected)
 
-    def test_horizons_by_objective(self, embedding: Embedding, table: TableObjective) -> None:
-        ends = {"worth": Horizon(5), table.name: Horizon(7)}
+    def test_budgets_by_objective(self, embedding: Embedding, table: TableObjective) -> None:
+        ends = {"worth": Budget(5), table.name: Budget(7)}
         found = run_study(embedding, [Worth(), table], ["random"], 2, ends)
         assert found.keys() == [("random", "worth"), ("random", table.name)]
         assert found.runs("random", "worth").lengths.tolist() == [5, 5]
         assert found.runs("random", table.name).lengths.tolist() == [7, 7]
 
     def test_the_file_is_compact_and_for_any_program(self, embedding: Embedding, tmp_path: Path) -> None:
-        found = run_study(embedding, Worth(), ["random"], 200, Horizon(60), out=tmp_path)
+        found = run_study(embedding, Worth(), ["random"], 40, Budget(60), out=tmp_path)
         path = tmp_path / "trajectories.parquet"
-        assert path.stat().st_size < 25 * len(found)
+        assert path.stat().st_size < 40 * len(found)
         names = ["asked.json", "comparison.json", "trajectories.parquet"]
         assert sorted(path.name for path in tmp_path.iterdir()) == names
         frame = pd.read_parquet(path)
@@ -234,7 +234,7 @@ class TestStudy:
             fidelities = (4, 12)
 
         def levels(**given: object) -> set[float]:
-            found = run_study(embedding, Levels(), ["bohb"], 2, Horizon(30), **given)  # type: ignore[arg-type]
+            found = run_study(embedding, Levels(), ["bohb"], 2, Budget(30), **given)  # type: ignore[arg-type]
             return set(found.frame()["fidelity"].dropna())
 
         assert levels() == {4, 12}
@@ -252,12 +252,12 @@ class TestStudy:
             ({"workers": 0}, "at least 1 worker"),
             ({"block": 0}, "at least 1 run in a block"),
             ({"batches": {"random": 0}}, "at least 1 architecture in a batch"),
-            ({"horizon": Horizon(151)}, "more than the embedding's 150"),
+            ({"budget": Budget(151)}, "more than the embedding's 150"),
             ({"seed0": -1}, "must not be negative"),
         ],
     )
     def test_refuses_what_cannot_be(self, embedding: Embedding, change: dict[str, object], message: str) -> None:
-        arguments = {"objectives": Worth(), "methods": ["random"], "runs": 2, "horizon": Horizon(5)} | change
+        arguments = {"objectives": Worth(), "methods": ["random"], "runs": 2, "budget": Budget(5)} | change
         assert message in error_of(lambda: run_study(embedding, **arguments))  # type: ignore[arg-type]
 
 
@@ -266,66 +266,66 @@ class TestResume:
         """Killed, with the signal that nothing can catch, in the third of its five blocks."""
         code = f"""
             from pathlib import Path
-            from arch2vec.studies import Horizon, run_study
+            from arch2vec.studies import Budget, run_study
             from test_studies import Worth, small_embedding
             out = Path({str(tmp_path)!r})
-            run_study(small_embedding(), Worth(crash_at=45), ["random"], 9, Horizon(10), block=2, out=out)
+            run_study(small_embedding(), Worth(crash_at=45), ["random"], 9, Budget(10), block=2, out=out)
         """
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, Path(__file__).parents[:2]))}
         killed = subprocess.run([sys.executable, "-c", textwrap.dedent(code)], env=environment)
         assert killed.returncode == -signal.SIGKILL
         assert len(list((tmp_path / "blocks").glob("*.parquet"))) == 2
         objective = Worth()
-        found = run_study(embedding, objective, ["random"], 9, Horizon(10), block=2, out=tmp_path)
+        found = run_study(embedding, objective, ["random"], 9, Budget(10), block=2, out=tmp_path)
         assert objective.evaluated == 45  # of 90: what the unfinished block had evaluated is in its journal
-        pd.testing.assert_frame_equal(plain(found), plain(run_study(embedding, Worth(), ["random"], 9, Horizon(10))))
+        pd.testing.assert_frame_equal(plain(found), plain(run_study(embedding, Worth(), ["random"], 9, Budget(10))))
 
     def test_a_crash_while_the_blocks_are_put_together(self, embedding: Embedding, tmp_path: Path) -> None:
         """At worst every run is in the file and in a block, and a temporary file is left."""
         with pytest.raises(InputError, match="gave up after 3 failed evaluations in a row, the last with ZeroDivision"):
-            run_study(embedding, lambda _: 1 / 0, ["random"], 1, Horizon(10), out=tmp_path, max_failures=3)
+            run_study(embedding, lambda _: 1 / 0, ["random"], 1, Budget(10), out=tmp_path, max_failures=3)
         shutil.rmtree(tmp_path)
-        expected = run_study(embedding, Worth(), ["random"], 4, Horizon(10), block=2, out=tmp_path)
+        expected = run_study(embedding, Worth(), ["random"], 4, Budget(10), block=2, out=tmp_path)
         blocks = tmp_path / "blocks"
         blocks.mkdir()
         pq.write_table(expected.table.slice(0, 20), blocks / "worth--random--0-2.parquet")
         (blocks / ".worth--random--2-2.x.tmp.parquet").write_text("half")
         objective = Worth()
-        found = run_study(embedding, objective, ["random"], 5, Horizon(10), block=2, out=tmp_path)
+        found = run_study(embedding, objective, ["random"], 5, Budget(10), block=2, out=tmp_path)
         assert objective.evaluated == 10
         assert len(found) == 50
         assert not blocks.exists()
         pd.testing.assert_frame_equal(plain(found).head(40), plain(expected))
 
     def test_a_study_may_grow_but_not_change(self, embedding: Embedding, tmp_path: Path) -> None:
-        run_study(embedding, Worth(), ["random"], 2, Horizon(10), out=tmp_path)
-        more = run_study(embedding, [Worth(), Worth(name="two")], ["random", "bo"], 3, Horizon(10), out=tmp_path)
+        run_study(embedding, Worth(), ["random"], 2, Budget(10), out=tmp_path)
+        more = run_study(embedding, [Worth(), Worth(name="two")], ["random", "bo"], 3, Budget(10), out=tmp_path)
         assert len(more) == 2 * 2 * 3 * 10
-        assert len(run_study(embedding, Worth(crash_at=0), ["bo"], 1, Horizon(10), out=tmp_path)) == len(more)
+        assert len(run_study(embedding, Worth(crash_at=0), ["bo"], 1, Budget(10), out=tmp_path)) == len(more)
 
-        def refusal(objective: Objective, horizon: Horizon, **others: object) -> str:
+        def refusal(objective: Objective, budget: Budget, **others: object) -> str:
             return error_of(
-                lambda: run_study(embedding, objective, ["random"], 2, horizon, out=tmp_path, **others)  # type: ignore[arg-type]
+                lambda: run_study(embedding, objective, ["random"], 2, budget, out=tmp_path, **others)  # type: ignore[arg-type]
             )
 
-        assert "holds runs of 'worth' with budget 10, not 11" in refusal(Worth(), Horizon(11))
-        assert "with both limits False, not True" in refusal(Worth(), Horizon(10, None, True))
-        assert "holds runs of 'random' with batch 1, not 2" in refusal(Worth(), Horizon(10), batches={"random": 2})
-        assert "holds runs with pool None" in refusal(Worth(), Horizon(10), pool=Sampled(20))
+        assert "holds runs of 'worth' with budget 10, not 11" in refusal(Worth(), Budget(11))
+        assert "with both limits False, not True" in refusal(Worth(), Budget(10, None, True))
+        assert "holds runs of 'random' with batch 1, not 2" in refusal(Worth(), Budget(10), batches={"random": 2})
+        assert "holds runs with pool None" in refusal(Worth(), Budget(10), pool=Sampled(20))
         changed = Worth()
         changed.description = "another"
         told = "what is measured has changed from 'a made-up accuracy' to 'another'"
-        assert told in refusal(changed, Horizon(10))
+        assert told in refusal(changed, Budget(10))
         other = Embedding(embedding.space, embedding.graphs, embedding.vectors + 1)
         assert "holds runs with embedding" in error_of(
-            lambda: run_study(other, Worth(), ["random"], 2, Horizon(10), out=tmp_path)
+            lambda: run_study(other, Worth(), ["random"], 2, Budget(10), out=tmp_path)
         )
 
     def test_damaged_files(self, embedding: Embedding, tmp_path: Path) -> None:
         def again() -> str:
-            return error_of(lambda: run_study(embedding, Worth(), ["random"], 1, Horizon(10), out=tmp_path))
+            return error_of(lambda: run_study(embedding, Worth(), ["random"], 1, Budget(10), out=tmp_path))
 
-        run_study(embedding, Worth(), ["random"], 1, Horizon(10), out=tmp_path)
+        run_study(embedding, Worth(), ["random"], 1, Budget(10), out=tmp_path)
         path = tmp_path / "trajectories.parquet"
         path.write_bytes(path.read_bytes()[:-20])
         assert "cannot read" in again()

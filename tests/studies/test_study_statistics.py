@@ -11,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from arch2vec.studies.at_budget import Cut, chosen
+from arch2vec.searching.budget import Budget
+from arch2vec.studies.at_budget import chosen, covered
 from arch2vec.studies.curves import distribution, regret_curve
-from arch2vec.studies.runs import Runs, joined
+from arch2vec.studies.runs import SearchRuns, joined
 from arch2vec.studies.significance import compare, holm, lead
 from arch2vec.studies.statistics import bootstrap_interval, describe, optimum_share
 from arch2vec.studies.summary import comparisons, summary_rows
@@ -23,7 +24,7 @@ from one_line import error_of
 NAN = math.nan
 
 
-def made_up(seed: int, runs: int = 6, longest: int = 12, method: str = "m") -> Runs:
+def made_up(seed: int, runs: int = 6, longest: int = 12, method: str = "m") -> SearchRuns:
     """Runs of different lengths with failures, of architectures 0 ... 99."""
     rng = np.random.default_rng(seed)
     lengths = rng.integers(2, longest + 1, runs)
@@ -32,7 +33,7 @@ def made_up(seed: int, runs: int = 6, longest: int = 12, method: str = "m") -> R
     validation = np.where(made, np.round(rng.normal(80, 5, made.shape), 1), NAN)
     validation[rng.random(made.shape) < 0.15] = NAN
     validation[:, 0] = 60.0
-    return Runs(
+    return SearchRuns(
         method,
         "o",
         np.arange(runs),
@@ -47,13 +48,13 @@ def made_up(seed: int, runs: int = 6, longest: int = 12, method: str = "m") -> R
     )
 
 
-def by_hand(runs: Runs, cut: Cut) -> list[tuple[int, int]]:
+def by_hand(runs: SearchRuns, budget: Budget) -> list[tuple[int, int]]:
     """For each run: how many evaluations are within the budget, and which is the best of them."""
     answers = []
     for run, length in enumerate(runs.lengths.tolist()):
         spent, count, best = 0.0, 0, -1
         for number in range(length):
-            if (count if cut.kind == "evaluations" else spent) >= cut.at:
+            if count >= (budget.evaluations or np.inf) or spent >= (budget.max_cost_s or np.inf):
                 break
             spent += runs.cost_s[run, number]
             count += 1
@@ -64,13 +65,14 @@ def by_hand(runs: Runs, cut: Cut) -> list[tuple[int, int]]:
     return answers
 
 
-class TestCuts:
+class TestAtABudget:
     @settings(max_examples=30, deadline=None)
     @given(st.integers(0, 10**6), st.sampled_from(["evaluations", "seconds"]), st.integers(1, 60))
     def test_the_choice_is_the_best_within_the_budget(self, seed: int, kind: str, at: int) -> None:
-        runs, cut = made_up(seed), Cut(kind, at)
-        found = chosen(runs, cut)
-        for run, (count, best) in enumerate(by_hand(runs, cut)):
+        runs = made_up(seed)
+        budget = Budget(at) if kind == "evaluations" else Budget(max_cost_s=at)
+        found = chosen(runs, budget)
+        for run, (count, best) in enumerate(by_hand(runs, budget)):
             assert found.evaluations[run] == count
             assert found.rows[run] == runs.rows[run, best]
             assert found.signal[run] == runs.validation[run, best]
@@ -82,17 +84,17 @@ class TestCuts:
     def test_whether_runs_go_so_far(self) -> None:
         runs = made_up(0)
         least = int(runs.lengths.min())
-        assert Cut("evaluations", least).covered_by(runs)
-        assert not Cut("evaluations", least + 1).covered_by(runs)
+        assert covered(Budget(least), runs)
+        assert not covered(Budget(least + 1), runs)
         cheapest = float(runs.cost_s.sum(axis=1).min())
-        assert Cut("seconds", cheapest).covered_by(runs)
-        assert not Cut("seconds", cheapest + 0.1).covered_by(runs)
-        assert str(Cut("seconds", 12_000)) == "12,000 s"
-        assert "positive number" in error_of(lambda: Cut("seconds", 0))
+        assert covered(Budget(max_cost_s=cheapest), runs)
+        assert not covered(Budget(max_cost_s=cheapest + 0.1), runs)
+        assert str(Budget(max_cost_s=12_000)) == "12,000 s"
+        assert "above 0 seconds" in error_of(lambda: Budget(max_cost_s=0))
 
     def test_runs_survive_the_table(self) -> None:
         parts = [made_up(1), made_up(2, longest=20)]
-        parts[1] = Runs(**{**vars(parts[1]), "seeds": parts[1].seeds + 6})
+        parts[1] = SearchRuns(**{**vars(parts[1]), "seeds": parts[1].seeds + 6})
         whole = joined(parts)
         names = [str(number) for number in range(100)]
         back = to_runs(to_table(whole, names))
@@ -243,16 +245,16 @@ class TestCurves:
 def test_summary_rows() -> None:
     runs = [made_up(1), made_up(2, method="n")]
     signal = np.arange(100.0)
-    rows = summary_rows(runs, [Cut("evaluations", 2), Cut("seconds", 20)], signal)
+    rows = summary_rows(runs, [Budget(2), Budget(max_cost_s=20)], signal)
     assert [(row["method"], row["budget"]) for row in rows] == [
         ("m", "2 evaluations"), ("n", "2 evaluations"), ("m", "20 s"), ("n", "20 s")
     ]  # fmt: skip
-    found = chosen(runs[0], Cut("evaluations", 2))
+    found = chosen(runs[0], Budget(2))
     assert rows[0]["validation_mean"] == pytest.approx(found.validation.mean())
     assert rows[0]["signal_mean"] == pytest.approx(found.signal.mean())
     assert rows[0]["test_std"] == pytest.approx(found.test.std(ddof=1))
     assert rows[0]["optimum_share"] == np.mean(found.rows == 99)
     assert (rows[0]["evaluations"], rows[0]["complete"]) == (2, True)
-    (comparison,) = comparisons(runs, Cut("evaluations", 2))
-    other = chosen(runs[1], Cut("evaluations", 2))
+    (comparison,) = comparisons(runs, Budget(2))
+    other = chosen(runs[1], Budget(2))
     assert comparison.difference == pytest.approx((found.test - other.test).mean())

@@ -9,14 +9,14 @@ from hypothesis import strategies as st
 
 from arch2vec.errors import InputError
 from arch2vec.surrogates.base import Surrogate
-from arch2vec.surrogates.basis_network import Training
+from arch2vec.surrogates.basis_network import BasisTraining
 from arch2vec.surrogates.bayesian_linear import BayesianLinear
 from arch2vec.surrogates.dngo import DNGO
 from arch2vec.surrogates.gaussian_process import GaussianProcess
 from arch2vec.surrogates.grouped_process import GroupedProcess
 from arch2vec.surrogates.kernels import Kernel
 
-SMALL = Training(width=16, epochs=30)
+SMALL = BasisTraining(width=16, epochs=30)
 SURROGATES = [DNGO(SMALL), GaussianProcess(), GaussianProcess("rbf"), GroupedProcess((1, 2), ((0,), (1,), (0, 1)))]
 
 

@@ -9,7 +9,7 @@ from scipy.stats import multivariate_normal
 from torch import Tensor
 
 from arch2vec.errors import InputError
-from arch2vec.surrogates.basis_network import BasisNetwork, Training
+from arch2vec.surrogates.basis_network import BasisNetwork, BasisTraining
 from arch2vec.surrogates.bayesian_linear import BayesianLinear
 from arch2vec.surrogates.dngo import DNGO
 
@@ -116,7 +116,7 @@ def test_conditioning_on_beliefs_equals_a_refit_with_them(n: int, m: int) -> Non
 
 @pytest.mark.parametrize("weight_decay", [0.0, 0.1])
 def test_gradient_equals_automatic_differentiation(weight_decay: float) -> None:
-    training = Training(width=8, layers=3, weight_decay=weight_decay)
+    training = BasisTraining(width=8, layers=3, weight_decay=weight_decay)
     network = BasisNetwork(4, training, [1, 2])
     network.parameters.add_(torch.randn(network.parameters.shape, generator=torch.Generator().manual_seed(0)) * 0.1)
     features = torch.randn(2, 6, 4, generator=torch.Generator().manual_seed(3))
@@ -152,7 +152,7 @@ def wave(n: int, runs: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
 def test_predicts_a_smooth_function_in_its_own_units(batch_size: int | None) -> None:
     features, targets = wave(100, 1)
     points, truth = wave(200, 1, seed=1)
-    posterior = DNGO(Training(batch_size=batch_size)).fit(features, targets, [0])
+    posterior = DNGO(BasisTraining(batch_size=batch_size)).fit(features, targets, [0])
     mean, std = posterior.predict(points[0])
     assert mean.shape == std.shape == (1, 200)
     assert np.sqrt(np.mean((mean - truth) ** 2)) < 0.25 * truth.std()

@@ -14,10 +14,11 @@ from scipy.stats import multivariate_normal
 import arch2vec
 from arch2vec.embedding import Embedding
 from arch2vec.searching import get_method
-from arch2vec.searching.group_bo import GroupedBayesianOptimization, grouped_process
+from arch2vec.searching.group_bo import GroupedBayesianOptimization
 from arch2vec.searching.vectors import grouped_vectors
 from arch2vec.spaces import NASBench201
-from arch2vec.surrogates.grouped_process import GroupedProcess, LearnedGroups, Prior, _Posterior
+from arch2vec.surrogates.by_groups import process_for
+from arch2vec.surrogates.grouped_process import GroupedPrior, GroupedProcess, LearnedGroups, _Posterior
 from arch2vec.surrogates.quasi_newton import minimise
 from one_line import error_of
 
@@ -66,7 +67,7 @@ def test_the_posterior_density_and_its_gradient() -> None:
     x, y = problem()
     process = GroupedProcess(GROUPS, TERMS)
     squares, units = process._squares(torch.from_numpy(x))
-    posterior = _Posterior(squares, torch.from_numpy(y), Prior.wide(len(TERMS), SHARES))
+    posterior = _Posterior(squares, torch.from_numpy(y), GroupedPrior.wide(len(TERMS), SHARES))
     rng = np.random.default_rng(2)
     for run in range(3):
         at = posterior.start()[run].numpy() + 0.5 * rng.standard_normal(2 * len(TERMS) + 1)
@@ -92,7 +93,7 @@ def test_the_optimiser_finds_what_scipy_finds() -> None:
     posterior = _Posterior(
         GroupedProcess(GROUPS, TERMS)._squares(torch.from_numpy(x))[0],
         torch.from_numpy(y),
-        Prior.wide(len(TERMS), SHARES),
+        GroupedPrior.wide(len(TERMS), SHARES),
     )
     found = minimise(posterior, posterior.start())
     values, gradients = posterior(torch.arange(3), found)
@@ -141,7 +142,7 @@ def test_shares_decide_where_little_is_observed() -> None:
     few, many = {}, {}
     for first in (0.2, 0.8):
         shares = (first, *[(1 - first) / (len(TERMS) - 1)] * (len(TERMS) - 1))
-        process = GroupedProcess(GROUPS, TERMS, prior=Prior.wide(len(TERMS), shares))
+        process = GroupedProcess(GROUPS, TERMS, prior=GroupedPrior.wide(len(TERMS), shares))
         few[first] = process.fit(x[:, :2], y[:, :2])[0].weights[0]
         many[first] = process.fit(x, y)[0].weights[0]
     assert few[0.8] - few[0.2] > 0.4 > 2 * abs(many[0.8] - many[0.2])
@@ -166,7 +167,7 @@ def test_vectors_are_structure_and_what_the_embedding_has(embedding: Embedding) 
     assert list(dict(both.groups)) == [*dict(embedding.groups), "learned"]
     assert both.vectors.shape[1] == sum(dict(both.groups).values())
     assert grouped_vectors(embedding).vectors.shape[1] == both.vectors.shape[1] - 4
-    assert len(grouped_process(both.groups).terms) == len(both.groups) + 1
+    assert len(process_for(both.groups).terms) == len(both.groups) + 1
     # Architectures of one function are alike.
     _, first, function = np.unique(embedding.function_classes, return_index=True, return_inverse=True)
     np.testing.assert_array_equal(both.vectors, both.vectors[first][function])

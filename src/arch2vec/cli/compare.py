@@ -24,8 +24,8 @@ from arch2vec.errors import InputError
 if TYPE_CHECKING:
     from arch2vec.embedding import Embedding
     from arch2vec.objectives.base import Objective
-    from arch2vec.studies import Runs
-    from arch2vec.studies.at_budget import Cut
+    from arch2vec.searching.budget import Budget
+    from arch2vec.studies import SearchRuns
     from arch2vec.studies.summary import Row
 
 
@@ -80,13 +80,13 @@ def run_compare(arguments: argparse.Namespace) -> None:
     from arch2vec.reports.style import png_and_svg
     from arch2vec.searching.pool import OnDevice
     from arch2vec.searching.spec import resolve_methods, split_methods
-    from arch2vec.studies import Horizon, run_study
+    from arch2vec.studies import Budget, run_study
 
     methods = resolve_methods(split_methods(arguments.methods))
     if not methods or arguments.runs < 1:
         raise InputError("compare needs at least one method and one run")
-    cuts = _cuts(arguments)
-    horizon = Horizon(_longest(arguments), arguments.max_cost)
+    budgets = _budgets(arguments)
+    end = Budget(_longest(arguments), arguments.max_cost)
     note_processor(methods.values(), arguments.device)
     pool = None if arguments.device is None else OnDevice(arguments.device)
     source, objectives = source_and_objectives(
@@ -95,7 +95,7 @@ def run_compare(arguments: argparse.Namespace) -> None:
     embedding = source.embedding(objectives)
     note_fidelities(methods.values(), objectives)
     with owning(arguments.out):
-        expected, done = len(objectives) * len(methods) * arguments.runs * (horizon.budget or 0), 0
+        expected, done = len(objectives) * len(methods) * arguments.runs * (end.evaluations or 0), 0
         with progress_bar(f"{len(methods)} methods x {arguments.runs} runs") as update:
 
             def show(method: str, objective: str, evaluations: int) -> None:
@@ -108,7 +108,7 @@ def run_compare(arguments: argparse.Namespace) -> None:
                 objectives,
                 list(methods.values()),
                 arguments.runs,
-                horizon,
+                end,
                 seed0=arguments.seed,
                 pool=pool,
                 out=arguments.out,
@@ -120,14 +120,14 @@ def run_compare(arguments: argparse.Namespace) -> None:
         rows: list[Row] = []
         for objective in objectives:
             runs = [found.runs(method, objective.name).select(seeds) for method in methods]
-            mine = _rows(objective, embedding, runs, cuts)
+            mine = _rows(objective, embedding, runs, budgets)
             rows += mine
             if arguments.out is not None:
                 plain = "figure" if len(objectives) == 1 else f"figure-{objective.name}"
                 for path in png_and_svg(arguments.out / f"{plain}.png"):
                     _draw(objective, runs, path)
             if not arguments.json:
-                _print(objective, arguments.runs, runs, mine, cuts)
+                _print(objective, arguments.runs, runs, mine, budgets)
         if arguments.json:
             print_json({"rows": rows})
         if arguments.out is not None:
@@ -143,19 +143,19 @@ def _longest(arguments: argparse.Namespace) -> int | None:
     return budget_of(arguments)
 
 
-def _cuts(arguments: argparse.Namespace) -> list[Cut]:
+def _budgets(arguments: argparse.Namespace) -> list[Budget]:
     """Where to report: the budgets asked for, and the end of the runs."""
-    from arch2vec.studies.at_budget import Cut
+    from arch2vec.searching.budget import Budget
 
-    cuts = [Cut("evaluations", number) for number in _numbers(arguments.budgets)]
+    budgets = [Budget(number) for number in _numbers(arguments.budgets)]
     longest = _longest(arguments)
     if arguments.max_cost is not None and arguments.max_cost > 0:
-        end = Cut("seconds", arguments.max_cost)
+        end = Budget(max_cost_s=arguments.max_cost)
     else:
-        end = Cut("evaluations", longest or 0)
-    if longest is not None and any(cut.at > longest for cut in cuts):
+        end = Budget(longest or 0)
+    if longest is not None and any((budget.evaluations or 0) > longest for budget in budgets):
         raise InputError(f"--budgets names more evaluations than a run's {longest}; raise --budget")
-    return [*(cut for cut in cuts if cut != end), end]
+    return [*(budget for budget in budgets if budget != end), end]
 
 
 def _numbers(text: str | None) -> list[int]:
@@ -165,21 +165,21 @@ def _numbers(text: str | None) -> list[int]:
         raise InputError(f"--budgets takes whole numbers separated by commas, as in 25,50,100; got {text!r}") from None
 
 
-def _rows(objective: Objective, embedding: Embedding, runs: list[Runs], cuts: list[Cut]) -> list[Row]:
+def _rows(objective: Objective, embedding: Embedding, runs: list[SearchRuns], budgets: list[Budget]) -> list[Row]:
     from arch2vec.objectives.lookup import LookupObjective
     from arch2vec.studies.summary import summary_rows
 
     signal = objective.view(embedding).validation if isinstance(objective, LookupObjective) else None
-    return [{**row, "published": {}} for row in summary_rows(runs, cuts, signal)]
+    return [{**row, "published": {}} for row in summary_rows(runs, budgets, signal)]
 
 
-def _print(objective: Objective, count: int, runs: list[Runs], rows: list[Row], cuts: list[Cut]) -> None:
+def _print(objective: Objective, count: int, runs: list[SearchRuns], rows: list[Row], budgets: list[Budget]) -> None:
     from arch2vec.studies.summary import comparisons
 
     signal = objective.signal_name
-    for cut in cuts:
+    for budget in budgets:
         print_table(
-            f"{objective.name}, {cut}, {count} runs: the architecture best by {signal}, 95 % intervals of means",
+            f"{objective.name}, {budget}, {count} runs: the architecture best by {signal}, 95 % intervals of means",
             [
                 "method",
                 objective.signal,
@@ -198,11 +198,11 @@ def _print(objective: Objective, count: int, runs: list[Runs], rows: list[Row], 
                     f"{row['seconds_per_run']:.2f}",
                 ]
                 for row in rows
-                if row["budget"] == str(cut)
+                if row["budget"] == str(budget)
             ],
-            footer=objective.description if cut == cuts[-1] else None,
+            footer=objective.description if budget == budgets[-1] else None,
         )
-    pairs = comparisons(runs, cuts[-1], "validation")
+    pairs = comparisons(runs, budgets[-1], "validation")
     if pairs and count > 1:
         print_table(
             f"Methods on the same seeds, by {signal}",
@@ -228,7 +228,7 @@ def _interval(row: Row, name: str) -> str:
     return f"{spread(mean, row[f'{name}_std'])}\n[{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
 
 
-def _draw(objective: Objective, runs: list[Runs], path: Path) -> None:
+def _draw(objective: Objective, runs: list[SearchRuns], path: Path) -> None:
     """The best so far of every run. One of which every evaluation has failed has no curve.
 
     Of methods that choose how long trainings are, only the evaluations count that are as long as the others'.

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
 from arch2vec.cli.devices import add_device
 from arch2vec.cli.inputs import names
-from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
+from arch2vec.cli.output import add_out, command, print_json, print_table, progress_bar, say
 
 _DESCRIPTION = """\
 The paper's table 4: pre-train on 600,000 cells, search them by arch2vec-RL and arch2vec-BO with trainings of
@@ -23,13 +22,7 @@ def add_command(experiments: Any) -> None:
     parser = command(
         experiments, "darts", run_darts, "the DARTS pipeline: pre-train, search, train the best, transfer", _DESCRIPTION
     )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="folder that keeps the experiment, and from which the same command resumes",
-    )
+    add_out(parser)
     data = parser.add_argument_group("images")
     data.add_argument(
         "--data",

@@ -74,7 +74,7 @@ def care_of(arguments: argparse.Namespace) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Source:
+class VectorSource:
     """Where a command's vectors come from.
 
     Attributes:
@@ -114,7 +114,7 @@ class Source:
 
 def open_source(
     source: Path, space: str | None, *, representation: str | None = None, device: str | None = None
-) -> Source:
+) -> VectorSource:
     """A file of ``arch2vec embed``, a run's folder, or a search space, whose architectures' structure is taken.
 
     Args:
@@ -138,12 +138,12 @@ def open_source(
         from arch2vec.embedding import Embedding
 
         vectors = Embedding.load(source, get_space(space) if space else None)
-        return Source(vectors.space, lambda: vectors, None)
+        return VectorSource(vectors.space, lambda: vectors, None)
     encoder = load_encoder(source, space, device)
-    return Source(encoder.space, lambda: embed_some(encoder), encoder.embed)
+    return VectorSource(encoder.space, lambda: embed_some(encoder), encoder.embed)
 
 
-def _represented(space: SearchSpace, representation: str) -> Source:
+def _represented(space: SearchSpace, representation: str) -> VectorSource:
     from arch2vec.representations.ready import SAMPLE, represent
     from arch2vec.representations.spec import resolve_representation
 
@@ -158,10 +158,10 @@ def _represented(space: SearchSpace, representation: str) -> Source:
             say(f"{space.name} is too large to list: {SAMPLE:,} of its architectures are searched")
         return represent(space, kind)
 
-    return Source(space, whole, lambda graphs: represent(space, kind, graphs))
+    return VectorSource(space, whole, lambda graphs: represent(space, kind, graphs))
 
 
-def _with_others(representation: str, open_own: Callable[[], Source]) -> Source:
+def _with_others(representation: str, open_own: Callable[[], VectorSource]) -> VectorSource:
     """A source whose vectors are by another representation, or by that and its own."""
     from arch2vec.representations.ready import joined_with
     from arch2vec.representations.spec import resolve_representation
@@ -174,7 +174,7 @@ def _with_others(representation: str, open_own: Callable[[], Source]) -> Source:
         return joined_with(embedding, others, own_too=LEARNED in parts)
 
     of = own.of
-    return Source(own.space, lambda: again(own.whole()), None if of is None else lambda graphs: again(of(graphs)))
+    return VectorSource(own.space, lambda: again(own.whole()), None if of is None else lambda graphs: again(of(graphs)))
 
 
 def source_and_objectives(
@@ -183,7 +183,7 @@ def source_and_objectives(
     specs: Sequence[str],
     representation: str | None = None,
     device: str | None = None,
-) -> tuple[Source, list[Objective]]:
+) -> tuple[VectorSource, list[Objective]]:
     """Where vectors come from, and the objectives that lines of text name.
 
     Only tables need to know the space, so that a mistake in another objective is told at once.

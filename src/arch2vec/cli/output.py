@@ -10,10 +10,11 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
-    from arch2vec.pretraining.pretrain import Progress
+    from arch2vec.pretraining.pretrain import PretrainingProgress
 
 
 _NAME = 30  # characters of a first column's cell that are kept on one line
@@ -51,6 +52,17 @@ def command(
     add_common(parser, random)
     parser.set_defaults(run=run, parser=parser)
     return parser
+
+
+def add_out(parser: argparse.ArgumentParser) -> None:
+    """The folder of an experiment, which every one has."""
+    parser.add_argument(
+        "--out",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder that keeps the experiment, and from which the same command resumes",
+    )
 
 
 @contextmanager
@@ -191,7 +203,7 @@ def progress_bar(label: str) -> Iterator[Callable[[int, int, str], None]]:
 
 
 @contextmanager
-def pretraining_bar(label: str) -> Iterator[Callable[[Progress], None]]:
+def pretraining_bar(label: str) -> Iterator[Callable[[PretrainingProgress], None]]:
     """A progress bar for pre-training.
 
     Yields:
@@ -199,7 +211,7 @@ def pretraining_bar(label: str) -> Iterator[Callable[[Progress], None]]:
     """
     with progress_bar(label) as update:
 
-        def show(at: Progress) -> None:
+        def show(at: PretrainingProgress) -> None:
             done = (at.epoch - 1) * at.steps + at.step
             update(done, at.epochs * at.steps, f"epoch {at.epoch}, loss {at.loss:.4f}")
 

@@ -13,7 +13,7 @@ from arch2vec.errors import InputError
 if TYPE_CHECKING:
     import pandas as pd
 
-    from arch2vec.experiments.pretraining import Run
+    from arch2vec.experiments.pretraining import StudiedRun
 
 
 def add_command(experiments: Any) -> None:
@@ -97,7 +97,7 @@ def run_pretraining(arguments: argparse.Namespace) -> None:
     ]
     with progress_bar("pre-training study") as update:
 
-        def show(run: Run, done: int, of: int) -> None:
+        def show(run: StudiedRun, done: int, of: int) -> None:
             update(done, of, str(run.folder))
 
         table = tabulate(

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
 from typing import Any
 
-from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
+from arch2vec.cli.output import add_out, command, print_json, print_table, progress_bar, say
 from arch2vec.cli.proxies import add_setting, setting_of
 
 
@@ -27,13 +26,7 @@ def add_command(experiments: Any) -> None:
         metavar="N",
         help="compare proxies on N architectures drawn from the space (default: on all)",
     )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="folder that keeps the experiment, and from which the same command resumes",
-    )
+    add_out(parser)
     parser.add_argument(
         "--batches",
         default="digits,random",

@@ -8,7 +8,7 @@ from typing import Any
 
 from arch2vec.cli.devices import DEFAULT, DEVICE, add_device
 from arch2vec.cli.inputs import names
-from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
+from arch2vec.cli.output import add_out, command, print_json, print_table, progress_bar, say
 from arch2vec.cli.prediction import labels_of
 from arch2vec.errors import InputError
 
@@ -33,13 +33,7 @@ def add_command(experiments: Any) -> None:
         metavar="RUN",
         help="folders made by 'arch2vec pretrain', whose representations are compared too, if any",
     )
-    parser.add_argument(
-        "--out",
-        type=Path,
-        required=True,
-        metavar="DIR",
-        help="folder that keeps the experiment, and from which the same command resumes",
-    )
+    add_out(parser)
     parser.add_argument(
         "--draws",
         type=int,

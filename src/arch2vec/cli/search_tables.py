@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from arch2vec.cli.choices import METHOD
 from arch2vec.cli.devices import SEARCHES, add_device, note_processor
-from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
+from arch2vec.cli.output import add_out, command, print_json, print_table, progress_bar, say
 from arch2vec.errors import InputError
 
 if TYPE_CHECKING:
@@ -39,13 +39,7 @@ def add_command(experiments: Any) -> None:
             metavar="RUN",
             help="where the vectors come from: a run's folder, or a file made by 'arch2vec embed'",
         )
-        parser.add_argument(
-            "--out",
-            type=Path,
-            required=True,
-            metavar="DIR",
-            help="folder that keeps the experiment, and from which the same command resumes",
-        )
+        add_out(parser)
         parser.add_argument(
             "--methods",
             metavar="M,M",
@@ -100,7 +94,7 @@ def run_search_tables(name: str, arguments: argparse.Namespace) -> None:
     with owning(arguments.out):
         embedding = open_source(arguments.source, None, device=arguments.device).embedding()
         results = []
-        total = sum((setting.horizon.budget or 0) * sum(runs.values()) for setting in settings)
+        total = sum((setting.end.evaluations or 0) * sum(runs.values()) for setting in settings)
         with progress_bar(name) as update:
             done = 0
 
@@ -138,7 +132,7 @@ def _print(result: Result) -> None:
     from arch2vec.reports.numbers import spread
 
     signal = "validation" if result.signal_split == "validation" else "signal"
-    paper = str(result.setting.cuts[-1])
+    paper = str(result.setting.budgets[-1])
     cells = [
         [
             row["label"],

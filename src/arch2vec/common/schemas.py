@@ -178,5 +178,5 @@ TRAINED_EPOCHS = listing(
 )
 """The epochs of a network's training."""
 
-TRAINING_RESULT = record({"failed": flag, "epochs": TRAINED_EPOCHS}, {"reason": text()})
+TRAINING_RESULT = record({"failed": flag, "epochs": TRAINED_EPOCHS}, {"reason": text(), "lost_s": number(least=0)})
 """``result.json`` of a network's training."""

@@ -11,7 +11,7 @@ complete: a run that was stopped goes on with the parts that are missing.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import as_completed
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -43,14 +43,14 @@ _SIDE = 8  # pixels
 
 
 @dataclass(frozen=True)
-class Job:
+class DigitsTraining:
     """One training: an architecture, by its row in the space's order, and a seed."""
 
     row: int
     seed: int
 
 
-def plan(functions: int | None = None) -> list[Job]:
+def plan(functions: int | None = None) -> list[DigitsTraining]:
     """All trainings: the first architecture of every function, in the order of the space.
 
     Args:
@@ -61,8 +61,8 @@ def plan(functions: int | None = None) -> list[Job]:
     rng = np.random.default_rng(0)
     order = rng.permutation(first)[: len(first) if functions is None else functions]
     repeated = set(order[: max(1, round(REPEATED * len(order)))].tolist())
-    jobs = [Job(int(row), SEEDS[0]) for row in np.sort(order)]
-    return jobs + [Job(row, seed) for seed in SEEDS[1:] for row in sorted(repeated)]
+    jobs = [DigitsTraining(int(row), SEEDS[0]) for row in np.sort(order)]
+    return jobs + [DigitsTraining(row, seed) for seed in SEEDS[1:] for row in sorted(repeated)]
 
 
 @owned
@@ -96,27 +96,31 @@ def run(
     parts = [jobs[start : start + _PART] for start in range(0, len(jobs), _PART)]
     files = [out / "parts" / f"{number:05d}.safetensors" for number in range(len(parts))]
     done = sum(len(part) for part, file in zip(parts, files, strict=True) if file.exists())
-    with worker_pool(workers) as pool:
-        waiting = {
-            pool.submit(train_part, part, config, file): len(part)
-            for part, file in zip(parts, files, strict=True)
-            if not file.exists()
-        }
-        try:
-            for future in as_completed(waiting):
-                future.result()
-                done += waiting[future]
-                if progress is not None:
-                    progress(done, len(jobs))
-        except BaseException:
-            pool.shutdown(wait=False, cancel_futures=True)
-            raise
+    missing = [(part, config, file) for part, file in zip(parts, files, strict=True) if not file.exists()]
+    for trained in _trained(missing, workers):
+        done += trained
+        if progress is not None:
+            progress(done, len(jobs))
     table = out / TABLE
     write_results(tabulate(jobs, [read_arrays(file)[0] for file in files], config), table)
     return table
 
 
-def train_part(jobs: Sequence[Job], config: DigitsConfig, file: Path) -> None:
+def _trained(missing: Sequence[tuple[Sequence[DigitsTraining], DigitsConfig, Path]], workers: int) -> Iterator[int]:
+    """Train parts, and say of each how many trainings it was; in this process where one is enough."""
+    if workers == 1:
+        for part in missing:
+            train_part(*part)
+            yield len(part[0])
+        return
+    with worker_pool(workers) as pool:
+        waiting = {pool.submit(train_part, *part): len(part[0]) for part in missing}
+        for future in as_completed(waiting):
+            future.result()
+            yield waiting[future]
+
+
+def train_part(jobs: Sequence[DigitsTraining], config: DigitsConfig, file: Path) -> None:
     """Make some trainings and write them down: right answers by epoch, -1 from a failure on, and seconds."""
     space = NASBench201()
     architectures = space.format(space.enumerate()[np.array([job.row for job in jobs])])
@@ -129,11 +133,13 @@ def train_part(jobs: Sequence[Job], config: DigitsConfig, file: Path) -> None:
             assert epoch.validation is not None and epoch.test is not None
             for part, percent in enumerate((epoch.validation, epoch.test)):
                 right[part, number, epoch.epoch - 1] = round(percent * sizes[part] / 100)
-        seconds[number] = result.cpu_seconds
+        seconds[number] = result.seconds
     write_arrays(file, {"right": right, "seconds": seconds}, {})
 
 
-def tabulate(jobs: Sequence[Job], parts: Sequence[dict[str, NDArray[np.generic]]], config: DigitsConfig) -> Results:
+def tabulate(
+    jobs: Sequence[DigitsTraining], parts: Sequence[dict[str, NDArray[np.generic]]], config: DigitsConfig
+) -> Results:
     """All trainings as a table of the architectures whose function was trained.
 
     An architecture's accuracies, seconds and failures are those of the one that was trained for its

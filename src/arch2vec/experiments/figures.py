@@ -19,8 +19,8 @@ from arch2vec.reports.curves import FONT
 from arch2vec.reports.strips import Strip
 from arch2vec.reports.style import GREY, INK, PALETTE, write_figure
 from arch2vec.representations.geometry import Vectors, walk
-from arch2vec.searching.group_bo import grouped_process
 from arch2vec.searching.vectors import grouped_vectors
+from arch2vec.surrogates.by_groups import process_for
 from arch2vec.surrogates.predictors import PREDICTORS
 
 _SHOWN_POINTS = 4000
@@ -119,7 +119,7 @@ def group_weights(
         The names of T terms, and (L, T) their mean shares of the prior variance.
     """
     known = grouped_vectors(embedding)
-    process = grouped_process(known.groups)
+    process = process_for(known.groups)
     names = tuple(name for name, _ in known.groups)
     terms = tuple(names[term[0]] if len(term) == 1 else TOGETHER_NAME for term in process.terms)
     orders = [np.random.default_rng((seed, draw)).permutation(len(values))[: max(labels)] for draw in range(draws)]

@@ -32,7 +32,7 @@ from arch2vec.experiments.prediction_inputs import (
     STRUCTURE,
     SUPERVISED,
     Columns,
-    Source,
+    PretrainedSource,
     Target,
     check_encodings,
     columns_of,
@@ -114,7 +114,7 @@ class _Task:
 @owned
 def run_prediction(
     targets: Mapping[str, Target],
-    sources: Sequence[Source],
+    sources: Sequence[PretrainedSource],
     settings: Settings,
     out: Path,
     *,
@@ -175,7 +175,7 @@ def run_prediction(
 
 
 def _tasks(
-    objective: str, sources: Sequence[Source], settings: Settings, own: Mapping[str, Representation]
+    objective: str, sources: Sequence[PretrainedSource], settings: Settings, own: Mapping[str, Representation]
 ) -> Iterable[_Task]:
     encodings = [(source.model, source.digest) for source in sources]
     for name in settings.encodings:
@@ -200,7 +200,7 @@ class _Split:
         table: Columns,
         settings: Settings,
         seed: int,
-        sources: Mapping[str, Source],
+        sources: Mapping[str, PretrainedSource],
         own: Mapping[str, Representation],
     ) -> None:
         self._table, self._sources, self._own = table, sources, own

@@ -74,7 +74,7 @@ that fail to train say little of the others, and most of the error on all cells 
 
 
 @dataclass(frozen=True, eq=False)
-class Source:
+class PretrainedSource:
     """A pre-trained representation.
 
     Attributes:
@@ -100,7 +100,7 @@ class Source:
         return self.encoder.vectors(graphs)
 
 
-def sources_of(encoders: Sequence[tuple[str, Encoder]]) -> list[Source]:
+def sources_of(encoders: Sequence[tuple[str, Encoder]]) -> list[PretrainedSource]:
     """Encoders with the runs they are of, named by model, and by run too where a space has several of a model.
 
     Raises:
@@ -113,7 +113,7 @@ def sources_of(encoders: Sequence[tuple[str, Encoder]]) -> list[Source]:
     sources = []
     for (run, encoder), kind, digest in zip(encoders, kinds, digests, strict=True):
         name = kind[0] if kinds.count(kind) == 1 else f"{kind[0]} ({run})"
-        sources.append(Source(kind[0], name, digest, encoder))
+        sources.append(PretrainedSource(kind[0], name, digest, encoder))
     return sources
 
 
@@ -127,7 +127,7 @@ def encoder_digest(encoder: Encoder) -> str:
     return digest.hexdigest()[:16]
 
 
-def choose_targets(names: Sequence[str] | None, sources: Sequence[Source]) -> dict[str, Target]:
+def choose_targets(names: Sequence[str] | None, sources: Sequence[PretrainedSource]) -> dict[str, Target]:
     """The targets of those names, or by default those that a source fits.
 
     Raises:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Setting:
+class PretrainingSetting:
     """How the paper pre-trains on one search space (sections 4.1 and 4.4).
 
     Attributes:
@@ -45,10 +45,10 @@ class Setting:
     sample: int | None = None
 
 
-SETTINGS: dict[str, Setting] = {
-    "nasbench101": Setting("nasbench101", epochs=8),
-    "nasbench201": Setting("nasbench201", epochs=10),
-    "darts": Setting("darts?max_macs=600000000", epochs=10, sample=600_000),
+SETTINGS: dict[str, PretrainingSetting] = {
+    "nasbench101": PretrainingSetting("nasbench101", epochs=8),
+    "nasbench201": PretrainingSetting("nasbench201", epochs=10),
+    "darts": PretrainingSetting("darts?max_macs=600000000", epochs=10, sample=600_000),
 }
 
 ROWS: tuple[tuple[str, str], ...] = (
@@ -63,7 +63,7 @@ does, so all four models are compared under it; ours is ``paper``."""
 
 
 @dataclass(frozen=True)
-class Run:
+class StudiedRun:
     """One pre-training of the study."""
 
     space: str
@@ -87,7 +87,7 @@ def plan(
     epochs: int | None = None,
     sample: int | None = None,
     options: PretrainConfig | None = None,
-) -> list[Run]:
+) -> list[StudiedRun]:
     """The runs of a study, in the order in which they are started.
 
     Args:
@@ -124,18 +124,18 @@ def plan(
                     sample=sample or setting.sample,
                     seed=seed,
                 )
-                runs.append(Run(space, model, protocol, seed, setting.reference, config))
+                runs.append(StudiedRun(space, model, protocol, seed, setting.reference, config))
     return runs
 
 
 @owned
 def run_study(
-    runs: Sequence[Run],
+    runs: Sequence[StudiedRun],
     out: Path,
     *,
     workers: int = 1,
     device: str | None = None,
-    progress: Callable[[Run, int, int], None] | None = None,
+    progress: Callable[[StudiedRun, int, int], None] | None = None,
 ) -> pd.DataFrame:
     """Make every run that is not there yet, and the tables of all of them.
 
@@ -158,9 +158,9 @@ def run_study(
     import pandas as pd
 
     require_writable(out)
-    records: dict[Run, dict[str, Any]] = {}
+    records: dict[StudiedRun, dict[str, Any]] = {}
 
-    def note(run: Run, record: dict[str, Any]) -> None:
+    def note(run: StudiedRun, record: dict[str, Any]) -> None:
         records[run] = record
         if progress is not None:
             progress(run, len(records), len(runs))
@@ -182,7 +182,7 @@ def run_study(
     return frame
 
 
-def make(run: Run, out: Path, device: str | None = None) -> dict[str, Any]:
+def make(run: StudiedRun, out: Path, device: str | None = None) -> dict[str, Any]:
     """Train and measure one run, or read what is known of it."""
     folder = out / run.folder
     record = folder / "record.json"

@@ -12,7 +12,7 @@ DATASETS = ("cifar10", "cifar100", "imagenet16-120")
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedCorrelations:
     """Correlations of one proxy, on the three data sets in turn; None where the source has none.
 
     Attributes:
@@ -32,16 +32,16 @@ _ABDELFATTAH = (
 _AKHAURI = "Akhauri et al., NeurIPS 2022: all architectures"
 _MELLOR = "Mellor et al., ICML 2021, Figure 3: 1,000 random architectures, batches of the data set itself"
 
-PUBLISHED: dict[str, Published] = {
-    "grad-norm": Published(_ABDELFATTAH, (0.58, 0.64, 0.58)),
-    "snip": Published(_ABDELFATTAH, (0.58, 0.63, 0.58)),
-    "grasp": Published(_ABDELFATTAH, (0.48, 0.54, 0.56)),
-    "fisher": Published(_ABDELFATTAH, (0.36, 0.39, 0.33)),
-    "synflow": Published(_ABDELFATTAH, (0.74, 0.76, 0.75)),
-    "jacov": Published(_ABDELFATTAH, (0.73, 0.71, 0.71)),
-    "naswot": Published(_MELLOR, kendall=(0.574, 0.611, 0.549)),
-    "parameters": Published(_AKHAURI, (0.75, 0.72, 0.69), (0.56, 0.54, 0.50)),
-    "macs": Published(_AKHAURI, (0.75, 0.72, 0.69), (0.56, 0.54, 0.50)),
+PUBLISHED: dict[str, PublishedCorrelations] = {
+    "grad-norm": PublishedCorrelations(_ABDELFATTAH, (0.58, 0.64, 0.58)),
+    "snip": PublishedCorrelations(_ABDELFATTAH, (0.58, 0.63, 0.58)),
+    "grasp": PublishedCorrelations(_ABDELFATTAH, (0.48, 0.54, 0.56)),
+    "fisher": PublishedCorrelations(_ABDELFATTAH, (0.36, 0.39, 0.33)),
+    "synflow": PublishedCorrelations(_ABDELFATTAH, (0.74, 0.76, 0.75)),
+    "jacov": PublishedCorrelations(_ABDELFATTAH, (0.73, 0.71, 0.71)),
+    "naswot": PublishedCorrelations(_MELLOR, kendall=(0.574, 0.611, 0.549)),
+    "parameters": PublishedCorrelations(_AKHAURI, (0.75, 0.72, 0.69), (0.56, 0.54, 0.50)),
+    "macs": PublishedCorrelations(_AKHAURI, (0.75, 0.72, 0.69), (0.56, 0.54, 0.50)),
 }
 """By proxy."""
 

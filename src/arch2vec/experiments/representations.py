@@ -29,7 +29,7 @@ METRICS = {"tau": "Kendall's tau", "rho": "Spearman's rho", "precision": "precis
 
 
 @dataclass(frozen=True)
-class Published:
+class PublishedTau:
     """Kendall's tau that somebody published, on a split of their own.
 
     Attributes:
@@ -44,30 +44,30 @@ class Published:
 
 
 _RANDOM_101 = "one split; trained on one run's validation accuracy, tested on mean test accuracy"
-PUBLISHED: Mapping[str, tuple[Published, ...]] = {
+PUBLISHED: Mapping[str, tuple[PublishedTau, ...]] = {
     "nasbench101": (
-        Published(
+        PublishedTau(
             "arch2vec, as later papers report it", {100: 0.435, 172: 0.511, 424: 0.547, 4236: 0.596}, _RANDOM_101
         ),
-        Published("GMAE-NAS", {100: 0.666, 172: 0.697, 424: 0.732, 4236: 0.775}, _RANDOM_101),
-        Published("PINAT", {100: 0.717, 172: 0.764, 424: 0.812, 4236: 0.854}, _RANDOM_101),
-        Published(
+        PublishedTau("GMAE-NAS", {100: 0.666, 172: 0.697, 424: 0.732, 4236: 0.775}, _RANDOM_101),
+        PublishedTau("PINAT", {100: 0.717, 172: 0.764, 424: 0.812, 4236: 0.854}, _RANDOM_101),
+        PublishedTau(
             "NN-Former",
             {100: 0.709, 172: 0.765, 424: 0.809, 4236: 0.877},
             "chooses its checkpoint on 1,024 further labels; tested on all cells, its training cells included",
         ),
-        Published("FGP + FlowerFormer", {72: 0.763}, "7,290 cells; 40 further labels choose the epoch"),
+        PublishedTau("FGP + FlowerFormer", {72: 0.763}, "7,290 cells; 40 further labels choose the epoch"),
     ),
     "nasbench201-cifar10": (
-        Published(
+        PublishedTau(
             "arch2vec, as later papers report it",
             {78: 0.542, 156: 0.573, 469: 0.601, 781: 0.606, 1563: 0.605},
             "one split",
         ),
-        Published("PINAT", {78: 0.549, 156: 0.631, 469: 0.706, 781: 0.761, 1563: 0.784}, "one split"),
-        Published("NN-Former", {156: 0.804, 1563: 0.890}, "chooses its checkpoint on 1,024 further labels"),
-        Published("FLAN with 13 zero-cost proxies", {78: 0.775}, "subset of cells"),
-        Published("FGP + FlowerFormer", {78: 0.836}, "7,813 cells; 40 further labels choose the epoch"),
+        PublishedTau("PINAT", {78: 0.549, 156: 0.631, 469: 0.706, 781: 0.761, 1563: 0.784}, "one split"),
+        PublishedTau("NN-Former", {156: 0.804, 1563: 0.890}, "chooses its checkpoint on 1,024 further labels"),
+        PublishedTau("FLAN with 13 zero-cost proxies", {78: 0.775}, "subset of cells"),
+        PublishedTau("FGP + FlowerFormer", {78: 0.836}, "7,813 cells; 40 further labels choose the epoch"),
     ),
 }
 """By objective."""

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from arch2vec.common.storage import atomic_path, write_text
-from arch2vec.experiments.search_settings import HONEST, label
+from arch2vec.experiments.search_settings import EVALUATIONS, label
 from arch2vec.experiments.search_tables import Result
 from arch2vec.reports.budgets import draw_budgets
 from arch2vec.reports.numbers import spread
 from arch2vec.reports.regret import regret_curves, regret_distributions
 from arch2vec.reports.style import png_and_svg
-from arch2vec.studies.at_budget import Cut, chosen
+from arch2vec.searching.budget import Budget
+from arch2vec.studies.at_budget import chosen
 from arch2vec.studies.curves import Curve, regret_curve
-from arch2vec.studies.runs import Runs
+from arch2vec.studies.runs import SearchRuns
 from arch2vec.studies.summary import Row
 
 if TYPE_CHECKING:
@@ -77,14 +78,14 @@ def to_markdown(results: Sequence[Result], name: str) -> str:
         if result.note:
             parts.append(f"**Note: {result.note}.**\n")
         rows = result.rows()
-        own = [cut for cut in result.cuts if cut not in HONEST]
-        for cut in own:
-            last = cut == result.setting.cuts[-1]
-            parts.append(f"### At {cut}{', the budget of the paper' if last and cut.kind == 'seconds' else ''}\n")
-            parts.append(_budget_table(result, [row for row in rows if row["budget"] == str(cut)], last))
+        own = [budget for budget in result.budgets if budget not in EVALUATIONS]
+        for budget in own:
+            last = budget == result.setting.budgets[-1]
+            parts.append(f"### At {budget}{', the budget of the paper' if last and budget.max_cost_s else ''}\n")
+            parts.append(_budget_table(result, [row for row in rows if row["budget"] == str(budget)], last))
         parts.append(_leads(result))
         parts.append("### On equal terms\n\nTest accuracy, % (share of runs at the optimum of the signal, %)\n")
-        parts.append(_honest(rows, [cut for cut in result.cuts if cut in HONEST]))
+        parts.append(_at_evaluations(rows, [budget for budget in result.budgets if budget in EVALUATIONS]))
         parts.append(_pairs(result))
     return "\n".join(part for part in parts if part)
 
@@ -142,16 +143,16 @@ def share(number: float) -> str:
     return "" if np.isnan(number) else f"{100 * number:.1f}"
 
 
-def _honest(rows: Sequence[Row], cuts: Sequence[Cut]) -> str:
-    if not cuts:
+def _at_evaluations(rows: Sequence[Row], budgets: Sequence[Budget]) -> str:
+    if not budgets:
         return ""
     by_method: dict[str, list[str]] = {}
-    for cut in cuts:
+    for budget in budgets:
         for row in rows:
-            if row["budget"] == str(cut):
+            if row["budget"] == str(budget):
                 cell = f"{row['test_mean']:.2f} ({share(row['optimum_share'])})"
                 by_method.setdefault(row["label"], []).append(cell)
-    return table(["method", *map(str, cuts)], [[name, *cells] for name, cells in by_method.items()])
+    return table(["method", *map(str, budgets)], [[name, *cells] for name, cells in by_method.items()])
 
 
 def _leads(result: Result) -> str:
@@ -180,9 +181,9 @@ def _pairs(result: Result) -> str:
     pairs = result.comparisons()
     if not pairs:
         return ""
-    cut = result.setting.cuts[-1]
+    budget = result.setting.budgets[-1]
     most = max(len(runs) for runs in result.runs)
-    means = {runs.method: float(np.nanmean(chosen(runs, cut).test)) for runs in result.runs if len(runs) == most}
+    means = {runs.method: float(np.nanmean(chosen(runs, budget).test)) for runs in result.runs if len(runs) == most}
     best = max(means, key=means.__getitem__)
     cells = []
     for pair in pairs:
@@ -197,31 +198,31 @@ def _pairs(result: Result) -> str:
         "Test accuracy on the same seeds; p of the signed-rank test with Holm's correction, and of the paired t-test."
     )
     headings = ["method", "pairs", "difference", "p (Holm)", "p (t)"]
-    return f"### {label(best)} against the others, at {cut}\n\n{words}\n\n{table(headings, cells)}"
+    return f"### {label(best)} against the others, at {budget}\n\n{words}\n\n{table(headings, cells)}"
 
 
 def draw(result: Result, rows: Sequence[Row], out: Path) -> None:
     """Regret by evaluations and simulated time, its distribution at the end, and all budgets beside each other."""
     if np.isnan(result.best_test):
         return
-    title, cut = result.setting.title, result.setting.cuts[-1]
-    most = max(cut.at for cut in result.cuts if cut.kind == "evaluations")
-    ends = {"evaluations": most, "seconds": cut.at if cut.kind == "seconds" else None}
+    title, budget = result.setting.title, result.setting.budgets[-1]
+    most = max(budget.evaluations for budget in result.budgets if budget.evaluations)
+    ends = {"evaluations": most, "seconds": budget.max_cost_s}
     for axis, end in ends.items():
         curves = {label(runs.method): _curve(runs, result.best_test, axis, end) for runs in result.runs}
         drawn = {name: curve for name, curve in curves.items() if curve is not None}
         for path in png_and_svg(out / f"{result.objective}-regret-{axis}.png"):
             regret_curves(drawn, path, x=axis, title=title)
-    regrets = {label(runs.method): result.best_test - chosen(runs, cut).test for runs in result.runs}
+    regrets = {label(runs.method): result.best_test - chosen(runs, budget).test for runs in result.runs}
     for path in png_and_svg(out / f"{result.objective}-distribution.png"):
-        regret_distributions(regrets, path, title=f"{title}, at {cut}")
-    cuts = [str(each) for each in result.cuts if each.kind == "evaluations"]
-    known = [{**row, "method": row["label"]} for row in rows if row["budget"] in cuts]
+        regret_distributions(regrets, path, title=f"{title}, at {budget}")
+    counted = [str(each) for each in result.budgets if each.evaluations]
+    known = [{**row, "method": row["label"]} for row in rows if row["budget"] in counted]
     for path in png_and_svg(out / f"{result.objective}-budgets.png"):
         draw_budgets(known, path, best=result.best_test, title=title)
 
 
-def _curve(runs: Runs, best: float, axis: str, end: float | None) -> Curve | None:
+def _curve(runs: SearchRuns, best: float, axis: str, end: float | None) -> Curve | None:
     """The method's curve, None where some run has found nothing by the end."""
     first = np.argmax(runs.incumbents >= 0, axis=1)
     begun = runs.cumulative_cost_s[np.arange(len(runs)), first] if axis == "seconds" else first + 1.0

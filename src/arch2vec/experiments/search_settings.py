@@ -6,9 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from arch2vec.errors import InputError
+from arch2vec.searching.budget import Budget
 from arch2vec.searching.pool import Sampled
-from arch2vec.studies import Horizon
-from arch2vec.studies.at_budget import Cut
 
 LABELS: Mapping[str, str] = {
     "random": "random search",
@@ -33,19 +32,19 @@ LABELS: Mapping[str, str] = {
 }
 """The methods' names in tables and figures, in the tables' order."""
 
-HONEST = tuple(Cut("evaluations", number) for number in (25, 50, 100, 200))
+EVALUATIONS = tuple(Budget(number) for number in (25, 50, 100, 200))
 """The budgets of the comparison of all methods on equal terms."""
 
 
 @dataclass(frozen=True)
-class Setting:
+class ObjectiveSetting:
     """One objective of an experiment.
 
     Attributes:
         spec: names the objective; a table's file may be added as its ``data``.
         title: for headings.
-        cuts: the budgets to report at beside :data:`HONEST`, the paper's last.
-        horizon: how far runs go: to the last of all budgets.
+        budgets: the budgets to report at beside :data:`EVALUATIONS`, the paper's last.
+        end: how far runs go: to the last of all budgets.
         batches: how many architectures a method proposes at a time where it is not one.
         pool: which architectures model-based methods look at in a round, None for their own choice.
         fidelities: epochs that methods may choose from, where it is not all that the table has.
@@ -53,13 +52,13 @@ class Setting:
 
     spec: str
     title: str
-    cuts: tuple[Cut, ...]
-    horizon: Horizon
+    budgets: tuple[Budget, ...]
+    end: Budget
     batches: Mapping[str, int] = field(default_factory=dict)
     fidelities: tuple[int, ...] | None = None
     pool: Sampled | None = None
 
-    def capped(self, budget: int | None) -> Setting:
+    def capped(self, budget: int | None) -> ObjectiveSetting:
         """The setting with runs of ``budget`` evaluations, whatever they cost, and reported there.
 
         Raises:
@@ -69,44 +68,46 @@ class Setting:
             return self
         if budget < 1:
             raise InputError(f"the budget must be at least 1 evaluation, got {budget}")
-        kept = [cut for cut in self.cuts if cut.kind == "evaluations" and cut.at < budget]
-        return replace(self, cuts=(*kept, Cut("evaluations", budget)), horizon=Horizon(budget))
+        kept = [one for one in self.budgets if one.evaluations and one.evaluations < budget]
+        return replace(self, budgets=(*kept, Budget(budget)), end=Budget(budget))
 
 
-def _nasbench201(dataset: str, title: str, seconds: float, fidelities: tuple[int, ...] | None = None) -> Setting:
-    return Setting(
+def _nasbench201(
+    dataset: str, title: str, seconds: float, fidelities: tuple[int, ...] | None = None
+) -> ObjectiveSetting:
+    return ObjectiveSetting(
         f"nasbench201?dataset={dataset}",
         f"NAS-Bench-201, {title}",
-        (Cut("evaluations", 150), Cut("seconds", seconds)),
-        Horizon(200, seconds, both=True),
+        (Budget(150), Budget(max_cost_s=seconds)),
+        Budget(200, seconds, both=True),
         fidelities=fidelities,
     )
 
 
-def _nasbench101(subset: str, title: str, pool: Sampled | None = None) -> Setting:
-    return Setting(
+def _nasbench101(subset: str, title: str, pool: Sampled | None = None) -> ObjectiveSetting:
+    return ObjectiveSetting(
         f"nasbench101?subset={subset}",
         f"NAS-Bench-101, {title}",
-        (Cut("evaluations", 150), Cut("evaluations", 300), Cut("seconds", 1e6)),
-        Horizon(300, 1e6, both=True),
+        (Budget(150), Budget(300), Budget(max_cost_s=1e6)),
+        Budget(300, 1e6, both=True),
         # As the release does; one at a time is at least as good, and affordable where models are kept up.
         {"bo-release": 5, "supervised-bo-release": 5},
         pool=pool,
     )
 
 
-EXPERIMENTS: Mapping[str, tuple[Setting, ...]] = {
+EXPERIMENTS: Mapping[str, tuple[ObjectiveSetting, ...]] = {
     "nasbench201-search": (
         # One training of 200 epochs would cost as much as seventeen evaluations of the signal.
         _nasbench201("cifar10", "CIFAR-10", 12_000, fidelities=(12,)),
         _nasbench201("cifar100", "CIFAR-100", 500_000),
         _nasbench201("imagenet16-120", "ImageNet16-120", 1_400_000),
         # Not in the paper: the signal without the noise of short trainings.
-        Setting(
+        ObjectiveSetting(
             "nasbench201?dataset=cifar10&signal=200",
             "NAS-Bench-201, CIFAR-10, signal of 200 epochs",
-            (Cut("evaluations", 150), Cut("evaluations", 200)),
-            Horizon(200),
+            (Budget(150), Budget(200)),
+            Budget(200),
         ),
     ),
     "nasbench101-search": (

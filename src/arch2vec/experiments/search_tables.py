@@ -13,13 +13,14 @@ from numpy.typing import NDArray
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.experiments.published import PublishedRow, published_rows
-from arch2vec.experiments.search_settings import HONEST, Setting, label
+from arch2vec.experiments.search_settings import EVALUATIONS, ObjectiveSetting, label
 from arch2vec.objectives import resolve_objective
 from arch2vec.objectives.lookup import LookupObjective
+from arch2vec.searching.budget import Budget
 from arch2vec.searching.pool import OnDevice
 from arch2vec.searching.spec import AnyMethod, resolve_methods
-from arch2vec.studies import Runs, run_study
-from arch2vec.studies.at_budget import Cut, chosen
+from arch2vec.studies import SearchRuns, run_study
+from arch2vec.studies.at_budget import chosen
 from arch2vec.studies.significance import Comparison, holm, lead
 from arch2vec.studies.summary import Row, comparisons, summary_rows
 
@@ -39,21 +40,23 @@ class Result:
         best_test: the best test accuracy of all, percent; NaN where there is none.
     """
 
-    setting: Setting
+    setting: ObjectiveSetting
     objective: str
     description: str
     note: str
     signal_split: str
-    runs: Sequence[Runs]
+    runs: Sequence[SearchRuns]
     signal: NDArray[np.float64]
     best_test: float
 
     @property
-    def cuts(self) -> list[Cut]:
+    def budgets(self) -> list[Budget]:
         """All budgets to report at, evaluations first; those within the runs."""
-        most = max(int(cut.at) for cut in self.setting.cuts if cut.kind == "evaluations")
-        honest = [cut for cut in HONEST if self.setting.horizon.both or cut.at <= most]
-        return sorted({*honest, *self.setting.cuts}, key=lambda cut: (cut.kind, cut.at))
+        most = max(budget.evaluations for budget in self.setting.budgets if budget.evaluations)
+        honest = [budget for budget in EVALUATIONS if self.setting.end.both or (budget.evaluations or 0) <= most]
+        return sorted(
+            {*honest, *self.setting.budgets}, key=lambda budget: (budget.max_cost_s or 0.0, budget.evaluations or 0)
+        )
 
     @property
     def published(self) -> list[PublishedRow]:
@@ -62,11 +65,11 @@ class Result:
 
     def rows(self) -> list[Row]:
         """A row a budget and method, with the published figures that belong beside it at the paper's budget."""
-        rows = summary_rows(self.runs, self.cuts, self.signal)
+        rows = summary_rows(self.runs, self.budgets, self.signal)
         for row in rows:
             row["label"] = label(row["method"])
             row["signal_split"] = self.signal_split
-            row["published"] = self._beside(row["method"]) if row["budget"] == str(self.setting.cuts[-1]) else {}
+            row["published"] = self._beside(row["method"]) if row["budget"] == str(self.setting.budgets[-1]) else {}
         return rows
 
     def _beside(self, method: str) -> dict[str, object]:
@@ -81,7 +84,7 @@ class Result:
 
     def comparisons(self) -> list[Comparison]:
         """Every method against every other on equal seeds, by test accuracy at the paper's budget."""
-        return comparisons(self.runs, self.setting.cuts[-1])
+        return comparisons(self.runs, self.setting.budgets[-1])
 
     def leads(self) -> list[Row]:
         """Every method against every published row at the paper's budget.
@@ -90,7 +93,7 @@ class Result:
         """
         found: list[Row] = []
         for runs in self.runs:
-            ended = chosen(runs, self.setting.cuts[-1])
+            ended = chosen(runs, self.setting.budgets[-1])
             for column in ("validation", "test"):
                 values = getattr(ended, column)
                 known = [(row, getattr(row, column)) for row in self.published if getattr(row, column) is not None]
@@ -118,7 +121,7 @@ class Result:
 
 
 def run_setting(
-    setting: Setting,
+    setting: ObjectiveSetting,
     embedding: Embedding,
     methods: Sequence[AnyMethod],
     runs: int | Mapping[str, int],
@@ -159,7 +162,7 @@ def run_setting(
         objective,
         list(specs.values()),
         runs,
-        setting.horizon,
+        setting.end,
         seed0=seed0,
         fidelities={} if setting.fidelities is None else {objective.name: setting.fidelities},
         batches={name: batch for name, batch in setting.batches.items() if name in specs},

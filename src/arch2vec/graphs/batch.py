@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from jaxtyping import Bool, Float32
 from numpy.typing import ArrayLike, NDArray
 
 from arch2vec.common.storage import read_arrays, write_arrays
@@ -99,16 +100,16 @@ class GraphBatch:
         return self.ops.shape[1]
 
     @property
-    def mask(self) -> NDArray[np.bool_]:
+    def mask(self) -> Bool[NDArray[np.bool_], "N V"]:
         """(N, V), true where there is a vertex."""
         return np.not_equal(self.ops, PADDING)
 
-    def one_hot(self, num_operations: int) -> NDArray[np.float32]:
+    def one_hot(self, num_operations: int) -> Float32[NDArray[np.float32], "N V K"]:
         """(N, V, K) operations one-hot; a padded vertex is a row of zeros."""
         codes = np.arange(num_operations, dtype=np.uint8)
         return (self.ops[:, :, None] == codes).astype(np.float32)
 
-    def symmetrised(self) -> NDArray[np.float32]:
+    def symmetrised(self) -> Float32[NDArray[np.float32], "N V V"]:
         """(N, V, V) A + A^T, the adjacency the encoder sees (paper, section 3.1)."""
         return (self.adjacency | self.adjacency.transpose(0, 2, 1)).astype(np.float32)
 

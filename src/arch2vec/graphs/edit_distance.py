@@ -25,6 +25,7 @@ at 11; time grows by a factor of two or three a vertex.
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Int64
 from numpy.typing import NDArray
 
 from arch2vec.errors import InputError
@@ -36,7 +37,7 @@ _CHUNK = 100_000  # extensions looked at together: 40 MB
 _PAIRS = 2_000  # pairs searched together
 
 
-def edit_distance(first: GraphBatch, second: GraphBatch, *, limit: int | None = None) -> NDArray[np.int64]:
+def edit_distance(first: GraphBatch, second: GraphBatch, *, limit: int | None = None) -> Int64[NDArray[np.int64], " N"]:
     """The edit distance of each of N pairs of graphs, as this module defines it.
 
     Args:

@@ -18,6 +18,7 @@ import hashlib
 from collections.abc import Sequence
 
 import numpy as np
+from jaxtyping import UInt64
 from numpy.typing import NDArray
 
 from arch2vec.graphs import PADDING, GraphBatch
@@ -59,7 +60,7 @@ def _md5(text: str) -> str:
     return hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()
 
 
-def fingerprint(graphs: GraphBatch, *, stream: int = 0) -> NDArray[np.uint64]:
+def fingerprint(graphs: GraphBatch, *, stream: int = 0) -> UInt64[NDArray[np.uint64], " N"]:
     """A 64-bit fingerprint of every graph, equal for isomorphic ones.
 
     Padded vertices do not count: a cell has the same fingerprint however far it
@@ -83,7 +84,7 @@ def fingerprint(graphs: GraphBatch, *, stream: int = 0) -> NDArray[np.uint64]:
     return result
 
 
-def fingerprint128(graphs: GraphBatch) -> NDArray[np.uint64]:
+def fingerprint128(graphs: GraphBatch) -> UInt64[NDArray[np.uint64], "N 2"]:
     """(N, 2) uint64: two independent 64-bit fingerprints, for more graphs than 64 bits are safe for."""
     return np.stack([fingerprint(graphs, stream=0), fingerprint(graphs, stream=1)], axis=1)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from arch2vec.models.inputs import Share
@@ -35,8 +36,8 @@ class Decoder(nn.Module):
         self.operations.bias.fill_(-math.log(max(1, self.operations.out_features - 1)))
 
     def forward(
-        self, Z: Tensor, generator: torch.Generator | None = None, share: Share | None = None
-    ) -> tuple[Tensor, Tensor]:
+        self, Z: Float[Tensor, "B V latent"], generator: torch.Generator | None = None, share: Share | None = None
+    ) -> tuple[Float[Tensor, "B V K"], Float[Tensor, "B V V"]]:
         """Logits of operations and edges.
 
         Args:

@@ -11,6 +11,7 @@ from itertools import pairwise
 from typing import ClassVar
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
 from arch2vec.models.layers import PosteriorHeads, linear
@@ -36,7 +37,9 @@ class GINLayer(nn.Module):
         self.linear2 = linear(outputs, outputs, generator)
         self.norm2 = nn.BatchNorm1d(outputs)
 
-    def forward(self, H: Tensor, S: Tensor, present: Present) -> Tensor:
+    def forward(
+        self, H: Float[Tensor, "B V inputs"], S: Float[Tensor, "B V V"], present: Present
+    ) -> Float[Tensor, "B V outputs"]:
         """Update every vertex from its neighbours.
 
         Args:
@@ -72,7 +75,9 @@ class GCNLayer(nn.Module):
         self.linear = linear(inputs, outputs, generator)
         self.norm = nn.BatchNorm1d(outputs)
 
-    def forward(self, H: Tensor, N: Tensor, present: Present) -> Tensor:
+    def forward(
+        self, H: Float[Tensor, "B V inputs"], N: Float[Tensor, "B V V"], present: Present
+    ) -> Float[Tensor, "B V outputs"]:
         """Average every vertex with its neighbours: H as for :class:`GINLayer`, N (B, V, V) of :func:`normalised`."""
         B, V, _ = H.shape
         out = present.taken(torch.bmm(N, self.linear(H)).view(B * V, -1))
@@ -115,7 +120,9 @@ class GraphEncoder(nn.Module):
         self.layers = nn.ModuleList(self.layer(i, o, generator, **settings) for i, o in pairwise(widths))
         self.heads = PosteriorHeads(hidden, latent, variational, generator)
 
-    def forward(self, X: Tensor, S: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+    def forward(
+        self, X: Float[Tensor, "B V K"], S: Float[Tensor, "B V V"], mask: Float[Tensor, "B V"] | None = None
+    ) -> tuple[Float[Tensor, "B V latent"], Float[Tensor, "B V latent"] | None]:
         """The approximate posterior of every vertex.
 
         Args:
@@ -152,7 +159,9 @@ class GCNEncoder(GraphEncoder):
 
     layer = GCNLayer
 
-    def forward(self, X: Tensor, S: Tensor, mask: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+    def forward(
+        self, X: Float[Tensor, "B V K"], S: Float[Tensor, "B V V"], mask: Float[Tensor, "B V"] | None = None
+    ) -> tuple[Float[Tensor, "B V latent"], Float[Tensor, "B V latent"] | None]:
         """As :meth:`GraphEncoder.forward`."""
         N = normalised(S, mask)
         present = present_in(mask, self.masked)
@@ -162,7 +171,7 @@ class GCNEncoder(GraphEncoder):
         return self.heads(torch.bmm(N, H))
 
 
-def normalised(S: Tensor, mask: Tensor | None) -> Tensor:
+def normalised(S: Float[Tensor, "B V V"], mask: Float[Tensor, "B V"] | None) -> Float[Tensor, "B V V"]:
     """(B, V, V) D^(-1/2) (S + I) D^(-1/2); rows and columns of padded vertices are zero."""
     present = S.new_ones(S.shape[:2]) if mask is None else mask
     looped = S + torch.diag_embed(present)

@@ -23,7 +23,7 @@ PRIORS: tuple[PriorName, ...] = ("independent", "joint")
 _IDLE_DRAWS = 50_000  # draws of which fewer than one in a thousand was kept, after which no more are made
 
 
-class Prior(Protocol):
+class LatentPrior(Protocol):
     """Where points of the latent space are drawn from."""
 
     def sample(self, n: int, rng: np.random.Generator) -> NDArray[np.float32]:
@@ -87,7 +87,7 @@ def check_temperature(temperature: float) -> None:
         raise InputError(f"temperature must be 0 or a positive number, got {temperature}")
 
 
-def prior_named(name: str, encoder: Encoder, graphs: GraphBatch) -> Prior | None:
+def prior_named(name: str, encoder: Encoder, graphs: GraphBatch) -> LatentPrior | None:
     """The prior of a name, one of :data:`PRIORS`; None for the encoder's own.
 
     Raises:

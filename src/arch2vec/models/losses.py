@@ -8,6 +8,7 @@ from __future__ import annotations
 from typing import Literal
 
 import torch
+from jaxtyping import Float
 from torch import Tensor
 from torch.nn import functional
 
@@ -15,7 +16,12 @@ OperationActivation = Literal["softmax", "sigmoid"]
 ACTIVATIONS: tuple[OperationActivation, ...] = ("softmax", "sigmoid")
 
 
-def operation_loss(logits: Tensor, X: Tensor, mask: Tensor | None, activation: OperationActivation) -> Tensor:
+def operation_loss(
+    logits: Float[Tensor, "B V K"],
+    X: Float[Tensor, "B V K"],
+    mask: Float[Tensor, "B V"] | None,
+    activation: OperationActivation,
+) -> Float[Tensor, ""]:
     """Mean binary cross-entropy over the B x V x K operation probabilities.
 
     Args:
@@ -47,7 +53,9 @@ def _softmax_losses(logits: Tensor, X: Tensor) -> Tensor:
     return total - torch.where(X > 0, logits, others)
 
 
-def edge_loss(logits: Tensor, A: Tensor, mask: Tensor | None) -> Tensor:
+def edge_loss(
+    logits: Float[Tensor, "B V V"], A: Float[Tensor, "B V V"], mask: Float[Tensor, "B V"] | None
+) -> Float[Tensor, ""]:
     """Mean binary cross-entropy over the B x V x V adjacency, whose lower triangle is zero on both sides.
 
     Args:
@@ -64,12 +72,12 @@ def edge_loss(logits: Tensor, A: Tensor, mask: Tensor | None) -> Tensor:
     return (losses * pairs).sum() / pairs.sum()
 
 
-def target_loss(predicted: Tensor, targets: Tensor) -> Tensor:
+def target_loss(predicted: Float[Tensor, "B T"], targets: Float[Tensor, "B T"]) -> Float[Tensor, ""]:
     """Mean squared error of predicted numbers (B, T)."""
     return functional.mse_loss(predicted, targets)
 
 
-def ranking_loss(scores: Tensor, values: Tensor) -> Tensor:
+def ranking_loss(scores: Float[Tensor, "*runs B"], values: Float[Tensor, "*runs B"]) -> Float[Tensor, ""]:
     """Mean softplus(s_j - s_i) over the pairs of which i is worth more than j: how wrongly scores order them.
 
     Scores and values of any shape (..., B) are compared along the last axis; without a pair, 0.
@@ -84,7 +92,9 @@ def ranking_loss(scores: Tensor, values: Tensor) -> Tensor:
     return ((losses * better).sum((-2, -1)) / pairs.clamp_min(1)).mean()
 
 
-def kl_divergence(mean: Tensor, log_std: Tensor, mask: Tensor | None) -> Tensor:
+def kl_divergence(
+    mean: Float[Tensor, "B V latent"], log_std: Float[Tensor, "B V latent"], mask: Float[Tensor, "B V"] | None
+) -> Float[Tensor, ""]:
     """KL(q(Z | X, A) || N(0, I)), summed over dimensions, averaged over vertices and batch.
 
     Args:

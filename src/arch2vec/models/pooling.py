@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from jaxtyping import Bool, Float, Float32
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -33,7 +34,7 @@ def pools_of(text: str) -> tuple[str, ...]:
     return names
 
 
-def pooled(Z: Tensor, mask: Tensor | None, pooling: str) -> Tensor:
+def pooled(Z: Float[Tensor, "B V d"], mask: Float[Tensor, "B V"] | None, pooling: str) -> Float[Tensor, "B pools"]:
     """(B, pools x d) one vector a graph, for training.
 
     Args:
@@ -56,7 +57,9 @@ def pooled(Z: Tensor, mask: Tensor | None, pooling: str) -> Tensor:
     return torch.cat(parts, dim=1)
 
 
-def pooled_arrays(Z: NDArray[np.float32], mask: NDArray[np.bool_], pooling: str) -> NDArray[np.float32]:
+def pooled_arrays(
+    Z: Float32[NDArray[np.float32], "N V d"], mask: Bool[NDArray[np.bool_], "N V"], pooling: str
+) -> Float32[NDArray[np.float32], "N pools"]:
     """What :func:`pooled` computes, for vectors that are kept.
 
     Apart from it because NumPy and PyTorch add in different orders: vectors of encoders

@@ -14,7 +14,7 @@ Sums are taken in another order, so that the last bits differ. A processor lists
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +22,7 @@ from torch import Tensor, nn
 _SINGLE = 4  # bytes of the shortest numbers that statistics are taken in
 
 
+@runtime_checkable
 class Present(Protocol):
     """Where there are vertices among R rows."""
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from arch2vec.errors import InputError, unknown
-from arch2vec.networks.layers import count_parameters
+from arch2vec.networks.weights import count_parameters
 from arch2vec.spaces import DeclaredSpace, SearchSpace
 from arch2vec.spaces.darts import cost as darts_cost
 from arch2vec.spaces.nasbench101 import cost as nasbench101_cost
@@ -158,7 +158,7 @@ def _nasbench101(
     from arch2vec.networks.nasbench101 import NASBench101Network
 
     images = plan.images
-    skeleton = nasbench101_cost.Skeleton(
+    skeleton = nasbench101_cost.NASBench101Skeleton(
         plan.channels or 128,
         cells_per_stack=plan.cells or 3,
         input_channels=images.channels,
@@ -184,9 +184,9 @@ def _declared(space: SearchSpace, architecture: str, plan: NetworkPlan, generato
     return DeclaredNetwork(space, architecture, _stages(plan), generator, plan.layers)
 
 
-def _stages(plan: NetworkPlan) -> nasbench201_cost.Skeleton:
+def _stages(plan: NetworkPlan) -> nasbench201_cost.NASBench201Skeleton:
     images = plan.images
-    return nasbench201_cost.Skeleton(plan.channels or 16, plan.cells or 5, images.channels, images.classes)
+    return nasbench201_cost.NASBench201Skeleton(plan.channels or 16, plan.cells or 5, images.channels, images.classes)
 
 
 def _darts(space: SearchSpace, architecture: str, plan: NetworkPlan, generator: torch.Generator | None) -> nn.Module:
@@ -194,7 +194,7 @@ def _darts(space: SearchSpace, architecture: str, plan: NetworkPlan, generator: 
 
     published = darts_cost.IMAGENET if plan.data == "imagenet" else darts_cost.CIFAR10
     images = plan.images
-    skeleton = darts_cost.Skeleton(
+    skeleton = darts_cost.DARTSSkeleton(
         published.stem,
         plan.cells or published.cells,
         plan.channels or published.channels,

@@ -18,7 +18,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -33,6 +33,14 @@ from arch2vec.networks.classifier_run import ClassifierRun, TrainedEpoch
 from arch2vec.pretraining.log import MetricsStream
 
 _KIND = "arch2vec classifier 1"
+
+
+class Finished(NamedTuple):
+    """The epochs of a training that is over, whether it failed, and the seconds of the epoch in which it did."""
+
+    epochs: list[TrainedEpoch]
+    failed: bool
+    lost_s: float
 
 
 class ClassifierFolder:
@@ -96,7 +104,9 @@ class ClassifierFolder:
                 self._stream = MetricsStream(self.path, [asdict(epoch) for epoch in epochs[:-1]])
             self._stream.write(asdict(epochs[-1]))
 
-    def finish(self, network: nn.Module, epochs: Sequence[TrainedEpoch], failed: bool, keep_weights: bool) -> None:
+    def finish(
+        self, network: nn.Module, epochs: Sequence[TrainedEpoch], failed: bool, lost_s: float, keep_weights: bool
+    ) -> None:
         """Record that training is over, and remove the checkpoint.
 
         Raises:
@@ -106,14 +116,15 @@ class ClassifierFolder:
             self._stream.close()
         if keep_weights and not failed:
             write_arrays(self._weights, _arrays(network.state_dict()), {"kind": "arch2vec network"})
-        document = {"failed": failed, "epochs": [asdict(epoch) for epoch in epochs]}
+        document: dict[str, Any] = {"failed": failed, "epochs": [asdict(epoch) for epoch in epochs]}
         if failed:
+            document["lost_s"] = lost_s
             document["reason"] = f"a loss or a score was not finite in epoch {len(epochs) + 1}"
         write_json(self._result, document)
         self._checkpoint.unlink(missing_ok=True)
 
-    def finished(self, network: nn.Module) -> tuple[list[TrainedEpoch], bool] | None:
-        """The finished training's epochs and whether it failed, None where it is not finished.
+    def finished(self, network: nn.Module) -> Finished | None:
+        """How the finished training ended, None where it is not finished.
 
         The network gets its weights where they were kept.
 
@@ -131,7 +142,7 @@ class ClassifierFolder:
         except (KeyError, TypeError, RuntimeError) as error:
             raise InputError(f"{self.path} holds a damaged result: {str(error).splitlines()[0]}") from error
         self._checkpoint.unlink(missing_ok=True)
-        return epochs, failed
+        return Finished(epochs, failed, document.get("lost_s", 0.0))
 
 
 def _json(epochs: Sequence[TrainedEpoch]) -> str:

@@ -94,15 +94,18 @@ class ClassifierRun:
                 "take one with drop_path 0, or a network of DARTS cells"
             )
 
+    def clock(self) -> float:
+        """Seconds: processor time on one core of a CPU, time on the clock otherwise."""
+        one_core = self.device.type == "cpu" and torch.get_num_threads() == 1
+        return time.thread_time() if one_core else time.perf_counter()
+
     def train_epoch(self, done: int, progress: Callable[[StepsDone], None] | None = None) -> TrainedEpoch | None:
         """Train for the epoch after ``done`` whole ones.
 
         Returns:
             Its figures, or None where a loss or a score was not finite.
         """
-        one_core = self.device.type == "cpu" and torch.get_num_threads() == 1
-        clock = time.thread_time if one_core else time.perf_counter
-        started, recipe = clock(), self.recipe
+        started, recipe = self.clock(), self.recipe
         if recipe.drop_path:
             self._droppable.drop_path_probability = drop_path(recipe, done)
         data_seed, global_seed = np.random.SeedSequence([self.seed, done]).generate_state(2).tolist()
@@ -117,7 +120,7 @@ class ClassifierRun:
             if not all(math.isfinite(measured) for measured in (validation, test) if measured is not None):
                 return None
         rate = learning_rate(recipe, done)
-        return TrainedEpoch(done + 1, rate, loss, validation, test, clock() - started)
+        return TrainedEpoch(done + 1, rate, loss, validation, test, self.clock() - started)
 
     def _pass(self, done: int, seed: int, progress: Callable[[StepsDone], None] | None) -> float:
         """Mean loss of a pass over the training images; not finite as soon as one step's is not."""
@@ -129,7 +132,7 @@ class ClassifierRun:
         batches = data.train.training_batches(recipe.batch_size, recipe.augmentation, seed)
         for step, (images, labels) in enumerate(batches):
             for group in self.optimiser.param_groups:
-                group["lr"] = learning_rate(recipe, done, step / steps)
+                group["lr"] = learning_rate(recipe, done, step, steps)
             with torch.autocast(self.device.type, torch.float16, enabled=self.mixed):
                 loss, added = self._losses(images, labels)
             total += loss.detach().double() * len(labels)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -38,11 +38,13 @@ class ClassifierResult:
         epochs: the completed epochs, first to last.
         failed: whether a loss or a score was not finite; training ends there.
         report: accuracies are means over so many last epochs.
+        lost_s: what the epoch took in which it failed, seconds. Not compared for equality.
     """
 
     epochs: tuple[TrainedEpoch, ...]
     failed: bool
     report: int = 1
+    lost_s: float = field(default=0.0, compare=False)
 
     @property
     def validation(self) -> float | None:
@@ -56,8 +58,8 @@ class ClassifierResult:
 
     @property
     def seconds(self) -> float:
-        """What the completed epochs took."""
-        return sum(epoch.seconds for epoch in self.epochs)
+        """What all epochs took, one in which it failed included."""
+        return sum(epoch.seconds for epoch in self.epochs) + self.lost_s
 
     def _mean(self, accuracies: list[float | None]) -> float | None:
         if self.failed:
@@ -119,19 +121,20 @@ def train_classifier(
             whole = {**(identity or {}), **settings(recipe), **images, "training_seed": seed, "threads": threads}
             folder = ClassifierFolder(Path(out), whole)
             if (found := folder.finished(network)) is not None:
-                return ClassifierResult(tuple(found[0]), found[1], recipe.report)
+                return ClassifierResult(tuple(found.epochs), found.failed, recipe.report, found.lost_s)
         with thread_count(threads):
             run = ClassifierRun(network, data, recipe, seed, place)
             epochs = [] if folder is None else folder.load(run)
-            failed = False
+            failed, lost_s = False, 0.0
             while len(epochs) < recipe.epochs and not failed:
+                started = run.clock()
                 epoch = run.train_epoch(len(epochs), progress)
                 if epoch is None:
-                    failed = True
+                    failed, lost_s = True, run.clock() - started
                 else:
                     epochs.append(epoch)
                     if folder is not None:
                         folder.save(run, epochs)
         if folder is not None:
-            folder.finish(network, epochs, failed, keep_weights)
-        return ClassifierResult(tuple(epochs), failed, recipe.report)
+            folder.finish(network, epochs, failed, lost_s, keep_weights)
+        return ClassifierResult(tuple(epochs), failed, recipe.report, lost_s)

@@ -4,7 +4,7 @@ Between a stem and a linear classifier, cells are stacked in a row. Each reads t
 outputs of the two cells before it. The cells at a third and two thirds of the
 depth are reduction cells: what they read from other cells has its resolution
 halved, and channels double. What surrounds the cells is a
-:class:`~arch2vec.spaces.darts.cost.Skeleton`; what a network costs can be had
+:class:`~arch2vec.spaces.darts.cost.DARTSSkeleton`; what a network costs can be had
 without building it from :mod:`arch2vec.spaces.darts.cost`.
 
 Drop path zeroes, in training, the output of an operation for some images and scales
@@ -23,10 +23,11 @@ from torch import Tensor, nn
 from typing_extensions import override
 
 from arch2vec.errors import InputError
-from arch2vec.networks.darts_operations import FactorisedReduction, conv_norm, operation, relu_conv_norm
-from arch2vec.networks.layers import allocate, batch_norm, check_images, convolution, linear
-from arch2vec.spaces.darts.cells import NODES, SLOTS, VOCABULARY, Cells
-from arch2vec.spaces.darts.cost import Skeleton
+from arch2vec.networks.darts_operations import operation
+from arch2vec.networks.layers import AuxiliaryHead, FactorisedReduction, conv_norm, relu_conv_norm
+from arch2vec.networks.weights import allocate, check_images
+from arch2vec.spaces.darts.cells import NODES, SLOTS, VOCABULARY, DARTSCells
+from arch2vec.spaces.darts.cost import DARTSSkeleton
 from arch2vec.spaces.darts.pair import DARTSPair
 from arch2vec.spaces.darts.reading import cells_of
 from arch2vec.spaces.darts.space import DARTS
@@ -51,11 +52,21 @@ class DARTSNetwork(nn.Module):
     drop_path_seed: int = 0
     """Of what drop path drops, in 0 .. 2^62 - 1."""
 
-    def __init__(self, architecture: str, skeleton: Skeleton, generator: torch.Generator | None) -> None:
+    def __init__(self, architecture: str, skeleton: DARTSSkeleton, generator: torch.Generator | None) -> None:
         super().__init__()
         self.skeleton = skeleton
         self._drop_path_probability = 0.0
         self.normal, self.reduce = read_cells(architecture)
+        with torch.device("meta"):
+            self._build(skeleton)
+        self._counted: int | None = None
+        if generator is not None:
+            allocate(self, generator)
+            _initialise(self, generator)
+            self.drop_path_seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+
+    def _build(self, skeleton: DARTSSkeleton) -> None:
+        """All modules, without storage."""
         channels = skeleton.channels
         if skeleton.stem == "cifar":
             before = last = 3 * channels
@@ -68,22 +79,20 @@ class DARTSNetwork(nn.Module):
             self.second_stem = nn.Sequential(nn.ReLU(), conv_norm(channels, channels, 3, stride=2))
         # Whether the output before last has twice the resolution of the last one.
         halved = skeleton.stem == "imagenet"
-        cells: list[Cell] = []
+        cells: list[DARTSCell] = []
         for position in range(skeleton.cells):
             reduction = position in skeleton.reductions
             if reduction:
                 channels *= 2
-            cells.append(Cell(self.reduce if reduction else self.normal, before, last, channels, reduction, halved))
+            cells.append(
+                DARTSCell(self.reduce if reduction else self.normal, before, last, channels, reduction, halved)
+            )
             before, last, halved = last, NODES * channels, reduction
             if position == skeleton.reductions[1] and skeleton.auxiliary:
-                self.auxiliary = AuxiliaryHead(last, skeleton)
+                normed = skeleton.stem == "cifar"
+                self.auxiliary = AuxiliaryHead(last, skeleton.classes, skeleton.auxiliary_stride, normed)
         self.cells = nn.ModuleList(cells)
-        self._counted: int | None = None
-        self.classifier = linear(last, skeleton.classes)
-        if generator is not None:
-            allocate(self, generator)
-            _initialise(self, generator)
-            self.drop_path_seed = int(torch.randint(2**62, (), generator=generator, device=generator.device))
+        self.classifier = nn.Linear(last, skeleton.classes)
 
     @property
     def drop_path_probability(self) -> float:
@@ -162,7 +171,7 @@ class DARTSNetwork(nn.Module):
         super()._load_from_state_dict(*arguments, **options)
 
 
-class Cell(nn.Module):
+class DARTSCell(nn.Module):
     """One cell: maps (B, P, S, S) or, if ``halved``, (B, P, 2S, 2S), and (B, Q, S, S) to (B, 4C, S', S').
 
     S' is S, or S / 2 in a reduction cell. Both inputs are first brought to C
@@ -203,33 +212,6 @@ class Cell(nn.Module):
         return torch.cat(values[2:], dim=1)
 
 
-class AuxiliaryHead(nn.Module):
-    """A second classifier, on (B, C, S, S) features, that pools to 2x2 pixels.
-
-    For ImageNet the published networks leave out the batch norm after the 2x2
-    convolution ("omitted due to a typo", their code says), and so does this.
-    """
-
-    def __init__(self, channels: int, skeleton: Skeleton) -> None:
-        super().__init__()
-        self.features = nn.Sequential(
-            nn.ReLU(),
-            nn.AvgPool2d(5, stride=skeleton.auxiliary_stride),
-            conv_norm(channels, 128, 1),
-            nn.ReLU(),
-            convolution(128, 768, 2, padding=0),
-            batch_norm(768) if skeleton.stem == "cifar" else nn.Identity(),
-            nn.ReLU(),
-            nn.Flatten(),
-        )
-        self.classifier = linear(768, skeleton.classes)
-
-    @override
-    def forward(self, x: Tensor) -> Tensor:
-        scores: Tensor = self.classifier(self.features(x))
-        return scores
-
-
 def read_cells(architecture: str) -> tuple[list[tuple[str, int]], list[tuple[str, int]]]:
     """The normal and the reduction cell as lists of (operation, source).
 
@@ -242,10 +224,10 @@ def read_cells(architecture: str) -> tuple[list[tuple[str, int]], list[tuple[str
         normal, reduce = pair.split(pair.parse([architecture]))
     else:
         normal = reduce = DARTS().parse([architecture])
-    return _slots(Cells.of(normal)), _slots(Cells.of(reduce))
+    return _slots(DARTSCells.of(normal)), _slots(DARTSCells.of(reduce))
 
 
-def _slots(cells: Cells) -> list[tuple[str, int]]:
+def _slots(cells: DARTSCells) -> list[tuple[str, int]]:
     pairs = zip(cells.operations[0].tolist(), cells.sources[0].tolist(), strict=True)
     return [(VOCABULARY[code], source) for code, source in pairs]
 

@@ -2,34 +2,10 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor, nn
-from typing_extensions import override
+from torch import nn
 
 from arch2vec.errors import InputError
-from arch2vec.networks.layers import batch_norm, convolution
-
-
-class FactorisedReduction(nn.Module):
-    """Half the resolution, from two 1x1 convolutions of stride 2 that read different pixels.
-
-    Maps (B, P, 2S, 2S) to (B, C, S, S). The pixels are picked before the convolutions, which gives the same: the
-    gradient of a strided 1x1 convolution of fewer than 8 channels, stored last, writes past its memory in PyTorch
-    2.13 on processors that have AVX2 and not AVX-512.
-    """
-
-    def __init__(self, before: int, channels: int) -> None:
-        super().__init__()
-        self.relu = nn.ReLU()
-        self.even = convolution(before, channels // 2, 1)
-        self.odd = convolution(before, channels - channels // 2, 1)
-        self.norm = batch_norm(channels)
-
-    @override
-    def forward(self, x: Tensor) -> Tensor:
-        x = self.relu(x)
-        normed: Tensor = self.norm(torch.cat([self.even(x[:, :, ::2, ::2]), self.odd(x[:, :, 1::2, 1::2])], dim=1))
-        return normed
+from arch2vec.networks.layers import FactorisedReduction, separable
 
 
 def operation(name: str, channels: int, stride: int) -> nn.Module:
@@ -52,22 +28,3 @@ def operation(name: str, channels: int, stride: int) -> nn.Module:
             return separable(channels, int(name[-1]), stride=stride, dilation=2)
         case _:
             raise InputError(f"a DARTS network has no operation {name!r}")
-
-
-def separable(channels: int, kernel: int, stride: int, dilation: int = 1) -> nn.Module:
-    """ReLU, a depthwise and a pointwise convolution, batch norm."""
-    return nn.Sequential(
-        nn.ReLU(),
-        convolution(channels, channels, kernel, stride=stride, dilation=dilation, groups=channels),
-        conv_norm(channels, channels, 1),
-    )
-
-
-def relu_conv_norm(before: int, after: int, kernel: int = 1) -> nn.Module:
-    """ReLU, a convolution, batch norm."""
-    return nn.Sequential(nn.ReLU(), conv_norm(before, after, kernel))
-
-
-def conv_norm(before: int, after: int, kernel: int, stride: int = 1) -> nn.Module:
-    """A convolution and batch norm."""
-    return nn.Sequential(convolution(before, after, kernel, stride=stride), batch_norm(after))

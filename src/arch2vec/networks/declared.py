@@ -23,10 +23,11 @@ from typing_extensions import override
 
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
-from arch2vec.networks.darts_operations import operation, relu_conv_norm
+from arch2vec.networks.darts_operations import operation
+from arch2vec.networks.layers import relu_conv_norm
 from arch2vec.networks.staged import StagedNetwork
 from arch2vec.spaces.declared.space import DeclaredSpace
-from arch2vec.spaces.nasbench201.cost import Skeleton
+from arch2vec.spaces.nasbench201.cost import NASBench201Skeleton
 
 SKIP, ZERO = "skip", "zero"
 
@@ -93,17 +94,17 @@ class DeclaredNetwork(StagedNetwork):
         self,
         space: DeclaredSpace,
         architecture: str,
-        skeleton: Skeleton,
+        skeleton: NASBench201Skeleton,
         generator: torch.Generator | None,
         layers: Mapping[str, str] | None = None,
     ) -> None:
         graph = space.parse([architecture])
         names = layer_names(space, [space.operations[code] for code in graph.ops[0, graph.mask[0]].tolist()], layers)
         inputs, outputs = space.declaration.inputs, space.declaration.outputs
-        super().__init__(lambda channels: Cell(graph, names, channels, inputs, outputs), skeleton, generator)
+        super().__init__(lambda channels: DeclaredCell(graph, names, channels, inputs, outputs), skeleton, generator)
 
 
-class Cell(nn.Module):
+class DeclaredCell(nn.Module):
     """One cell; maps (B, C, H, W) to the same shape. Every input reads the same, and outputs are summed.
 
     Args:

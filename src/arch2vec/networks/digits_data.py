@@ -8,20 +8,29 @@ architectures can be trained for real where nothing can be downloaded.
 from __future__ import annotations
 
 from functools import lru_cache
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 from arch2vec.errors import InputError
-from arch2vec.networks.training import Images, Splits
+from arch2vec.networks.data.base import ReadyPart
 
 NUM_IMAGES = 1797
 NUM_CLASSES = 10
 
 
+class DigitsSplits(NamedTuple):
+    """Images to fit weights to, to choose an architecture by, and to report on."""
+
+    train: ReadyPart
+    validation: ReadyPart
+    test: ReadyPart
+
+
 @lru_cache(maxsize=8)
-def digits_splits(train: int, validation: int, seed: int) -> Splits:
+def digits_splits(train: int, validation: int, seed: int) -> DigitsSplits:
     """Three parts of the digits, each with the classes in the data's proportions.
 
     Pixels are shifted and scaled to mean 0 and standard deviation 1 over the
@@ -39,7 +48,7 @@ def digits_splits(train: int, validation: int, seed: int) -> Splits:
     scaled = (pixels - pixels[rows[0]].mean()) / pixels[rows[0]].std()
     images = torch.from_numpy(scaled.astype(np.float32)).reshape(NUM_IMAGES, 1, 8, 8)
     targets = torch.from_numpy(labels.astype(np.int64))
-    return Splits(*(Images(images[part], targets[part]) for part in rows))
+    return DigitsSplits(*(ReadyPart(images[part], targets[part]) for part in rows))
 
 
 def divided_digits(

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import nn
-
 from arch2vec.networks.darts import DARTSNetwork
 from arch2vec.networks.export_parts import entries
 from arch2vec.networks.export_staged import declared_layer
-from arch2vec.spaces.darts.cost import Skeleton
+from arch2vec.spaces.darts.cost import DARTSSkeleton
 
 _CELL = '''\
 def drop_path(x: Tensor, probability: float) -> Tensor:
@@ -46,28 +44,6 @@ class {name}(Cell):
         s0, s1 = self.from_before(before), self.from_last(last)
 {nodes}        return torch.cat([s2, s3, s4, s5], dim=1)
 """
-
-_AUXILIARY = '''\
-class AuxiliaryHead(nn.Module):
-    """A second classifier behind the second reduction cell, for training."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.features = nn.Sequential(
-            nn.ReLU(),
-            nn.AvgPool2d(5, stride={stride}),
-            conv_norm(channels, 128, kernel=1),
-            nn.ReLU(),
-            nn.Conv2d(128, 768, kernel_size=2, bias=False),
-            {norm},
-            nn.ReLU(),
-            nn.Flatten(),
-        )
-        self.classifier = nn.Linear(768, {classes})
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.classifier(self.features(x))
-'''
 
 _NETWORK = '''\
 class Network(nn.Module):
@@ -127,9 +103,9 @@ def darts_source(network: DARTSNetwork) -> tuple[set[str], list[str]]:
     auxiliary = ""
     if skeleton.auxiliary:
         width = 4 * skeleton.channels * 4  # both reductions double the channels
-        norm = "nn.Identity()" if isinstance(network.auxiliary.features[5], nn.Identity) else "nn.BatchNorm2d(768)"
-        classes.append(_AUXILIARY.format(stride=skeleton.auxiliary_stride, norm=norm, classes=skeleton.classes))
-        auxiliary = f"        self.auxiliary = AuxiliaryHead({width})\n"
+        uses.add("AuxiliaryHead")
+        made = f"{width}, {skeleton.classes}, stride={skeleton.auxiliary_stride}, normed={skeleton.stem == 'cifar'}"
+        auxiliary = f"        self.auxiliary = AuxiliaryHead({made})\n"
     classes.append(
         _NETWORK.format(
             colours=skeleton.input_channels,
@@ -164,7 +140,7 @@ def _kind(name: str, slots: Sequence[tuple[str, int]], stride: int) -> tuple[set
     return uses, _KIND.format(name=name, operations=entries(operations, 12, "[]"), nodes=nodes)
 
 
-def _stem(skeleton: Skeleton) -> str:
+def _stem(skeleton: DARTSSkeleton) -> str:
     channels, colours = skeleton.channels, skeleton.input_channels
     if skeleton.stem == "cifar":
         return (

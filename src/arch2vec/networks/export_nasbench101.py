@@ -6,7 +6,7 @@ from torch import nn
 
 from arch2vec.networks.export_parts import entries, sum_of
 from arch2vec.networks.layers import ConvNorm
-from arch2vec.networks.nasbench101 import Cell, NASBench101Network
+from arch2vec.networks.nasbench101 import NASBench101Cell, NASBench101Network
 
 _CELL = '''\
 class Cell(nn.Module):
@@ -50,15 +50,15 @@ class Network(nn.Module):
 def nasbench101_source(network: NASBench101Network) -> tuple[set[str], list[str]]:
     """The parts that a network uses, and the source of its classes."""
     skeleton = network.skeleton
-    cells = [module for module in network.body if isinstance(module, Cell)]
-    momentum = f", momentum={skeleton.norm_momentum!r}"
+    cells = [module for module in network.body if isinstance(module, NASBench101Cell)]
+    momentum = f", norm_momentum={skeleton.norm_momentum!r}"
     body = []
     widths = iter(skeleton.widths)
     for module in network.body:
         if isinstance(module, nn.MaxPool2d):
             body.append("nn.MaxPool2d(2),")
         else:
-            assert isinstance(module, Cell)
+            assert isinstance(module, NASBench101Cell)
             before, after, _ = next(widths)
             body.append(f"Cell({before}, {after}, {module.channels[1 : module.output]}),")
     text = _NETWORK.format(
@@ -73,7 +73,7 @@ def nasbench101_source(network: NASBench101Network) -> tuple[set[str], list[str]
     return {"ConvNorm"}, [_cell(cells, momentum), text]
 
 
-def _cell(cells: list[Cell], momentum: str) -> str:
+def _cell(cells: list[NASBench101Cell], momentum: str) -> str:
     """The class of cells that differ in their channels only."""
     cell, output = cells[0], cells[0].output
 

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from arch2vec.networks.declared import ACTIVATIONS, ZERO
+from arch2vec.networks.declared import ACTIVATIONS, ZERO, DeclaredCell
 from arch2vec.networks.declared import SKIP as SKIP_LAYER
-from arch2vec.networks.declared import Cell as DeclaredCell
 from arch2vec.networks.export_parts import entries, sum_of
-from arch2vec.networks.nasbench201 import Cell
+from arch2vec.networks.nasbench201 import NASBench201Cell
 from arch2vec.networks.staged import StagedNetwork
 from arch2vec.spaces.nasbench201.cost import KERNELS, STAGES
 from arch2vec.spaces.nasbench201.space import EDGES, NONE, OPERATIONS, SKIP
@@ -39,7 +38,7 @@ class Network(nn.Module):
 def staged_source(network: StagedNetwork) -> tuple[set[str], list[str]]:
     """The parts that a network uses, and the source of its classes."""
     first = network.body[0]
-    if isinstance(first, Cell):
+    if isinstance(first, NASBench201Cell):
         uses, cell = _nasbench201_cell(first)
     else:
         assert isinstance(first, DeclaredCell)
@@ -62,7 +61,7 @@ def staged_source(network: StagedNetwork) -> tuple[set[str], list[str]]:
     return uses | {"ConvNorm", "Reduction"}, [cell, text]
 
 
-def _nasbench201_cell(cell: Cell) -> tuple[set[str], str]:
+def _nasbench201_cell(cell: NASBench201Cell) -> tuple[set[str], str]:
     values: list[str | None] = ["x", None, None, None]  # None for zero
     terms: dict[int, list[str]] = {1: [], 2: [], 3: []}
     uses: set[str] = set()
@@ -80,8 +79,7 @@ def _nasbench201_cell(cell: Cell) -> tuple[set[str], str]:
             continue
         value = values[source]
         if code in KERNELS:
-            # The batch norm of zeros is its shift.
-            zeros = f"{unit}.norm.bias[:, None, None].expand_as(x)"
+            zeros = f"{unit}.of_zeros(x)"
             terms[target].append(zeros if value is None else f"{unit}(functional.relu({value}))")
         elif value is not None and code == SKIP:
             terms[target].append(value)

@@ -17,8 +17,9 @@ from torch.nn import functional
 from typing_extensions import override
 
 from arch2vec.graphs import GraphBatch
-from arch2vec.networks.layers import ConvNorm, allocate, check_images, linear
-from arch2vec.spaces.nasbench101.cost import KERNELS, Skeleton, vertex_channels
+from arch2vec.networks.layers import ConvNorm
+from arch2vec.networks.weights import allocate, check_images
+from arch2vec.spaces.nasbench101.cost import KERNELS, NASBench101Skeleton, vertex_channels
 from arch2vec.spaces.nasbench101.space import NASBench101
 
 
@@ -35,18 +36,19 @@ class NASBench101Network(nn.Module):
         InputError: the architecture is malformed.
     """
 
-    def __init__(self, architecture: str, skeleton: Skeleton, generator: torch.Generator | None) -> None:
+    def __init__(self, architecture: str, skeleton: NASBench101Skeleton, generator: torch.Generator | None) -> None:
         super().__init__()
         self.skeleton = skeleton
         graph = NASBench101().parse([architecture])
-        self.stem = ConvNorm(skeleton.input_channels, skeleton.channels, 3, norm_momentum=skeleton.norm_momentum)
         body: list[nn.Module] = []
-        for position, (before, after, _) in enumerate(skeleton.widths):
-            if position and position % skeleton.cells_per_stack == 0:
-                body.append(nn.MaxPool2d(2))
-            body.append(Cell(graph, before, after, skeleton.norm_momentum))
-        self.body = nn.Sequential(*body)
-        self.classifier = linear(skeleton.widths[-1][1], skeleton.classes)
+        with torch.device("meta"):
+            self.stem = ConvNorm(skeleton.input_channels, skeleton.channels, 3, norm_momentum=skeleton.norm_momentum)
+            for position, (before, after, _) in enumerate(skeleton.widths):
+                if position and position % skeleton.cells_per_stack == 0:
+                    body.append(nn.MaxPool2d(2))
+                body.append(NASBench101Cell(graph, before, after, skeleton.norm_momentum))
+            self.body = nn.Sequential(*body)
+            self.classifier = nn.Linear(skeleton.widths[-1][1], skeleton.classes)
         if generator is not None:
             allocate(self, generator)
             _initialise(self, generator)
@@ -64,7 +66,7 @@ class NASBench101Network(nn.Module):
         return scores
 
 
-class Cell(nn.Module):
+class NASBench101Cell(nn.Module):
     """One cell; maps (B, P, H, W) to (B, Q, H, W).
 
     An operation reads the sum of its inputs, of which only the first c channels
@@ -77,7 +79,7 @@ class Cell(nn.Module):
         graph: a batch of one pruned cell.
         before: P, the channels that the cell reads.
         after: Q, the channels that the cell gives.
-        norm_momentum: of batch norms, as in :class:`~arch2vec.spaces.nasbench101.cost.Skeleton`.
+        norm_momentum: of batch norms, as in :class:`~arch2vec.spaces.nasbench101.cost.NASBench101Skeleton`.
     """
 
     def __init__(self, graph: GraphBatch, before: int, after: int, norm_momentum: float = 0.003) -> None:

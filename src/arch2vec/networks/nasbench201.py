@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
-from arch2vec.networks.layers import ConvNorm, count_parameters
-from arch2vec.networks.staged import Reduction, StagedNetwork
-from arch2vec.spaces.nasbench201.cost import KERNELS, Skeleton
+from arch2vec.networks.layers import ConvNorm, average
+from arch2vec.networks.staged import StagedNetwork
+from arch2vec.spaces.nasbench201.cost import KERNELS, NASBench201Skeleton
 from arch2vec.spaces.nasbench201.space import EDGES, NONE, SKIP, NASBench201
 
 
@@ -39,12 +39,12 @@ class NASBench201Network(StagedNetwork):
         InputError: the architecture is malformed.
     """
 
-    def __init__(self, architecture: str, skeleton: Skeleton, generator: torch.Generator | None) -> None:
+    def __init__(self, architecture: str, skeleton: NASBench201Skeleton, generator: torch.Generator | None) -> None:
         operations = NASBench201().parse([architecture]).ops[0, 1:-1].tolist()
-        super().__init__(lambda channels: Cell(operations, channels), skeleton, generator)
+        super().__init__(lambda channels: NASBench201Cell(operations, channels), skeleton, generator)
 
 
-class Cell(nn.Module):
+class NASBench201Cell(nn.Module):
     """Four nodes, each the sum of its incoming edges; maps (B, C, H, W) to the same shape.
 
     The edges' operations: ReLU, convolution (1x1 or 3x3) and batch norm; 3x3
@@ -93,10 +93,7 @@ class Cell(nn.Module):
             elif operation == SKIP:
                 term = value
             else:
-                term = functional.avg_pool2d(value, 3, stride=1, padding=1, count_include_pad=False)
+                term = average(value)
             before = nodes[target]
             nodes[target] = term if before is None else before + term
         return torch.zeros_like(x) if nodes[3] is None else nodes[3]
-
-
-__all__ = ["Cell", "ConvNorm", "NASBench201Network", "Reduction", "Skeleton", "count_parameters"]

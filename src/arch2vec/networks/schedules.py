@@ -6,7 +6,7 @@ from arch2vec.common.schedules import cosine
 from arch2vec.networks.recipe import Recipe
 
 
-def learning_rate(recipe: Recipe, epoch: int, share: float = 0.0) -> float:
+def learning_rate(recipe: Recipe, epoch: int, step: int = 0, steps: int = 1) -> float:
     """The rate of a step.
 
     With E epochs, t epochs done (whole ones where the rate changes with the epoch)
@@ -23,12 +23,14 @@ def learning_rate(recipe: Recipe, epoch: int, share: float = 0.0) -> float:
     Args:
         recipe: how the network is trained.
         epoch: whole epochs done.
-        share: of the epoch under way that is done, in [0, 1).
+        step: of the epoch under way, counted from 0.
+        steps: in an epoch.
     """
-    done = epoch + (share if recipe.change == "step" else 0.0)
+    step, steps = (step, steps) if recipe.change == "step" else (0, 1)
+    done = epoch + step / steps
     match recipe.schedule:
         case "cosine":
-            factor = cosine(1.0, done, recipe.epochs)
+            factor = cosine(1.0, epoch * steps + step, recipe.epochs * steps)
         case "linear":
             factor = 1 - done / recipe.epochs
         case "exponential":

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 from typing_extensions import override
 
-from arch2vec.networks.layers import ConvNorm, allocate, batch_norm, check_images, convolution, linear
-from arch2vec.spaces.nasbench201.cost import STAGES, Skeleton
+from arch2vec.networks.layers import ConvNorm, Reduction
+from arch2vec.networks.weights import allocate, check_images
+from arch2vec.spaces.nasbench201.cost import STAGES, NASBench201Skeleton
 
 
 class StagedNetwork(nn.Module):
@@ -29,21 +30,22 @@ class StagedNetwork(nn.Module):
     """
 
     def __init__(
-        self, make_cell: Callable[[int], nn.Module], skeleton: Skeleton, generator: torch.Generator | None
+        self, make_cell: Callable[[int], nn.Module], skeleton: NASBench201Skeleton, generator: torch.Generator | None
     ) -> None:
         super().__init__()
         self.skeleton = skeleton
         width = skeleton.channels
         body: list[nn.Module] = []
-        for stage in range(STAGES):
-            if stage > 0:
-                body.append(Reduction(width, 2 * width))
-                width *= 2
-            body.extend(make_cell(width) for _ in range(skeleton.cells_per_stage))
-        self.stem = ConvNorm(skeleton.input_channels, skeleton.channels, kernel=3)
-        self.body = nn.Sequential(*body)
-        self.norm = batch_norm(width)
-        self.classifier = linear(width, skeleton.classes)
+        with torch.device("meta"):
+            for stage in range(STAGES):
+                if stage > 0:
+                    body.append(Reduction(width, 2 * width))
+                    width *= 2
+                body.extend(make_cell(width) for _ in range(skeleton.cells_per_stage))
+            self.stem = ConvNorm(skeleton.input_channels, skeleton.channels, kernel=3)
+            self.body = nn.Sequential(*body)
+            self.norm = nn.BatchNorm2d(width)
+            self.classifier = nn.Linear(width, skeleton.classes)
         if generator is not None:
             allocate(self, generator)
             _initialise(self, generator)
@@ -61,25 +63,6 @@ class StagedNetwork(nn.Module):
         pooled = functional.relu(self.norm(features)).mean(dim=(2, 3))  # (B, 4C)
         scores: Tensor = self.classifier(pooled)
         return scores
-
-
-class Reduction(nn.Module):
-    """A basic residual block of stride 2 (He et al., 2016): (B, C, H, W) to (B, C', H / 2, W / 2).
-
-    Its two convolutions are ReLU, convolution, batch norm; its shortcut is
-    2x2 average pooling and a 1x1 convolution.
-    """
-
-    def __init__(self, channels: int, out_channels: int) -> None:
-        super().__init__()
-        self.first = ConvNorm(channels, out_channels, kernel=3, stride=2)
-        self.second = ConvNorm(out_channels, out_channels, kernel=3)
-        self.shortcut = convolution(channels, out_channels, kernel=1)
-
-    @override
-    def forward(self, x: Tensor) -> Tensor:
-        residual: Tensor = self.second(functional.relu(self.first(functional.relu(x))))
-        return residual + self.shortcut(functional.avg_pool2d(x, 2))
 
 
 @torch.no_grad()

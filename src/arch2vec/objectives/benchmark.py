@@ -26,7 +26,7 @@ from arch2vec.objectives.base import Outcome
 from arch2vec.objectives.costs import Costs, costs_of
 from arch2vec.objectives.drawn import DrawnView
 from arch2vec.objectives.lookup import LookupObjective, parse_rows
-from arch2vec.objectives.runs import Runs, draws
+from arch2vec.objectives.runs import TrainingRuns, draws
 from arch2vec.objectives.view import TableView
 from arch2vec.spaces import SearchSpace, get_space
 
@@ -38,7 +38,7 @@ CompleteCosts = Callable[[GraphBatch, NDArray[np.float64]], tuple[NDArray[np.flo
 
 
 @dataclass(frozen=True)
-class Reading:
+class TableReading:
     """Which measurements of a table make an outcome.
 
     Attributes:
@@ -87,7 +87,7 @@ class BenchmarkObjective(LookupObjective):
     def __init__(
         self,
         table: BenchmarkTable,
-        reading: Reading,
+        reading: TableReading,
         *,
         name: str | None = None,
         seed: int | Literal["mean", "random"] = "mean",
@@ -191,7 +191,7 @@ class BenchmarkObjective(LookupObjective):
             self._extra,
         )
 
-    def _places(self, signal: Runs) -> NDArray[np.int64] | None:
+    def _places(self, signal: TrainingRuns) -> NDArray[np.int64] | None:
         """(all rows of the table,) the run that each architecture's signal is of; None for their mean."""
         if self._seed == "mean" or self._noise_seed == "search":
             return None
@@ -200,7 +200,7 @@ class BenchmarkObjective(LookupObjective):
         numbers[self._kept] = draws(self._fingerprints, self._noise_seed) if random else self._seed
         return signal.draw(numbers)
 
-    def _find_signals(self, table: BenchmarkTable) -> dict[int | None, Runs]:
+    def _find_signals(self, table: BenchmarkTable) -> dict[int | None, TrainingRuns]:
         reading = self._reading
         found = table.find(kind="accuracy", dataset=reading.dataset, split=reading.split, schedule=None)
         offered = {metric.epochs for metric in found}
@@ -209,9 +209,9 @@ class BenchmarkObjective(LookupObjective):
                 f"objective {self.name}: benchmark {table.name} has no {reading.split} accuracy on {reading.dataset} "
                 f"after {reading.epochs} epochs; it has {', '.join(map(str, sorted(filter(None, offered)))) or 'none'}"
             )
-        return {epochs: Runs(table, [m for m in found if m.epochs == epochs]) for epochs in offered}
+        return {epochs: TrainingRuns(table, [m for m in found if m.epochs == epochs]) for epochs in offered}
 
-    def _refuse_seed(self, signal: Runs) -> None:
+    def _refuse_seed(self, signal: TrainingRuns) -> None:
         if self._noise_seed and self._seed != "random":
             raise InputError(f"objective {self.name}: noise_seed needs seed=random, got seed={self._seed}")
         if self._noise_seed != "search":
@@ -240,11 +240,11 @@ class BenchmarkObjective(LookupObjective):
             )
         return found
 
-    def _reported(self, table: BenchmarkTable, dataset: str, split: Split) -> Runs | None:
+    def _reported(self, table: BenchmarkTable, dataset: str, split: Split) -> TrainingRuns | None:
         """The accuracies after the whole training, None where the table has none."""
         epochs = self._reading.full_epochs
         found = table.find(kind="accuracy", dataset=dataset, split=split, epochs=epochs, schedule=None)
-        return Runs(table, found) if found else None
+        return TrainingRuns(table, found) if found else None
 
     def _cost_note(self) -> str:
         costs = self._costs[self._reading.epochs]

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec.benchmarks.table import BenchmarkTable
-from arch2vec.objectives.runs import Runs
+from arch2vec.objectives.runs import TrainingRuns
 
 Complete = Callable[[NDArray[np.float64]], tuple[NDArray[np.float64], str]]
 """From (n,) seconds, NaN where unknown, to all of them, and in words how far off the new ones are."""
@@ -27,7 +27,7 @@ class Costs:
         error: how far off estimates are, in words.
     """
 
-    measured: Runs | None
+    measured: TrainingRuns | None
     estimate: NDArray[np.float64]
     factor: float
     description: str
@@ -79,8 +79,8 @@ def costs_of(table: BenchmarkTable, dataset: str, epochs: int | None) -> Costs |
     if source is not None:
         words = f"{words}, {source} epochs on {dataset}"
     return Costs(
-        Runs(table, measured) if measured else None,
-        Runs(table, estimated).mean if estimated else np.full(len(table), np.nan),
+        TrainingRuns(table, measured) if measured else None,
+        TrainingRuns(table, estimated).mean if estimated else np.full(len(table), np.nan),
         factor,
         words if factor == 1 else f"{words}, times {epochs}/{source}",
         ", ".join(metric.description.partition(", ")[2] or metric.description for metric in estimated),

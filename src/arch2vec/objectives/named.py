@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from arch2vec import benchmarks
 from arch2vec.errors import InputError, unknown
 from arch2vec.graphs import GraphBatch
-from arch2vec.objectives.benchmark import BenchmarkObjective, Reading
+from arch2vec.objectives.benchmark import BenchmarkObjective, TableReading
 from arch2vec.objectives.cost_regression import complete_costs
-from arch2vec.objectives.runs import Runs
+from arch2vec.objectives.runs import TrainingRuns
 
 SeedChoice = int | Literal["mean", "random"]
 NoiseSeed = int | Literal["search"]
@@ -73,7 +73,7 @@ def nasbench201(
         raise InputError(f"objective nasbench201: signal must be 12 or 200 epochs, got {signal}")
     loaded = _load("nasbench201", "nasbench201", data)
     name = f"nasbench201-{dataset.lower()}" + ("" if epochs == chosen.epochs else f"-{epochs}epochs")
-    reading = Reading(chosen.signal, epochs, _FULL_201, test_dataset=chosen.test)
+    reading = TableReading(chosen.signal, epochs, _FULL_201, test_dataset=chosen.test)
     return BenchmarkObjective(loaded, reading, name=_with_seed(name, seed), seed=seed, noise_seed=noise_seed)
 
 
@@ -100,10 +100,10 @@ def nasbench101(
     if subset not in ("all", "measured"):
         raise unknown("nasbench101 subset", subset, ("all", "measured"))
     loaded = _load("nasbench101", "nasbench101", data)
-    full = Reading("cifar10", _FULL_101, _FULL_101, test_dataset="cifar10")
+    full = TableReading("cifar10", _FULL_101, _FULL_101, test_dataset="cifar10")
     note = ""
     if subset == "all" and not _all_validated(loaded):
-        full = Reading("cifar10", _FULL_101, _FULL_101, split="test", test_dataset="cifar10")
+        full = TableReading("cifar10", _FULL_101, _FULL_101, split="test", test_dataset="cifar10")
         note = "the signal is the TEST accuracy: the table has no validation accuracy for all cells"
     name = "nasbench101" if subset == "all" else "nasbench101-measured"
     return BenchmarkObjective(
@@ -128,7 +128,7 @@ def nasbench301_surrogate(data: str | Path | None = None) -> BenchmarkObjective:
     """
     loaded = _load("nasbench301-surrogate", "darts_pair", data)
     note = "the accuracy is a surrogate model's prediction, not a training"
-    return BenchmarkObjective(loaded, Reading("cifar10", None, None), name="nasbench301-surrogate", note=note)
+    return BenchmarkObjective(loaded, TableReading("cifar10", None, None), name="nasbench301-surrogate", note=note)
 
 
 def digits_201(signal: int = _DIGITS, seed: SeedChoice = 0, noise_seed: NoiseSeed = 0) -> BenchmarkObjective:
@@ -147,7 +147,7 @@ def digits_201(signal: int = _DIGITS, seed: SeedChoice = 0, noise_seed: NoiseSee
     Raises:
         InputError: there is no such signal or run.
     """
-    reading = Reading("digits", signal, _DIGITS, test_dataset="digits")
+    reading = TableReading("digits", signal, _DIGITS, test_dataset="digits")
     name = "digits-201" if signal == _DIGITS else f"digits-201-{signal}epochs"
     loaded = _load("digits-201", "nasbench201", None)
     name = name if seed == 0 else _with_seed(f"{name}-mean" if seed == "mean" else name, seed)
@@ -163,7 +163,7 @@ def _load(name: str, space: str, data: str | Path | None) -> benchmarks.Benchmar
 
 def _all_validated(table: benchmarks.BenchmarkTable) -> bool:
     found = table.find(kind="accuracy", dataset="cifar10", split="validation", epochs=_FULL_101, schedule=None)
-    return bool(found) and not np.isnan(Runs(table, found).mean).any()
+    return bool(found) and not np.isnan(TrainingRuns(table, found).mean).any()
 
 
 def _regression(cells: GraphBatch, seconds: NDArray[np.float64]) -> tuple[NDArray[np.float64], str]:

@@ -13,7 +13,7 @@ from arch2vec.errors import InputError
 from arch2vec.graphs.fingerprints import mix
 
 
-class Runs:
+class TrainingRuns:
     """A measurement of n architectures, by training run.
 
     Args:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import torch
+from torch import get_num_threads
 
 from arch2vec.common.threads import thread_count
 from arch2vec.models.autoencoder import Precision
@@ -51,7 +52,7 @@ def timed_choice(space: SearchSpace, batch_size: int, width: int, timer: Callabl
     """
     clock = time.perf_counter if timer is None else timer
     rows = batch_size * space.num_vertices
-    cores = torch.get_num_threads()
+    cores = get_num_threads()
     counts = [1] if cores == 1 else sorted({1, min(2, cores), cores if batch_size >= 128 else 1})
     with torch.inference_mode():
         seconds = {count: _product_s(rows, width, torch.float32, count, clock) for count in counts}

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from arch2vec.encoder import Encoder
 from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
-from arch2vec.models.generation import Prior
+from arch2vec.models.generation import LatentPrior
 from arch2vec.pretraining.quality import PRIOR_DRAWS, Reconstruction, reconstruction
 
 
@@ -65,7 +65,7 @@ def rule_generation(
     draws: int = PRIOR_DRAWS,
     seed: int = 0,
     temperature: float = 0.0,
-    prior: Prior | None = None,
+    prior: LatentPrior | None = None,
 ) -> RuleGeneration:
     """Decode ``draws`` points of the prior under the space's rules and look at what comes out.
 

@@ -26,7 +26,7 @@ from arch2vec.pretraining.checkpoint import load_checkpoint
 from arch2vec.pretraining.data import architectures, split, training_data
 from arch2vec.pretraining.log import MetricsStream
 from arch2vec.pretraining.processes import Processes, helped, joined_by_launcher, launched, place_of_launched
-from arch2vec.pretraining.run import Progress, Run, prior_of
+from arch2vec.pretraining.run import PretrainingProgress, PretrainingRun, prior_of
 from arch2vec.pretraining.settings import (
     PROTOCOLS,
     SCHEDULES,
@@ -42,7 +42,7 @@ __all__ = [
     "PROTOCOLS",
     "SCHEDULES",
     "PretrainConfig",
-    "Progress",
+    "PretrainingProgress",
     "Protocol",
     "Schedule",
     "architectures",
@@ -62,7 +62,7 @@ def pretrain(
     graphs: GraphBatch | None = None,
     seed: int | None = None,
     out: AnyPath | None = None,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[PretrainingProgress], None] | None = None,
     device: Device = None,
 ) -> Encoder:
     """Learn a representation of a search space without training one of its architectures.
@@ -138,7 +138,7 @@ def _pretrain(
     graphs: GraphBatch | None,
     folder: Path | None,
     device: torch.device,
-    progress: Callable[[Progress], None] | None,
+    progress: Callable[[PretrainingProgress], None] | None,
 ) -> Encoder:
     folder = folder if processes.rank == 0 else None
     with processes.copied(None if folder is None else folder / FINISHED) as finished:
@@ -159,7 +159,7 @@ def _pretrain(
             _claim(folder, space, config)
         default = 1 if config.batch_size < _ONE_THREAD_BELOW else max(1, torch.get_num_threads() // processes.count)
         with thread_count(config.threads or default):
-            run = Run(space, config, data, device, processes)
+            run = PretrainingRun(space, config, data, device, processes)
             checkpoint = None if folder is None else folder / "checkpoint.safetensors"
             with processes.copied(checkpoint) as stored:
                 if stored is not None:

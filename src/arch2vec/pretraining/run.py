@@ -33,7 +33,7 @@ from arch2vec.pretraining.settings import PAPER_BATCH_SIZE, PROTOCOLS, PretrainC
 from arch2vec.spaces import SearchSpace
 
 
-class Progress(NamedTuple):
+class PretrainingProgress(NamedTuple):
     """Where a run stands: step ``step`` of ``steps`` in epoch ``epoch`` (from 1) of ``epochs``."""
 
     epoch: int
@@ -43,7 +43,7 @@ class Progress(NamedTuple):
     loss: float
 
 
-class Run:
+class PretrainingRun:
     """A training run in progress: everything that a checkpoint holds."""
 
     def __init__(
@@ -82,7 +82,10 @@ class Run:
         return 1 / (PAPER_BATCH_SIZE * self.space.num_vertices)
 
     def train(
-        self, stream: MetricsStream | None, checkpoint: Path | None, progress: Callable[[Progress], None] | None
+        self,
+        stream: MetricsStream | None,
+        checkpoint: Path | None,
+        progress: Callable[[PretrainingProgress], None] | None,
     ) -> None:
         """Train from wherever the run stands to its last epoch.
 
@@ -110,7 +113,7 @@ class Run:
             if stream is not None:
                 stream.write(record)
 
-    def _epoch(self, epoch: int, progress: Callable[[Progress], None] | None) -> dict[str, float]:
+    def _epoch(self, epoch: int, progress: Callable[[PretrainingProgress], None] | None) -> dict[str, float]:
         config, model = self.config, self.model
         model.train(self.protocol.training_mode == "throughout" or epoch == 0)
         parameters = self.parameters
@@ -127,7 +130,7 @@ class Run:
             if progress is not None and (step % 20 == 0 or step == steps):
                 # A process has its part of the loss, which is about as large as those of the others.
                 loss = terms[0].item() * self.processes.count
-                progress(Progress(epoch + 1, max(config.epochs, epoch + 1), step, steps, loss))
+                progress(PretrainingProgress(epoch + 1, max(config.epochs, epoch + 1), step, steps, loss))
         model.eval()
         self.processes.sum(totals)
         self.processes.check_equal(parameters)

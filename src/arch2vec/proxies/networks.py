@@ -11,8 +11,8 @@ import torch
 from torch import nn
 
 from arch2vec.networks.build import NetworkPlan, build_network
+from arch2vec.networks.data.base import ReadyPart
 from arch2vec.networks.digits_data import digits_splits
-from arch2vec.networks.training import Images
 from arch2vec.proxies.settings import ProxySetting
 from arch2vec.spaces import NASBench101, SearchSpace, get_space
 from arch2vec.spaces.nasbench101.notation import EXAMPLE as NASBENCH101_EXAMPLE
@@ -102,14 +102,14 @@ class Streams:
 
 
 @lru_cache(maxsize=4)
-def make_batch(setting: ProxySetting) -> Images:
+def make_batch(setting: ProxySetting) -> ReadyPart:
     """The labelled images of a setting; do not write to them."""
     streams, count, kind = Streams.of(setting), setting.images, setting.kind
     generator = torch.Generator().manual_seed(streams.images)
     if setting.batch == "digits":
         images = digits_splits(*_DIGITS).train
         rows = torch.randperm(len(images), generator=generator)[:count]
-        return Images(images.pixels[rows], images.labels[rows])
+        return ReadyPart(images.pixels[rows], images.labels[rows])
     pixels = torch.randn((count, kind.channels, kind.pixels, kind.pixels), generator=generator)
     labels = torch.randint(kind.classes, (count,), generator=torch.Generator().manual_seed(streams.labels))
-    return Images(pixels, labels)
+    return ReadyPart(pixels, labels)

@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from arch2vec.common.storage import AnyPath
 from arch2vec.errors import InputError, unknown
-from arch2vec.reports.progress import Axis, Band, Progress, mean_progress
+from arch2vec.reports.progress import Axis, Band, BestSoFar, mean_progress
 from arch2vec.reports.style import (
     GREY,
     INK,
@@ -128,7 +128,7 @@ def draw_frame(axes: Axes, y_label: str, title: str | None, note: str) -> None:
         axes.text(1.0, 0.0, note, transform=below, size=FONT - 1, color="#666666", ha="right", va="top")
 
 
-def _draw_curves(figure: Figure, axes: Axes, curves: Mapping[str, Progress], x: Axis, optimum: float | None) -> None:
+def _draw_curves(figure: Figure, axes: Axes, curves: Mapping[str, BestSoFar], x: Axis, optimum: float | None) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.ticklabel_format(useOffset=False)
@@ -163,7 +163,7 @@ def _draw_curves(figure: Figure, axes: Axes, curves: Mapping[str, Progress], x: 
     label_ends(figure, axes, labels)
 
 
-def _limits(curves: Sequence[Progress], optimum: float | None) -> tuple[float, float]:
+def _limits(curves: Sequence[BestSoFar], optimum: float | None) -> tuple[float, float]:
     """The vertical range: all of the curves, or all but their first steep rise if that would flatten the rest."""
     longest = max(float(curve.x[-1]) for curve in curves)
     late = [curve.low[np.searchsorted(curve.x, min(_WARM_UP * longest, curve.x[-1])) :] for curve in curves]
@@ -215,7 +215,7 @@ def label_ends(figure: Figure, axes: Axes, labels: Sequence[tuple[str, float, fl
         )
 
 
-def _band_note(curves: Mapping[str, Progress], band: Band) -> str:
+def _band_note(curves: Mapping[str, BestSoFar], band: Band) -> str:
     """What the lines and bands are, in words."""
     runs = sorted({curve.runs for curve in curves.values()})
     if runs == [1]:

@@ -20,7 +20,7 @@ _COHESION = 0.01  # the pull of items that stand side by side: keeps separate pa
 
 
 @dataclass(frozen=True, eq=False)
-class Layout:
+class LayeredLayout:
     """Where a DAG's vertices and edges go.
 
     Attributes:
@@ -62,7 +62,9 @@ def longest_paths(adjacency: NDArray[np.bool_]) -> NDArray[np.int64]:
     return layers
 
 
-def layered_layout(adjacency: NDArray[np.bool_], extents: NDArray[np.float64], gap: float, bend_gap: float) -> Layout:
+def layered_layout(
+    adjacency: NDArray[np.bool_], extents: NDArray[np.float64], gap: float, bend_gap: float
+) -> LayeredLayout:
     """Lay a DAG out.
 
     Args:
@@ -77,7 +79,7 @@ def layered_layout(adjacency: NDArray[np.bool_], extents: NDArray[np.float64], g
     # Rows are ordered with low indices first: put those on top.
     heights = -_heights(net, gap, bend_gap)
     bends = {edge: [float(heights[item]) for item in chain] for edge, chain in net.chains.items()}
-    return Layout(layers, heights[: len(adjacency)], bends)
+    return LayeredLayout(layers, heights[: len(adjacency)], bends)
 
 
 def _with_bends(adjacency: NDArray[np.bool_], layers: NDArray[np.int64], extents: NDArray[np.float64]) -> _Net:

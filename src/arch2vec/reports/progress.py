@@ -24,7 +24,7 @@ _CI95 = 1.959964  # the normal distribution's 97.5 % quantile
 
 
 @dataclass(frozen=True, eq=False)
-class Progress:
+class BestSoFar:
     """The mean best so far of several runs, a step function.
 
     Attributes:
@@ -42,7 +42,7 @@ class Progress:
     runs: int
 
 
-def mean_progress(name: str, runs: pd.DataFrame | Sequence[ArrayLike], x: Axis, band: Band) -> Progress:
+def mean_progress(name: str, runs: pd.DataFrame | Sequence[ArrayLike], x: Axis, band: Band) -> BestSoFar:
     """The mean best so far of one method's runs.
 
     The band never reaches beyond the best and the worst run.
@@ -71,7 +71,7 @@ def mean_progress(name: str, runs: pd.DataFrame | Sequence[ArrayLike], x: Axis, 
     if band == "ci95":
         half = half * _CI95 / np.sqrt(len(steps))
     low, high = np.maximum(mean - half, table.min(axis=0)), np.minimum(mean + half, table.max(axis=0))
-    return Progress(grid, mean, low, high, len(steps))
+    return BestSoFar(grid, mean, low, high, len(steps))
 
 
 def _split(name: str, runs: pd.DataFrame | Sequence[ArrayLike], x: Axis) -> list[Run]:

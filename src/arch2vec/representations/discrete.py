@@ -18,6 +18,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float32
 from numpy.typing import NDArray
 
 from arch2vec.errors import InputError
@@ -35,7 +36,7 @@ _CHUNK = 32_768  # graphs encoded at a time
 
 
 @dataclass(frozen=True)
-class Layout:
+class OneHotLayout:
     """What the columns of a space's encodings are.
 
     Attributes:
@@ -65,7 +66,7 @@ class Layout:
         return len(self.starts) * len(self.ends) * sum(len(self.alphabet) ** length for length in lengths)
 
 
-def layout(space: SearchSpace) -> Layout:
+def layout(space: SearchSpace) -> OneHotLayout:
     """The columns of a space's encodings, found by looking at all its architectures.
 
     In a space that cannot be listed 10,000 architectures stand for all: an
@@ -78,10 +79,10 @@ def layout(space: SearchSpace) -> Layout:
     return _LAYOUTS[key]
 
 
-_LAYOUTS: dict[tuple[type[SearchSpace], str], Layout] = {}
+_LAYOUTS: dict[tuple[type[SearchSpace], str], OneHotLayout] = {}
 
 
-def _find_layout(space: SearchSpace) -> Layout:
+def _find_layout(space: SearchSpace) -> OneHotLayout:
     everything = space.enumerable
     graphs = _output_last(space.enumerate() if everything else space.sample(_REFERENCES, np.random.default_rng(0)))
     has_edge = graphs.adjacency.any(axis=0) & ~graphs.adjacency.all(axis=0)
@@ -92,7 +93,7 @@ def _find_layout(space: SearchSpace) -> Layout:
     is_start, is_end = _starts_and_ends(graphs)
     on_path = graphs.mask & ~is_start & ~is_end
     shortest, longest = _path_lengths(graphs)
-    return Layout(
+    return OneHotLayout(
         edges=tuple((int(i), int(j)) for i, j in np.argwhere(has_edge)),
         labels=tuple(labels),
         starts=tuple(np.unique(graphs.ops[is_start]).tolist()),
@@ -110,7 +111,7 @@ def has_fixed_topology(space: SearchSpace) -> bool:
     return bool((some.adjacency == some.adjacency[:1]).all()) and not layout(space).edges
 
 
-def adjacency_one_hot(graphs: GraphBatch, space: SearchSpace) -> NDArray[np.float32]:
+def adjacency_one_hot(graphs: GraphBatch, space: SearchSpace) -> Float32[NDArray[np.float32], "N d"]:
     """(N, D) adjacency entries, then operations one-hot, each 0 or 1.
 
     A column that is the same for all architectures of the space is left out: the
@@ -133,7 +134,9 @@ def adjacency_one_hot(graphs: GraphBatch, space: SearchSpace) -> NDArray[np.floa
     return encoded
 
 
-def path_encoding(graphs: GraphBatch, space: SearchSpace, longest: int | None = None) -> NDArray[np.float32]:
+def path_encoding(
+    graphs: GraphBatch, space: SearchSpace, longest: int | None = None
+) -> Float32[NDArray[np.float32], "N d"]:
     """(N, D) one column a sequence of operations, 1 where it is on a path from an input to the output.
 
     Shorter sequences first, so that a truncated encoding is the beginning of a
@@ -175,7 +178,7 @@ def path_encoding(graphs: GraphBatch, space: SearchSpace, longest: int | None = 
     return encoded
 
 
-def short_path_encoding(graphs: GraphBatch, space: SearchSpace) -> NDArray[np.float32]:
+def short_path_encoding(graphs: GraphBatch, space: SearchSpace) -> Float32[NDArray[np.float32], "N d"]:
     """The :func:`path_encoding` of paths of up to three operations: 40 columns on NAS-Bench-101."""
     return path_encoding(graphs, space, longest=SHORT_PATH)
 
@@ -198,7 +201,7 @@ class _Paths:
     paths there are, not of those there could be.
     """
 
-    def __init__(self, graphs: GraphBatch, columns: Layout, longest: int, out: NDArray[np.float32]) -> None:
+    def __init__(self, graphs: GraphBatch, columns: OneHotLayout, longest: int, out: NDArray[np.float32]) -> None:
         self._adjacency = np.ascontiguousarray(graphs.adjacency.transpose(1, 2, 0))  # (V, V, n)
         is_start, is_end = (flags.T for flags in _starts_and_ends(graphs))
         self._starts = np.where(is_start, _positions(columns.starts)[graphs.ops].T, -1)  # (V, n), -1 where it is none

@@ -8,6 +8,7 @@ that the answer does not depend on how the product was computed.
 from __future__ import annotations
 
 import numpy as np
+from jaxtyping import Float32, Float64, Int64
 from numpy.typing import NDArray
 
 from arch2vec.errors import InputError
@@ -17,8 +18,8 @@ _ROUNDING = 16 * float(np.finfo(np.float32).eps)  # of a squared distance from a
 
 
 def nearest_neighbours(
-    vectors: NDArray[np.float32], k: int, first: int | None = None
-) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+    vectors: Float32[NDArray[np.float32], "N d"], k: int, first: int | None = None
+) -> tuple[Int64[NDArray[np.int64], "n k"], Float64[NDArray[np.float64], "n k"]]:
     """For each of N vectors the ``k`` others that are closest to it.
 
     Args:
@@ -27,7 +28,7 @@ def nearest_neighbours(
         first: only of so many vectors, the first ones; None for all N.
 
     Returns:
-        Rows (N, k) and Euclidean distances (N, k), nearest first; ties by row.
+        Rows (n, k) and Euclidean distances (n, k) of the n vectors asked for, nearest first; ties by row.
 
     Raises:
         InputError: k is not between 1 and N - 1.

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from jaxtyping import Float32
 from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
@@ -24,7 +25,7 @@ def vectors(
     space: SearchSpace | str,
     architectures: Sequence[str] | GraphBatch | None = None,
     groups: Iterable[str] | None = None,
-) -> NDArray[np.float32]:
+) -> Float32[NDArray[np.float32], "N d"]:
     """The structure vectors of architectures (:mod:`arch2vec.representations.structure`).
 
     >>> import arch2vec

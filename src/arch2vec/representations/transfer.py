@@ -73,8 +73,8 @@ def transferred(
         values: what these are worth, of each source.
     """
     # A representation may not import a model of it at import time: models weigh groups of representations.
-    from arch2vec.searching.bo import normal_scores
-    from arch2vec.searching.group_bo import grouped_process
+    from arch2vec.surrogates.by_groups import process_for
+    from arch2vec.surrogates.ranks import normal_scores
 
     index, worth = np.asarray(rows, dtype=np.int64), np.asarray(values, dtype=np.float64)
     if index.ndim != 1 or worth.shape != index.shape or len(index) < 2:
@@ -84,7 +84,7 @@ def transferred(
     there, here = _seen(source, target)
     known, others, groups = _standardised(there, here)
     scores = normal_scores(worth)
-    learned = grouped_process(groups).fit(known[index][None], scores[None])[0]
+    learned = process_for(groups).fit(known[index][None], scores[None])[0]
     expected = learned.posterior_mean(others, known[index], scores)
     return expected.astype(np.float32)
 

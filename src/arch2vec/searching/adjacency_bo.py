@@ -26,7 +26,7 @@ class AdjacencyBayesianOptimization(BayesianOptimization):
 
     @classmethod
     @override
-    def _vectors(cls, embedding: Embedding) -> NDArray[np.float32]:
+    def surrogate_vectors(cls, embedding: Embedding) -> NDArray[np.float32]:
         if embedding not in _ENCODED:
             _ENCODED[embedding] = adjacency_one_hot(embedding.graphs, embedding.space)
         return _ENCODED[embedding]

@@ -15,28 +15,6 @@ but teach the policy nothing either: it did not choose them.
 
 The state holds no weights. With what was asked and told, and how much had been
 told whenever something was asked, the walk is repeated exactly.
-
-What settings are worth: test accuracy of the best, %, mean and standard deviation over 96 seeds.
-NAS-Bench-201's signal is the 12-epoch validation accuracy (107 evaluations, an encoder of
-the paper's protocol), NAS-Bench-101's the 108-epoch one of one run on the 30,001 cells that have one in the prepared
-table (209 evaluations, encoders of both protocols; the release's has a seventh of the other's spread).
-
-    ============================  ============  ============  ============
-    setting                       201, paper    101, paper    101, release
-    ============================  ============  ============  ============
-    defaults                      94.20 ± 0.14  93.73 ± 0.07  93.84 ± 0.19
-    sigma 1                       94.24 ± 0.12  93.69 ± 0.16  93.70 ± 0.28
-    unit scaling, sigma 1         94.22 ± 0.18  93.67 ± 0.12  93.90 ± 0.15
-    centred                       93.91 ± 0.29  93.72 ± 0.04  93.81 ± 0.24
-    as released                   93.96 ± 0.24  93.45 ± 0.27  93.78 ± 0.23
-    released, but leave-one-out   94.14 ± 0.20  93.65 ± 0.16  93.87 ± 0.18
-    random search                 93.80 ± 0.29  93.47 ± 0.28  93.47 ± 0.28
-    ============================  ============  ============  ============
-
-The baseline matters most: rewards that are all of one sign make a policy repeat, or shun,
-whatever it did. Of the others, starting from the defaults on NAS-Bench-201, values instead of ranks
-give 94.19, a discount of 0.5 94.18, a third of the learning rate 94.13, skipping the
-nearest 94.24 and a free start 94.20: no difference that 96 seeds would show, but for the learning rate.
 """
 
 from __future__ import annotations
@@ -79,37 +57,37 @@ class Arch2vecRL(SearchMethod):
     def __init__(self, embedding: Embedding, *, seed: int, config: RLConfig = _DEFAULT) -> None:
         super().__init__(embedding, seed=seed)
         self.config = config
-        self._told_when_asked: list[int] = []  # a number for every step
+        self.told_before: list[int] = []  # a number for every step
         self._forget()
 
     @override
     def _forget(self) -> None:
-        self._first_told: dict[int, tuple[int, float]] = {}  # row: when, and its value
+        self.first_told: dict[int, tuple[int, float]] = {}  # row: when, and its value
         self._count = 0
-        self._restart()
+        self.restart()
 
-    def _restart(self) -> None:
+    def restart(self) -> None:
         """Go back to the start of the walk, to take it again."""
-        self._walk: list[int] = []
-        self._actions: list[Tensor] = []
-        self._noise = np.empty((0, 0), dtype=np.float32)
-        self._unlearned: list[int] = []  # episodes
-        self._policy: tuple[Policies, int] | None = None
-        self._map: LatentMap | None = None
+        self.walk: list[int] = []
+        self.actions: list[Tensor] = []
+        self.noise = np.empty((0, 0), dtype=np.float32)
+        self.unlearned: list[int] = []  # episodes
+        self.policies: tuple[Policies, int] | None = None
+        self.latent_map: LatentMap | None = None
 
     @override
     def _learn(self, row: int, value: float, fidelity: int | None) -> None:
-        self._first_told.setdefault(row, (self._count, value))
+        self.first_told.setdefault(row, (self._count, value))
         self._count += 1
 
     @override
     def _expected(self, row: int, fidelity: int | None) -> None:
-        del self._told_when_asked[len(self._asked) - 1 :]
-        self._told_when_asked.append(len(self._told))
+        del self.told_before[len(self._asked) - 1 :]
+        self.told_before.append(len(self._told))
 
     @override
     def _own_state(self) -> dict[str, Any]:
-        return {"told_when_asked": self._told_when_asked[: len(self._asked)]}
+        return {"told_when_asked": self.told_before[: len(self._asked)]}
 
     @override
     def _read_own_state(self, state: Mapping[str, Any]) -> list[int]:
@@ -122,7 +100,7 @@ class Arch2vecRL(SearchMethod):
 
     @override
     def _take_own_state(self, own: list[int]) -> None:
-        self._told_when_asked = own
+        self.told_before = own
 
     @classmethod
     @override
@@ -132,14 +110,14 @@ class Arch2vecRL(SearchMethod):
         proposals: list[list[int]] = [[] for _ in methods]
         with thread_count(1):
             for method in methods:
-                del method._told_when_asked[len(method._asked) :]
-                if len(method._walk) > len(method._asked):  # a proposal was interrupted
-                    method._restart()
-            while behind := [method for method in methods if len(method._walk) < len(method._asked)]:
-                cls._advance(behind, [method._asked[len(method._walk)] for method in behind])
+                del method.told_before[len(method._asked) :]
+                if len(method.walk) > len(method._asked):  # a proposal was interrupted
+                    method.restart()
+            while behind := [method for method in methods if len(method.walk) < len(method._asked)]:
+                cls._advance(behind, [method._asked[len(method.walk)] for method in behind])
             for _ in range(n):
                 for method in methods:
-                    method._told_when_asked.append(len(method._told))
+                    method.told_before.append(len(method._told))
                 for rows, row in zip(proposals, cls._advance(methods, None), strict=True):
                     rows.append(row)
         return proposals
@@ -150,8 +128,8 @@ class Arch2vecRL(SearchMethod):
         rows = [-1] * len(methods) if known is None else list(known)
         groups: dict[Hashable, list[int]] = defaultdict(list)
         for number, method in enumerate(methods):
-            if method._walk or not method.config.pay_initial:
-                groups[method._alike()].append(number)
+            if method.walk or not method.config.pay_initial:
+                groups[method.alike()].append(number)
             elif known is None:
                 rows[number] = method.draw(1)[0]
         for numbers in groups.values():
@@ -161,7 +139,7 @@ class Arch2vecRL(SearchMethod):
                 for number, arrived in zip(numbers, cls._arrive(group, actions), strict=True):
                     rows[number] = arrived
         for method, row in zip(methods, rows, strict=True):
-            method._walk.append(row)
+            method.walk.append(row)
         return rows
 
     @classmethod
@@ -170,101 +148,103 @@ class Arch2vecRL(SearchMethod):
         import torch
 
         policies = _together(group)
-        starting = [run for run, method in enumerate(group) if method._position()[1] == 0]
+        starting = [run for run, method in enumerate(group) if method.position()[1] == 0]
         for run in starting:
-            finished = group[run]._position()[0] - 1
-            group[run]._unlearned += [finished] if finished >= 0 else []
-        while due := [(run, episode) for run in starting if (episode := group[run]._due()) is not None]:
+            finished = group[run].position()[0] - 1
+            group[run].unlearned += [finished] if finished >= 0 else []
+        while due := [(run, episode) for run in starting if (episode := group[run].due()) is not None]:
             _learn_from(policies, group, due)
         policies.forget(starting)
         for run in starting:
-            group[run]._begin()
-        means = policies.step(group[0]._states([method._standing(len(method._walk)) for method in group]))
-        noise = torch.from_numpy(np.stack([method._noise[method._position()[1]] for method in group]))
+            group[run].begin_episode()
+        means = policies.step(group[0].states_of([method.standing_at(len(method.walk)) for method in group]))
+        noise = torch.from_numpy(np.stack([method.noise[method.position()[1]] for method in group]))
         actions = means + group[0].config.sigma * noise
         for method, action in zip(group, actions, strict=True):
-            method._actions.append(action)
+            method.actions.append(action)
         return actions
 
     @classmethod
     def _arrive(cls, group: Sequence[Self], actions: Tensor) -> list[int]:
         """The rows that actions lead to."""
-        latent = group[0]._map
+        latent = group[0].latent_map
         assert latent is not None
         points = latent.points(actions)
-        taken = [partial(method._taken, method._walk[len(method._asked) :]) for method in group]
+        taken = [partial(method.taken, method.walk[len(method._asked) :]) for method in group]
         rows = latent.nearest(points, taken, skip=group[0].config.skip_nearest)
         return [
-            method._elsewhere(point) if row is None else row
+            method.elsewhere(point) if row is None else row
             for method, point, row in zip(group, points, rows, strict=True)
         ]
 
     @property
-    def _dimensions(self) -> int:
+    def dimensions(self) -> int:
         """d, of the space that the policy walks in."""
         return self.embedding.dimensions
 
-    def _alike(self) -> Hashable:
+    def alike(self) -> Hashable:
         """Equal for searches that can advance together."""
         return self.embedding, self.config
 
-    def _begin(self) -> None:
+    def begin_episode(self) -> None:
         """Start an episode."""
-        episode, _ = self._position()
+        episode, _ = self.position()
         rng = np.random.default_rng([self.seed, 1, episode])
-        self._map = self._new_map()
-        self._noise = rng.standard_normal((self.config.steps, self._dimensions), dtype=np.float32)
+        self.latent_map = self._new_map()
+        self.noise = rng.standard_normal((self.config.steps, self.dimensions), dtype=np.float32)
 
     def _new_map(self) -> LatentMap:
         """The latent space of the episode that begins."""
         return _whole_map(self.embedding, self.config)
 
-    def _states(self, rows: Sequence[int]) -> Tensor:
+    def states_of(self, rows: Sequence[int]) -> Tensor:
         """(n, d) the policy's view of architectures."""
-        assert self._map is not None
-        return self._map.states(self.embedding.vectors[list(rows)])
+        assert self.latent_map is not None
+        return self.latent_map.states(self.embedding.vectors[list(rows)])
 
-    def _pass_on(self, rows: Sequence[int], gradient: Tensor) -> None:
-        """Take note of the gradient (n, d) with respect to what :meth:`_states` made of ``rows``."""
+    def pass_on(self, rows: Sequence[int], gradient: Tensor) -> None:
+        """Take note of the gradient (n, d) with respect to what :meth:`states_of` made of ``rows``."""
 
-    def _elsewhere(self, point: Tensor) -> int:
+    def elsewhere(self, point: Tensor) -> int:
         """A row for a point of whose map everything is taken."""
         del point
         raise AssertionError("the map holds the whole embedding, and something is left to propose")
 
-    def _taken(self, besides: Sequence[int], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    def taken(self, besides: Sequence[int], rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """(n,) which of some rows may not be proposed, those of the functions of ``besides`` among them."""
         functions = self._function[rows]
         covered = self._covered[functions]
         return covered | np.isin(functions, self._function[list(besides)]) if besides else covered
 
-    def _position(self) -> tuple[int, int]:
+    def position(self) -> tuple[int, int]:
         """The episode of the next step, and the step's number in it, both from 0."""
-        return divmod(len(self._walk) - self.config.pay_initial, self.config.steps)
+        return divmod(len(self.walk) - self.config.pay_initial, self.config.steps)
 
-    def _standing(self, step: int) -> int:
+    def standing_at(self, step: int) -> int:
         """The row that a step of the walk starts from."""
         if step > 0:
-            return self._walk[step - 1]
+            return self.walk[step - 1]
         return int(np.random.default_rng([self.seed, 2]).integers(len(self.embedding)))
 
-    def _steps_of(self, episode: int) -> range:
+    def steps_of(self, episode: int) -> range:
         """The steps of the walk that are an episode."""
         first = episode * self.config.steps + self.config.pay_initial
         return range(first, first + self.config.steps)
 
-    def _due(self) -> int | None:
+    def due(self) -> int | None:
         """The first episode that is not learned from although all of it was told before the next step."""
-        told = self._told_when_asked[len(self._walk)]
-        for episode in self._unlearned:
-            rows = [self._walk[step] for step in self._steps_of(episode)]
-            if all(self._first_told.get(row, (told, 0.0))[0] < told for row in rows):
+        told = self.told_before[len(self.walk)]
+        for episode in self.unlearned:
+            rows = [self.walk[step] for step in self.steps_of(episode)]
+            if all(self.first_told.get(row, (told, 0.0))[0] < told for row in rows):
                 return episode
         return None
 
-    def _advantages(self, episode: int) -> NDArray[np.float64]:
-        values = np.array([self._first_told[self._walk[step]][1] for step in self._steps_of(episode)])
+    def advantages_of(self, episode: int) -> NDArray[np.float64]:
+        """(steps,) how much better each step of an episode was than expected."""
+        values = np.array([self.first_told[self.walk[step]][1] for step in self.steps_of(episode)])
         if self.config.rewards == "ranks":
-            told = np.array([value for _, value in self._told[: self._told_when_asked[len(self._walk)]]])
+            told = np.array([value for _, value in self._told[: self.told_before[len(self.walk)]]])
             values = scores_among(values, told[~np.isnan(told)])
         return advantages(values, self.config.discount, self.config.baseline)
 
@@ -287,16 +267,16 @@ def _together(group: Sequence[Arch2vecRL]) -> Policies:
     """The policies of searches as one batch, in their order."""
     from arch2vec.searching.policy import Policies
 
-    first = group[0]._policy
+    first = group[0].policies
     if first is not None and len(first[0]) == len(group):
         batch = first[0]
-        if all(method._policy == (batch, run) for run, method in enumerate(group)):
+        if all(method.policies == (batch, run) for run, method in enumerate(group)):
             return batch
-    dimensions, hidden = group[0]._dimensions, group[0].config.hidden
-    parts = [method._policy or (Policies(dimensions, hidden, [method.seed]), 0) for method in group]
+    dimensions, hidden = group[0].dimensions, group[0].config.hidden
+    parts = [method.policies or (Policies(dimensions, hidden, [method.seed]), 0) for method in group]
     batch = Policies.gather(parts)
     for run, method in enumerate(group):
-        method._policy = batch, run
+        method.policies = batch, run
     return batch
 
 
@@ -304,22 +284,22 @@ def _learn_from(policies: Policies, group: Sequence[Arch2vecRL], due: Sequence[t
     """Let each of some runs of the group learn from one of its episodes."""
     import torch
 
-    rows = [[group[run]._standing(step) for step in group[run]._steps_of(episode)] for run, episode in due]
-    states = torch.stack([group[run]._states(stood) for (run, _), stood in zip(due, rows, strict=True)])
+    rows = [[group[run].standing_at(step) for step in group[run].steps_of(episode)] for run, episode in due]
+    states = torch.stack([group[run].states_of(stood) for (run, _), stood in zip(due, rows, strict=True)])
     actions, worth = [], []
     for run, episode in due:
         method = group[run]
         first = episode * method.config.steps
-        actions.append(torch.stack(method._actions[first : first + method.config.steps]))
-        worth.append(torch.from_numpy(method._advantages(episode)).float())
+        actions.append(torch.stack(method.actions[first : first + method.config.steps]))
+        worth.append(torch.from_numpy(method.advantages_of(episode)).float())
     config = group[0].config
     runs = [run for run, _ in due]
     gradients = policies.update(
         runs, states, torch.stack(actions), torch.stack(worth), config.sigma, config.learning_rate
     )
     for (run, episode), stood, gradient in zip(due, rows, gradients, strict=True):
-        group[run]._pass_on(stood, gradient)
-        group[run]._unlearned.remove(episode)
+        group[run].pass_on(stood, gradient)
+        group[run].unlearned.remove(episode)
 
 
 _MAPS: WeakKeyDictionary[Embedding, dict[str, LatentMap]] = WeakKeyDictionary()

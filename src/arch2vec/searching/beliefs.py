@@ -6,7 +6,7 @@ the belief is therefore worked out once and kept up as observations come in.
 How that was done decides the last digits, and they decide between nearly equal architectures. A search that
 goes on from its stored state must propose the very same ones, so that its belief is built up again in the very
 same steps: observations are taken in one at a time, and which rows were first looked at after how many of
-them is part of the state (:attr:`Outlook.looks`).
+them is part of the state (:attr:`PoolBelief.looks`).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Look = tuple[int, str | None]
 """After how many observations some rows were first looked at, and these as text; None is everything."""
 
 
-class Outlook:
+class PoolBelief:
     """The belief of one run, about more and more rows of an embedding.
 
     Args:
@@ -44,15 +44,15 @@ class Outlook:
         everything: Rows | None = None,
         looks: Sequence[Look] = (),
     ) -> None:
-        self._learned, self._vectors = learned, vectors
+        self._learned, self.vectors = learned, vectors
         self._everything = everything
         self._earlier = list(looks)
         self.looks: list[Look] = list(looks)
         self._belief: Belief | None = None
         self._observed = 0
-        self._column = np.full(len(vectors), -1, dtype=np.int32)
+        self.column = np.full(len(vectors), -1, dtype=np.int32)
         self._columns = 0
-        self._latest: tuple[NDArray[np.float64], Forecast] | None = None  # targets, and what they made believe
+        self.latest: tuple[NDArray[np.float64], Forecast] | None = None  # targets, and what they made believe
 
     def forecast(self, rows: Rows, observed: Sequence[int], targets: NDArray[np.float64]) -> RowsForecast:
         """What is believed of rows (M,), given targets (n,) at the observed rows; those of before come first.
@@ -61,17 +61,17 @@ class Outlook:
         then worked out. Valid until other observations or targets are given.
         """
         belief = self._up_to_date(rows, observed)
-        if self._latest is None or self._latest[0] is not targets:
-            self._latest = targets, belief.forecast(targets)
-        elif len(self._latest[1].mean) < self._columns:
-            self._latest[1].extend()
-        return RowsForecast(self, self._latest[1], rows)
+        if self.latest is None or self.latest[0] is not targets:
+            self.latest = targets, belief.forecast(targets)
+        elif len(self.latest[1].mean) < self._columns:
+            self.latest[1].extend()
+        return RowsForecast(self, self.latest[1], rows)
 
     def _up_to_date(self, rows: Rows, observed: Sequence[int]) -> Belief:
         earlier, self._earlier = self._earlier, []
         for count, seen in earlier:
             self._look(self._rows_of(seen), observed[:count])
-        new = rows[self._column[rows] < 0]
+        new = rows[self.column[rows] < 0]
         if self._belief is None or len(new):
             whole = self._everything is not None and np.array_equal(new, self._everything)
             self.looks.append((len(observed), None if whole else " ".join(map(str, new.tolist()))))
@@ -86,15 +86,15 @@ class Outlook:
     def _look(self, new: Rows, observed: Sequence[int]) -> Belief:
         """Take in what is observed, and rows that were not looked at before."""
         if self._belief is None:
-            self._belief = self._learned.belief(self._vectors[new], self._vectors[list(observed)])
+            self._belief = self._learned.belief(self.vectors[new], self.vectors[list(observed)])
         else:
             for row in observed[self._observed :]:
-                self._belief.observe(self._vectors[[row]])
-                self._latest = None
+                self._belief.observe(self.vectors[[row]])
+                self.latest = None
             if len(new):
-                self._belief.extend(self._vectors[new])
+                self._belief.extend(self.vectors[new])
         self._observed = len(observed)
-        self._column[new] = np.arange(self._columns, self._columns + len(new))
+        self.column[new] = np.arange(self._columns, self._columns + len(new))
         self._columns += len(new)
         return self._belief
 
@@ -133,8 +133,8 @@ class RowsForecast:
         mean: (M,) float32.
     """
 
-    def __init__(self, outlook: Outlook, forecast: Forecast, rows: Rows) -> None:
-        self._outlook, self._forecast, self._columns = outlook, forecast, outlook._column[rows]
+    def __init__(self, belief: PoolBelief, forecast: Forecast, rows: Rows) -> None:
+        self._pool, self._forecast, self._columns = belief, forecast, belief.column[rows]
         self.mean = forecast.mean[self._columns]
 
     @property
@@ -144,8 +144,8 @@ class RowsForecast:
 
     def believe(self, rows: Sequence[int]) -> Array:
         """Condition on the forecast's own means at q more rows; returns these (q,)."""
-        self._outlook._latest = None
-        return self._forecast.believe(self._outlook._vectors[list(rows)])
+        self._pool.latest = None
+        return self._forecast.believe(self._pool.vectors[list(rows)])
 
 
 def learning_size(told: int, initial: int, growth: float) -> int:

@@ -42,17 +42,17 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri
 from typing_extensions import override
 
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError, unknown
 from arch2vec.searching.acquisition import Acquisition, ExpectedImprovement
 from arch2vec.searching.base import Candidate, SearchMethod
-from arch2vec.searching.beliefs import Look, Outlook, RowsForecast, learning_size, read_looks
+from arch2vec.searching.beliefs import Look, PoolBelief, RowsForecast, learning_size, read_looks
 from arch2vec.searching.moves import moves_of
 from arch2vec.searching.pool import OnDevice, Pool, Rows, Sampled, Scores, around_best, gather, pool_for, sampled
 from arch2vec.searching.vectors import function_vectors
+from arch2vec.surrogates.ranks import normal_scores
 
 if TYPE_CHECKING:
     from arch2vec.surrogates.base import Learned, Surrogate
@@ -128,8 +128,8 @@ class BayesianOptimization(SearchMethod):
         self.around = around
         self.repeats = repeats
         one_each = self.pool is None and not repeats
-        self._everything = self._one_a_function() if one_each else np.arange(len(embedding))
-        self._looked: tuple[int, list[Look]] | None = None  # of a loaded state whose outlook is not made yet
+        self.pool_rows = self._one_a_function() if one_each else np.arange(len(embedding))
+        self.looked: tuple[int, list[Look]] | None = None  # of a loaded state whose belief is not made yet
         self._forget()
 
     @classmethod
@@ -139,7 +139,7 @@ class BayesianOptimization(SearchMethod):
         return DNGO()
 
     @classmethod
-    def _vectors(cls, embedding: Embedding) -> NDArray[np.float32]:
+    def surrogate_vectors(cls, embedding: Embedding) -> NDArray[np.float32]:
         """What the surrogate sees of the architectures, (N, d)."""
         return function_vectors(embedding)
 
@@ -149,21 +149,21 @@ class BayesianOptimization(SearchMethod):
 
     @override
     def _forget(self) -> None:
-        self._outlook: tuple[int, Outlook] | None = None  # and from how many values it was learned
-        self._learned: tuple[int, Learned] | None = None  # likewise, of a search on a device
+        self.pool_belief: tuple[int, PoolBelief] | None = None  # and from how many values it was learned
+        self.learned: tuple[int, Learned] | None = None  # likewise, of a search on a device
         self._sampled: tuple[tuple[int, int], Rows] | None = None  # and what it was drawn for
-        self._observed: list[int] = []  # rows of the evaluations that did not fail, in the order told
-        self._values: list[float] = []
+        self.observed_rows: list[int] = []  # rows of the evaluations that did not fail, in the order told
+        self.observed_values: list[float] = []
 
     @override
     def _learn(self, row: int, value: float, fidelity: int | None) -> None:
         if not np.isnan(value):
-            self._observed.append(row)
-            self._values.append(value)
+            self.observed_rows.append(row)
+            self.observed_values.append(value)
 
     @override
     def _own_state(self) -> dict[str, Any]:
-        looked = self._looked if self._outlook is None else (self._outlook[0], self._outlook[1].looks)
+        looked = self.looked if self.pool_belief is None else (self.pool_belief[0], self.pool_belief[1].looks)
         return (
             {"learned_from": None, "looks": []} if looked is None else {"learned_from": looked[0], "looks": looked[1]}
         )
@@ -176,7 +176,7 @@ class BayesianOptimization(SearchMethod):
 
     @override
     def _take_own_state(self, own: tuple[int, list[Look]] | None) -> None:
-        self._looked = own
+        self.looked = own
 
     @property
     @override
@@ -203,19 +203,19 @@ class BayesianOptimization(SearchMethod):
     @classmethod
     @override
     def _propose(cls, methods: Sequence[Self], n: int) -> list[list[int]]:
-        proposals = [method.draw(method._random_share(n)) for method in methods]
+        proposals = [method.draw(method.random_share(n)) for method in methods]
         modelling = [(method, rows) for method, rows in zip(methods, proposals, strict=True) if len(rows) < n]
         alike: dict[Hashable, list[BayesianOptimization]] = defaultdict(list)
         for method, _ in modelling:
-            size = method._learning_size()
-            known = method._outlook if method.device is None else method._learned
+            size = method.learned_size()
+            known = method.pool_belief if method.device is None else method.learned
             if known is None or known[0] != size:
                 alike[method.embedding, method.surrogate, method.targets, size, method.device].append(method)
         for group in alike.values():
             _learn_together(group)
         surroundings: dict[Embedding, list[int]] = defaultdict(list)
         for method, _ in modelling:
-            surroundings[method.embedding] += method._best_told()
+            surroundings[method.embedding] += method.best_told()
         for embedding, best in surroundings.items():
             moves_of(embedding).explore(best)  # of all searches at once
         on_device = [(method, rows) for method, rows in modelling if method.device is not None]
@@ -225,37 +225,37 @@ class BayesianOptimization(SearchMethod):
             fill(on_device, n)
         for method, rows in modelling:
             if method.device is None:
-                method._fill(rows, n)
+                method.fill_up(rows, n)
         return proposals
 
-    def _best_told(self) -> list[int]:
+    def best_told(self) -> list[int]:
         """The evaluated architectures whose surroundings a round looks at, the best first."""
         count = max(self.around, self.pool.parents if self.pool else 0)
         if not count:
             return []
-        order = sorted(range(len(self._values)), key=self._values.__getitem__, reverse=True)
-        return [self._observed[place] for place in order[:count]]
+        order = sorted(range(len(self.observed_values)), key=self.observed_values.__getitem__, reverse=True)
+        return [self.observed_rows[place] for place in order[:count]]
 
-    def _random_share(self, n: int) -> int:
+    def random_share(self, n: int) -> int:
         """How many of the next ``n`` proposals are random."""
-        if len(self._observed) < 2:
+        if len(self.observed_rows) < 2:
             return n
-        if len(self._observed) >= self.initial:
+        if len(self.observed_rows) >= self.initial:
             return 0
-        return min(n, max(0, self.initial - len(self._observed) - len(self.pending)))
+        return min(n, max(0, self.initial - len(self.observed_rows) - len(self.pending)))
 
-    def _learning_size(self) -> int:
+    def learned_size(self) -> int:
         """How many of the values told, the first ones, the surrogate is to have learned from."""
-        return learning_size(len(self._observed), self.initial, self.growth)
+        return learning_size(len(self.observed_rows), self.initial, self.growth)
 
-    def _shown(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
+    def shown(self, values: NDArray[np.float64]) -> NDArray[np.float64]:
         """The values as the surrogate sees them."""
         return normal_scores(values) if self.targets == "ranks" else values
 
-    def _fill(self, rows: list[int], n: int) -> None:
+    def fill_up(self, rows: list[int], n: int) -> None:
         """Bring proposals to ``n`` rows."""
-        observed = self._observed
-        targets = self._shown(np.array(self._values))
+        observed = self.observed_rows
+        targets = self.shown(np.array(self.observed_values))
         best = float(targets.max())
         believed = [*(candidate.index for candidate in self.pending), *rows]
         scope, worth = self._scope(observed, targets, believed, n - len(rows))
@@ -284,14 +284,14 @@ class BayesianOptimization(SearchMethod):
         return free & ~np.isin(functions, self._function[list(taken)]) if taken else free
 
     def _forecast(self, rows: Rows, observed: Sequence[int], targets: NDArray[np.float64]) -> RowsForecast:
-        assert self._outlook is not None
-        return self._outlook[1].forecast(rows, observed, targets)
+        assert self.pool_belief is not None
+        return self.pool_belief[1].forecast(rows, observed, targets)
 
     def _scope(
         self, observed: Sequence[int], targets: NDArray[np.float64], believed: Sequence[int], n: int
     ) -> tuple[Rows, Scores | None]:
         """The rows to choose ``n`` from, everything unless something narrows it; where known, what they are worth."""
-        ranked = self._best_told()
+        ranked = self.best_told()
         taken = list(believed)
 
         def free(rows: Rows) -> NDArray[np.bool_]:
@@ -306,14 +306,14 @@ class BayesianOptimization(SearchMethod):
             if self._different(rows) >= n:
                 return rows, None
         if self.pool is None:
-            return self._everything, None
+            return self.pool_rows, None
         rows, worth = gather(self.embedding, self.pool, ranked, free, score, _SHORT_LIST + n, self._sample())
         return (rows, worth) if self._different(rows) >= n else (self.uncovered(taken), None)
 
     def _sample(self) -> Rows:
         """The pool's random rows, others whenever the surrogate learns."""
         assert self.pool is not None
-        key = self.seed, self._learning_size()
+        key = self.seed, self.learned_size()
         if self._sampled is None or self._sampled[0] != key:
             self._sampled = key, sampled(self.embedding, self.pool, key)
         return self._sampled[1]
@@ -326,33 +326,19 @@ class BayesianOptimization(SearchMethod):
 def _learn_together(methods: Sequence[BayesianOptimization]) -> None:
     """Let searches of one embedding learn from equally many values."""
     first = methods[0]
-    size = first._learning_size()
-    vectors = first._vectors(first.embedding)
-    features = np.stack([vectors[method._observed[:size]] for method in methods])
-    targets = np.stack([first._shown(np.array(method._values[:size])) for method in methods])
+    size = first.learned_size()
+    vectors = first.surrogate_vectors(first.embedding)
+    features = np.stack([vectors[method.observed_rows[:size]] for method in methods])
+    targets = np.stack([first.shown(np.array(method.observed_values[:size])) for method in methods])
     seeds = [(method.seed, size) for method in methods]
     if first.device is not None:
         from arch2vec.searching.together import learn
 
         for method, result in zip(methods, learn(first.surrogate, first.device, features, targets, seeds), strict=True):
-            method._learned = size, result
+            method.learned = size, result
         return
     learned = first.surrogate.learn(features, targets, seeds)
     for method, result in zip(methods, learned, strict=True):
-        looked, method._looked = method._looked, None
+        looked, method.looked = method.looked, None
         looks = looked[1] if looked is not None and looked[0] == size else ()
-        method._outlook = size, Outlook(result, vectors, method._everything, looks)
-
-
-def normal_scores(values: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The standard normal quantiles of values' ranks, (r - 1/2) / n; equal values share their mean rank.
-
-    Args:
-        values: (..., n), ranked along the last axis.
-    """
-    ranks = np.empty(values.shape)
-    # As scipy.stats.rankdata, whose care for every kind of input takes five times as long as the ranking.
-    for row in np.ndindex(values.shape[:-1]):
-        _, place, count = np.unique(values[row], return_inverse=True, return_counts=True)
-        ranks[row] = (np.cumsum(count) - 0.5 * (count - 1))[place]
-    return ndtri((ranks - 0.5) / values.shape[-1])
+        method.pool_belief = size, PoolBelief(result, vectors, method.pool_rows, looks)

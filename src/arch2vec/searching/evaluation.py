@@ -14,8 +14,9 @@ from arch2vec.embedding import Embedding
 from arch2vec.errors import EvaluationError, InputError
 from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.searching.base import LARGEST, Candidate, SearchMethod
+from arch2vec.searching.budget import Budget
 from arch2vec.searching.failures import Failure, Failures
-from arch2vec.searching.trials import Limits, Trial
+from arch2vec.searching.trials import Trial
 
 Returned = Outcome | float | Mapping[str, Any]
 """What a function may return for an architecture, see :class:`arch2vec.objectives.FunctionObjective`."""
@@ -49,21 +50,22 @@ def as_objective(objective: AnyObjective, embedding: Embedding) -> Objective:
     return objective
 
 
-def check_budget(limits: Limits, method: SearchMethod) -> None:
+def check_budget(budget: Budget, method: SearchMethod) -> None:
     """Refuse a budget that the embedding cannot fill, before anything is evaluated.
 
     Raises:
         InputError: there are fewer architectures, or fewer different functions.
     """
     architectures, functions = len(method.embedding), method.functions
-    if limits.budget is None or limits.budget <= functions:
+    if budget.evaluations is None or budget.evaluations <= functions:
         return
-    if limits.budget > architectures:
+    if budget.evaluations > architectures:
         raise InputError(
-            f"a budget of {limits.budget:,} evaluations is more than the embedding's {architectures:,} architectures"
+            f"a budget of {budget.evaluations:,} evaluations is more than the embedding's "
+            f"{architectures:,} architectures"
         )
     raise InputError(
-        f"a budget of {limits.budget:,} evaluations is more than the {functions:,} different functions that the "
+        f"a budget of {budget.evaluations:,} evaluations is more than the {functions:,} different functions that the "
         f"embedding's {architectures:,} architectures compute, and each is evaluated once"
     )
 

@@ -16,23 +16,14 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from arch2vec.embedding import Embedding
-from arch2vec.representations.features import Groups, slices
-from arch2vec.representations.subtrees import holds_tokens
+from arch2vec.representations.features import slices
 from arch2vec.representations.transfer import TRANSFER
 from arch2vec.searching.bo import BayesianOptimization
 from arch2vec.searching.vectors import GroupedVectors, grouped_vectors, subtree_vectors, with_subtrees
 from arch2vec.surrogates.base import Surrogate
-from arch2vec.surrogates.grouped_process import GroupedProcess, Prior
-
-TOGETHER = ("paths", "walks", "neighbours", "costs")
-"""The groups that have a term together, besides one each."""
+from arch2vec.surrogates.by_groups import process_for
 
 _FIRST = 3  # evaluations of what is most expected, before the first model says what that is worth
-
-
-PATHS_SHARE = 0.5
-"""Of the prior variance that paths are expected to have among all terms. With ten labels the prior decides, and on
-every space that we know the paths' numbers say most; with a hundred it makes no difference."""
 
 
 class GroupedBayesianOptimization(BayesianOptimization):
@@ -48,7 +39,7 @@ class GroupedBayesianOptimization(BayesianOptimization):
     def __init__(
         self, embedding: Embedding, *, seed: int, initial: int = 4, surrogate: Surrogate | None = None, **settings: Any
     ) -> None:
-        own = surrogate if surrogate is not None else grouped_process(self._grouped(embedding).groups)
+        own = surrogate if surrogate is not None else process_for(self._grouped(embedding).groups)
         self._transferred = slices(embedding.groups).get(TRANSFER)
         if self._transferred is not None:
             initial = min(initial, _FIRST)
@@ -75,7 +66,7 @@ class GroupedBayesianOptimization(BayesianOptimization):
 
     @classmethod
     @override
-    def _vectors(cls, embedding: Embedding) -> NDArray[np.float32]:
+    def surrogate_vectors(cls, embedding: Embedding) -> NDArray[np.float32]:
         return cls._grouped(embedding).vectors
 
 
@@ -106,20 +97,3 @@ class StructureAndSubtreesBayesianOptimization(GroupedBayesianOptimization):
     @override
     def _grouped(cls, embedding: Embedding) -> GroupedVectors:
         return with_subtrees(embedding)
-
-
-def grouped_process(groups: Groups) -> GroupedProcess:
-    """The surrogate for vectors of such groups: a term for each, and one for what an architecture computes.
-
-    Raises:
-        InputError: there is no group.
-    """
-    names = [name for name, _ in groups]
-    together = tuple(place for place, name in enumerate(names) if name in TOGETHER)
-    terms = [(place,) for place in range(len(names))] + ([together] if len(together) > 1 else [])
-    shares = None
-    if "paths" in names and len(terms) > 1:
-        others = (1 - PATHS_SHARE) / (len(terms) - 1)
-        shares = tuple(PATHS_SHARE if term == (names.index("paths"),) else others for term in terms)
-    tokens = frozenset(place for place, name in enumerate(names) if holds_tokens(name))
-    return GroupedProcess(tuple(size for _, size in groups), tuple(terms), tokens, Prior.wide(len(terms), shares))

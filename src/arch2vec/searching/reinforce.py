@@ -60,15 +60,15 @@ class Reinforce(SearchMethod):
         if not 0 <= momentum < 1:
             raise InputError(f"the baseline's momentum is at least 0 and below 1, got {momentum}")
         self.learning_rate, self.momentum = learning_rate, momentum
-        self._decisions = decisions_of(embedding)
-        self._samples: dict[int, list[int]] = {}  # the choices by which a row was proposed
+        self.decisions = decisions_of(embedding)
+        self.samples: dict[int, list[int]] = {}  # the choices by which a row was proposed
         self._forget()
 
     @override
     def _forget(self) -> None:
-        sizes = self._decisions.sizes
+        sizes = self.decisions.sizes
         exists = np.arange(sizes.max(initial=0)) < sizes[:, None]
-        self._logits = np.where(exists, 0.0, -np.inf)  # (D, most choices)
+        self.logits = np.where(exists, 0.0, -np.inf)  # (D, most choices)
         self._moments = np.zeros((2, *exists.shape))
         self._updates = 0
         self._baseline: float | None = None
@@ -79,73 +79,73 @@ class Reinforce(SearchMethod):
             return
         if self._baseline is None:
             self._baseline = value
-        choices = np.array(self._samples.get(row, self._decisions.choices[row]), dtype=np.int64)
-        gradient = (value - self._baseline) * score(self._logits, choices)
+        choices = np.array(self.samples.get(row, self.decisions.choices[row]), dtype=np.int64)
+        gradient = (value - self._baseline) * score(self.logits, choices)
         self._baseline = self.momentum * self._baseline + (1 - self.momentum) * value
         self._updates += 1
         first, second = self._moments
         first += (1 - _BETA1) * (gradient - first)
         second += (1 - _BETA2) * (gradient**2 - second)
         step = first / (1 - _BETA1**self._updates) / (np.sqrt(second / (1 - _BETA2**self._updates)) + _EPS)
-        self._logits += self.learning_rate * step
+        self.logits += self.learning_rate * step
 
     @classmethod
     @override
     def _propose(cls, methods: Sequence[Self], n: int) -> list[list[int]]:
         proposals: list[list[int]] = [[] for _ in methods]
-        cumulative = [softmax(method._logits).cumsum(axis=1) for method in methods]
+        cumulative = [softmax(method.logits).cumsum(axis=1) for method in methods]
         for block in _BLOCKS:
             # Samples of all searches are turned into rows together, which takes hardly longer than those of one.
             waiting = [number for number, rows in enumerate(proposals) if len(rows) < n]
             alike: dict[Decisions, list[int]] = defaultdict(list)
             for number in waiting:
-                alike[methods[number]._decisions].append(number)
+                alike[methods[number].decisions].append(number)
             for decisions, numbers in alike.items():
-                samples = np.stack([methods[number]._sample(cumulative[number], block) for number in numbers])
+                samples = np.stack([methods[number].sample(cumulative[number], block) for number in numbers])
                 found = decisions.rows(samples.reshape(len(numbers) * block, -1)).reshape(len(numbers), block)
                 for number, sampled, choices in zip(numbers, found.tolist(), samples, strict=True):
-                    methods[number]._take(proposals[number], n, sampled, choices)
+                    methods[number].take(proposals[number], n, sampled, choices)
         for method, rows in zip(methods, proposals, strict=True):
             while len(rows) < n:
-                row = method._choose(rows)
-                method._samples[row] = method._decisions.choices[row].tolist()
+                row = method.choose(rows)
+                method.samples[row] = method.decisions.choices[row].tolist()
                 rows.append(row)
         return proposals
 
-    def _sample(self, cumulative: NDArray[np.float64], block: int) -> NDArray[np.int64]:
+    def sample(self, cumulative: NDArray[np.float64], block: int) -> NDArray[np.int64]:
         """(block, D) independent samples of the policy whose probabilities have these cumulative sums (D, C)."""
         draws = self._rng.random((block, len(cumulative), 1))
         # The last choice takes what rounding leaves of the sum; choices that don't exist come after it.
-        return np.minimum((draws >= cumulative).sum(axis=2), self._decisions.sizes - 1)
+        return np.minimum((draws >= cumulative).sum(axis=2), self.decisions.sizes - 1)
 
-    def _take(self, rows: list[int], n: int, found: Sequence[int], choices: NDArray[np.int64]) -> None:
+    def take(self, rows: list[int], n: int, found: Sequence[int], choices: NDArray[np.int64]) -> None:
         """Bring ``rows`` up to ``n`` by those of the samples found that may be proposed."""
         taken = {int(self._function[row]) for row in rows}
         for number, row in enumerate(found):
             function = int(self._function[row])  # of any row where none was found
             if len(rows) < n and row != NONE and not self._covered[function] and function not in taken:
-                self._samples[row] = choices[number].tolist()
+                self.samples[row] = choices[number].tolist()
                 rows.append(row)
                 taken.add(function)
 
-    def _choose(self, besides: Sequence[int]) -> int:
+    def choose(self, besides: Sequence[int]) -> int:
         """A row by the probabilities of choices as they are in the embedding, of those left besides ``besides``."""
         free = self.uncovered(besides)
         with np.errstate(divide="ignore"):
-            logs = np.log(softmax(self._logits))
+            logs = np.log(softmax(self.logits))
         log_probabilities = np.zeros(len(free))
-        for decision, chosen in enumerate(self._decisions.choices[free].T):
+        for decision, chosen in enumerate(self.decisions.choices[free].T):
             log_probabilities += np.where(chosen == UNMADE, 0.0, logs[decision, chosen])
         weights = np.exp(log_probabilities - log_probabilities.max()).cumsum()
         return int(free[np.searchsorted(weights, self._rng.random() * weights[-1], side="right")])
 
     @override
     def _own_state(self) -> dict[str, Any]:
-        return {"samples": [[row, *choices] for row, choices in self._samples.items()]}
+        return {"samples": [[row, *choices] for row, choices in self.samples.items()]}
 
     @override
     def _read_own_state(self, state: Mapping[str, Any]) -> dict[int, list[int]]:
-        sizes = self._decisions.sizes
+        sizes = self.decisions.sizes
         samples = {int(row): [int(choice) for choice in choices] for row, *choices in state["samples"]}
         for choices in samples.values():
             if len(choices) != len(sizes) or (np.array(choices) < UNMADE).any() or (choices >= sizes).any():
@@ -154,7 +154,7 @@ class Reinforce(SearchMethod):
 
     @override
     def _take_own_state(self, own: dict[int, list[int]]) -> None:
-        self._samples = own
+        self.samples = own
 
 
 def softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:

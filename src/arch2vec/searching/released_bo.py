@@ -49,5 +49,5 @@ class ReleasedBayesianOptimization(BayesianOptimization):
 
     @classmethod
     @override
-    def _vectors(cls, embedding: Embedding) -> NDArray[np.float32]:
+    def surrogate_vectors(cls, embedding: Embedding) -> NDArray[np.float32]:
         return embedding.vectors

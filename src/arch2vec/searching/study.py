@@ -16,6 +16,7 @@ from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
 from arch2vec.objectives.lookup import LookupObjective
 from arch2vec.searching.base import SearchMethod
+from arch2vec.searching.budget import Budget
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget, evaluate
 from arch2vec.searching.failures import MOST_IN_A_ROW, Failures, check_limit
 from arch2vec.searching.growing import for_study
@@ -23,7 +24,7 @@ from arch2vec.searching.identity import identity_of
 from arch2vec.searching.pool import OnDevice
 from arch2vec.searching.spec import AnyMethod, resolve_method
 from arch2vec.searching.store import StudyConfig, StudyFile, embedding_digest
-from arch2vec.searching.trials import Limits, SearchResult, Trial
+from arch2vec.searching.trials import SearchResult, Trial
 from arch2vec.studies.apart import Apart, search_apart
 from arch2vec.studies.jobs import BOOKS
 from arch2vec.studies.records import InFile, InMemory, Record
@@ -109,7 +110,7 @@ def search(
             another space, a device that is not there, an ``out`` that is damaged, in use or holds another study, or
             too many failures in a row.
     """
-    limits = Limits(budget, max_cost_s)
+    end = Budget(budget, max_cost_s)
     folder = None if out is None else Path(out)
     if batch < 1:
         raise InputError(f"a batch holds at least 1 architecture, got {batch}")
@@ -132,7 +133,7 @@ def search(
     anywhere = not isinstance(target, LookupObjective) and storage is None
     searcher = for_study(spec, embedding, seed=seed, fidelities=target.fidelities, pool=pool, anywhere=anywhere)
     place = searcher.computed_on
-    check_budget(limits, searcher)
+    check_budget(end, searcher)
     failures = Failures(max_failures, None if folder is None else folder.absolute())
     if target.apart and executor is None:
         workers = 1 if workers is None else workers
@@ -163,29 +164,29 @@ def search(
             file = StudyFile(folder.absolute(), config, accept_changes, about)
             record = InFile(file, folder.absolute() / BOOKS)
         if storage is not None or apart.wanted:
-            return search_apart(apart, target, searcher, record, limits, failures, batch, books, on_evaluation, begin)
+            return search_apart(apart, target, searcher, record, end, failures, batch, books, on_evaluation, begin)
         trials = [] if file is None else file.load(searcher)
-        if len(kept := limits.within(trials)) < len(trials):
+        if len(kept := end.within(trials)) < len(trials):
             return SearchResult(kept)
         begin(trials)
-        return SearchResult(_run(target, searcher, trials, limits, batch, failures, file, on_evaluation))
+        return SearchResult(_run(target, searcher, trials, end, batch, failures, file, on_evaluation))
 
 
 def _run(
     target: Objective,
     searcher: SearchMethod,
     trials: list[Trial],
-    limits: Limits,
+    budget: Budget,
     batch: int,
     failures: Failures,
     file: StudyFile | None,
     on_evaluation: Callable[[Trial], None] | None,
 ) -> list[Trial]:
-    """Go on from some trials to the limits; returns all."""
+    """Go on from some trials to the end of the budget; returns all."""
     # What an interrupted study had proposed and not evaluated comes first. Batches are asked for
     # in full even where the budget ends within one: a larger budget then finds the rest of it.
     waiting, ask_s = searcher.pending, 0.0
-    while not limits.reached(len(trials), trials[-1].cumulative_cost_s if trials else 0.0):
+    while not budget.reached(len(trials), trials[-1].cumulative_cost_s if trials else 0.0):
         if not waiting:
             if searcher.remaining == 0:
                 break

@@ -61,7 +61,7 @@ def fill(waiting: Sequence[tuple[BayesianOptimization, list[int]]], n: int) -> N
     alike: dict[Hashable, list[tuple[BayesianOptimization, list[int], list[int]]]] = defaultdict(list)
     for method, rows in waiting:
         believed = [*(candidate.index for candidate in method.pending), *rows]
-        sizes = len(method._observed), len(believed), len(rows)
+        sizes = len(method.observed_rows), len(believed), len(rows)
         key = method.embedding, type(method), method.surrogate, method.acquisition, method.targets, method.device
         alike[(*key, *sizes)].append((method, rows, believed))
     for group in alike.values():
@@ -74,11 +74,11 @@ def _fill(
     first = methods[0]
     assert first.device is not None
     assert isinstance(first.surrogate, PooledSurrogate)
-    device, everything = get_device(first.device), first._everything
-    vectors = first._vectors(first.embedding)
-    observed = np.stack([vectors[method._observed] for method in methods])
-    targets = np.stack([first._shown(np.array(method._values)) for method in methods])
-    learned = [method._learned[1] for method in methods if method._learned is not None]
+    device, everything = get_device(first.device), first.pool_rows
+    vectors = first.surrogate_vectors(first.embedding)
+    observed = np.stack([vectors[method.observed_rows] for method in methods])
+    targets = np.stack([first.shown(np.array(method.observed_values)) for method in methods])
+    learned = [method.learned[1] for method in methods if method.learned is not None]
     forecast: PooledForecast = first.surrogate.pooled(learned, observed, targets, device)
     best = targets.max(axis=1)
     pool = _pool(first.embedding, type(first), vectors, everything, device)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING
@@ -65,42 +65,6 @@ class Trial:
             return not self.failed
         own, other = (math.inf if trial.fidelity is None else trial.fidelity for trial in (self, incumbent))
         return own > other or (own == other and self.validation > incumbent.validation)
-
-
-@dataclass(frozen=True)
-class Limits:
-    """When a study ends. An evaluation that starts within both limits counts, whatever it costs.
-
-    Attributes:
-        budget: evaluations, None for any number.
-        max_cost_s: cumulative cost of evaluations, seconds, None for any.
-    """
-
-    budget: int | None
-    max_cost_s: float | None
-
-    def __post_init__(self) -> None:
-        if self.budget is None and self.max_cost_s is None:
-            raise InputError("a search needs a budget of evaluations, a maximum cost, or both")
-        if self.budget is not None and self.budget < 1:
-            raise InputError(f"the budget must be at least 1 evaluation, got {self.budget}")
-        if self.max_cost_s is not None and not self.max_cost_s > 0:
-            raise InputError(f"the maximum cost must be above 0 seconds, got {self.max_cost_s}")
-
-    def reached(self, evaluations: int, cost_s: float) -> bool:
-        """Whether no further evaluation may start."""
-        return (self.budget is not None and evaluations >= self.budget) or (
-            self.max_cost_s is not None and cost_s >= self.max_cost_s
-        )
-
-    def within(self, trials: Sequence[Trial]) -> list[Trial]:
-        """The trials, without those that would not have started."""
-        kept: list[Trial] = []
-        for trial in trials:
-            if self.reached(len(kept), kept[-1].cumulative_cost_s if kept else 0.0):
-                break
-            kept.append(trial)
-        return kept
 
 
 @dataclass(frozen=True, repr=False)

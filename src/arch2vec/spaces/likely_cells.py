@@ -23,11 +23,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec.graphs import PADDING, GraphBatch
-from arch2vec.spaces.declared.limits import Limits, least_edges
+from arch2vec.spaces.declared.limits import TopologyLimits, least_edges
 from arch2vec.spaces.likely_edges import best_edges
 
 
-def most_likely_cells(op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating], limits: Limits) -> GraphBatch:
+def most_likely_cells(
+    op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating], limits: TopologyLimits
+) -> GraphBatch:
     """The most likely cell within ``limits`` for each of N beliefs (N, V, K) and (N, V, V)."""
     n, v = op_logits.shape[:2]
     by_operation = np.ascontiguousarray(op_logits.transpose(2, 1, 0))
@@ -55,7 +57,7 @@ def _best_of(by_operation: NDArray[np.floating], codes: Sequence[int]) -> NDArra
     return operations
 
 
-def _most_likely_counts(by_operation: NDArray[np.floating], limits: Limits) -> NDArray[np.intp]:
+def _most_likely_counts(by_operation: NDArray[np.floating], limits: TopologyLimits) -> NDArray[np.intp]:
     """(N,) the most probable number of vertices under beliefs (K, V, N): where the first output is."""
     # A path through all of them has so few edges; below that there is no cell.
     most = min(limits.vertices, limits.edges + min(limits.inputs, limits.outputs))

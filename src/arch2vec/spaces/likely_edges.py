@@ -24,14 +24,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from arch2vec.spaces.declared.limits import Limits
+from arch2vec.spaces.declared.limits import TopologyLimits
 
 _UNIT = 2.0**-24  # log-odds are rounded to multiples of this, so that sums of them are exact
 _ARC = 2.0**-30  # added for each step of a chain: of equally good ones the shortest is made, and none goes in circles
 _CHUNK = 4096  # cells at a time, for the sake of memory
 
 
-def best_edges(logits: NDArray[np.floating], counts: NDArray[np.integer], limits: Limits) -> NDArray[np.bool_]:
+def best_edges(logits: NDArray[np.floating], counts: NDArray[np.integer], limits: TopologyLimits) -> NDArray[np.bool_]:
     """(N, V, V) the edges of the greatest total log-odds with which each graph's vertices are a cell.
 
     Args:
@@ -61,7 +61,7 @@ def best_edges(logits: NDArray[np.floating], counts: NDArray[np.integer], limits
 
 
 def _best_of_receivers(
-    worth: NDArray[np.float64], receivers: NDArray[np.bool_], most: NDArray[np.integer], limits: Limits
+    worth: NDArray[np.float64], receivers: NDArray[np.bool_], most: NDArray[np.integer], limits: TopologyLimits
 ) -> NDArray[np.bool_]:
     """(V - 1, V - 1, N) the edges of the greatest worth with which every receiver has one, senders ignored.
 
@@ -103,7 +103,7 @@ class _Exchanges:
     """
 
     def __init__(
-        self, worth: NDArray[np.float64], taken: NDArray[np.bool_], most: NDArray[np.integer], limits: Limits
+        self, worth: NDArray[np.float64], taken: NDArray[np.bool_], most: NDArray[np.integer], limits: TopologyLimits
     ) -> None:
         self.worth, self.taken, self._most, self._limits = worth, taken, most, limits
         self.sent, self.received = taken.sum(axis=1, dtype=np.int16), taken.sum(axis=0, dtype=np.int16)

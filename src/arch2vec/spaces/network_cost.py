@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, eq=False)
-class Cost:
+class NetworkCost:
     """What N networks cost.
 
     Attributes:

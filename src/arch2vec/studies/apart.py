@@ -12,8 +12,9 @@ from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
 from arch2vec.objectives.lookup import LookupObjective
 from arch2vec.searching.base import SearchMethod
+from arch2vec.searching.budget import Budget
 from arch2vec.searching.failures import Failures, say
-from arch2vec.searching.trials import Limits, SearchResult, Trial
+from arch2vec.searching.trials import SearchResult, Trial
 
 if TYPE_CHECKING:
     from arch2vec.studies.engines import Engine
@@ -85,14 +86,14 @@ def search_apart(
     objective: Objective,
     searcher: SearchMethod,
     record: Record,
-    limits: Limits,
+    budget: Budget,
     failures: Failures,
     batch: int,
     books: Path | None,
     on_evaluation: Callable[[Trial], None] | None,
     on_start: Callable[[list[Trial]], None],
 ) -> SearchResult:
-    """Go on with a recorded search to its limits.
+    """Go on with a recorded search to the end of its budget.
 
     Evaluations that were being made when a limit of cost was reached are kept, and count once it is raised.
 
@@ -101,7 +102,7 @@ def search_apart(
         objective: what is maximised.
         searcher: the method that proposes architectures.
         record: of the search.
-        limits: where it ends.
+        budget: where it ends.
         failures: what becomes of failures.
         batch: how many architectures the method proposes at a time.
         books: the folder in which workers write down what they have finished, None for nowhere.
@@ -112,12 +113,12 @@ def search_apart(
     from arch2vec.studies.parallel import Drive
 
     trials = record.load(searcher)
-    if len(kept := limits.within(trials)) < len(trials):
+    if len(kept := budget.within(trials)) < len(trials):
         return SearchResult(kept)
     on_start(trials)
     engine = apart.engine(objective)
     packed = objective if engine.here else pack(objective, f"objective {objective.name}")
     drive = Drive(
-        objective, packed, searcher, record, engine, limits, failures, batch, apart.retries, books, on_evaluation
+        objective, packed, searcher, record, engine, budget, failures, batch, apart.retries, books, on_evaluation
     )
-    return SearchResult(limits.within(drive.run(trials)))
+    return SearchResult(budget.within(drive.run(trials)))

@@ -7,42 +7,21 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from arch2vec.errors import InputError
-from arch2vec.studies.runs import Runs
+from arch2vec.searching.budget import Budget
+from arch2vec.studies.runs import SearchRuns
 
 
-@dataclass(frozen=True)
-class Cut:
-    """A budget to report at: so many evaluations, or so many seconds of them.
+def lengths_at(budget: Budget, runs: SearchRuns) -> NDArray[np.int64]:
+    """(R,) how many evaluations of each run are within a budget."""
+    before = runs.cumulative_cost_s - runs.cost_s
+    started: NDArray[np.int64] = (runs.made & ~budget.reached(np.arange(before.shape[1]), before)).sum(axis=1)
+    return started
 
-    Attributes:
-        kind: ``evaluations`` or ``seconds``.
-        at: how many. Evaluations that start before the seconds are over count.
-    """
 
-    kind: str
-    at: float
-
-    def __post_init__(self) -> None:
-        if self.kind not in ("evaluations", "seconds") or not self.at > 0:
-            raise InputError(f"a budget is a positive number of evaluations or seconds, got {self.at} {self.kind}")
-
-    def __str__(self) -> str:
-        return f"{self.at:,.0f} {'s' if self.kind == 'seconds' else self.kind}"
-
-    def lengths(self, runs: Runs) -> NDArray[np.int64]:
-        """(R,) how many evaluations of each run are within the budget."""
-        if self.kind == "evaluations":
-            return np.minimum(runs.lengths, int(self.at))
-        before = runs.cumulative_cost_s - runs.cost_s
-        started: NDArray[np.int64] = (runs.made & (before < self.at)).sum(axis=1)
-        return started
-
-    def covered_by(self, runs: Runs) -> bool:
-        """Whether no run ended before the budget."""
-        if self.kind == "evaluations":
-            return bool((runs.lengths >= self.at).all())
-        return bool((runs.cumulative_cost_s[:, -1] >= self.at).all()) if runs.rows.shape[1] else False
+def covered(budget: Budget, runs: SearchRuns) -> bool:
+    """Whether no run ended before the budget."""
+    spent = runs.cumulative_cost_s[:, -1] if runs.rows.shape[1] else 0.0
+    return bool(budget.reached(runs.lengths, spent).all())
 
 
 @dataclass(frozen=True, eq=False)
@@ -70,9 +49,9 @@ class Chosen:
     method_s: NDArray[np.float64]
 
 
-def chosen(runs: Runs, cut: Cut) -> Chosen:
+def chosen(runs: SearchRuns, budget: Budget) -> Chosen:
     """What each run would end with at a budget. A run that ended before it counts with what it has."""
-    lengths = cut.lengths(runs)
+    lengths = lengths_at(budget, runs)
     run = np.arange(len(runs))
     last = np.maximum(lengths - 1, 0)
     best = np.where(lengths > 0, runs.incumbents[run, last], -1)

@@ -22,14 +22,14 @@ from arch2vec.common.parcels import Parcel, unpack
 from arch2vec.common.storage import read_arrays, write_arrays
 from arch2vec.embedding import Embedding
 from arch2vec.graphs import GraphBatch
+from arch2vec.searching.budget import Budget
 from arch2vec.searching.failures import Failures
 from arch2vec.searching.pool import OnDevice, Sampled
 from arch2vec.searching.spec import MethodSpec
 from arch2vec.spaces import get_space
 from arch2vec.studies.folder import BLOCKS, block_stem
-from arch2vec.studies.horizon import Horizon
 from arch2vec.studies.journal import SUFFIX, Journal
-from arch2vec.studies.runs import Runs
+from arch2vec.studies.runs import SearchRuns
 from arch2vec.studies.simulation import simulate
 from arch2vec.studies.values import ObjectiveValues, Values
 
@@ -46,7 +46,7 @@ class Block:
         kind: the method.
         values: what architectures are worth.
         seeds: one a run.
-        horizon: where runs end.
+        budget: where runs end.
         batch: architectures that a run proposes at a time.
         fidelities: that the objective offers.
         pool: which architectures models look at in a round, None for the method's own choice.
@@ -60,7 +60,7 @@ class Block:
     kind: MethodSpec
     values: Values
     seeds: tuple[int, ...]
-    horizon: Horizon
+    budget: Budget
     batch: int = 1
     fidelities: tuple[int, ...] = ()
     pool: Sampled | OnDevice | None = None
@@ -68,7 +68,7 @@ class Block:
     max_failures: int | None = None
     extend: Callable[[GraphBatch], NDArray[np.float32]] | None = None
 
-    def run(self, embedding: Embedding, progress: Callable[[int], None] | None = None) -> Runs:
+    def run(self, embedding: Embedding, progress: Callable[[int], None] | None = None) -> SearchRuns:
         """The runs, made here, with one thread: results then don't depend on how many cores there are."""
         from threadpoolctl import threadpool_limits
 
@@ -80,7 +80,7 @@ class Block:
                 embedding,
                 self._values(),
                 self.seeds,
-                self.horizon,
+                self.budget,
                 batch=self.batch,
                 fidelities=self.fidelities,
                 pool=self.pool,
@@ -100,7 +100,7 @@ class Block:
         return replace(self.values, failures=Failures(self.max_failures, self.study), journal=journal)
 
 
-def run_stored(parcel: Parcel, file: Path) -> Runs:
+def run_stored(parcel: Parcel, file: Path) -> SearchRuns:
     """The runs of a block in the embedding that :func:`share` has written; what an executor is given to do."""
     block: Block = unpack(parcel)
     embedding = _shared(file)

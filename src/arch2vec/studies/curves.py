@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec.errors import InputError, unknown
-from arch2vec.studies.runs import Runs
+from arch2vec.studies.runs import SearchRuns
 from arch2vec.studies.statistics import bootstrap_interval
 
 _COLUMNS = ("validation", "reported", "test")
@@ -34,7 +34,7 @@ class Curve:
 
 
 def regret_curve(
-    runs: Runs,
+    runs: SearchRuns,
     best: float,
     *,
     column: str = "test",

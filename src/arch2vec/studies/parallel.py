@@ -23,9 +23,10 @@ from arch2vec.common.parcels import Parcel
 from arch2vec.errors import InputError, WorkerError
 from arch2vec.objectives.base import Objective
 from arch2vec.searching.base import Candidate, SearchMethod
+from arch2vec.searching.budget import Budget
 from arch2vec.searching.evaluation import Attempt, numbered, trial_of
 from arch2vec.searching.failures import Failure, Failures, say
-from arch2vec.searching.trials import Limits, Trial
+from arch2vec.searching.trials import Trial
 from arch2vec.studies.engines import Engine, Pending
 from arch2vec.studies.jobs import Job, finished
 from arch2vec.studies.journal import Journal
@@ -53,7 +54,7 @@ class Drive:
         searcher: proposes.
         record: where all is written down.
         engine: evaluates.
-        limits: of the search.
+        budget: of the search.
         failures: what becomes of failures.
         batch: how many architectures the method proposes at a time.
         retries: how often a failed evaluation is tried again.
@@ -66,7 +67,7 @@ class Drive:
     searcher: SearchMethod
     record: Record
     engine: Engine
-    limits: Limits
+    budget: Budget
     failures: Failures
     batch: int = 1
     retries: int = 0
@@ -75,7 +76,7 @@ class Drive:
     trials: list[Trial] = field(default_factory=list)
 
     def run(self, trials: Sequence[Trial]) -> list[Trial]:
-        """Go on from some trials to the limits; returns all.
+        """Go on from some trials to the end of the budget; returns all.
 
         Raises:
             InputError: too many evaluations have failed in a row, or the objective refuses one.
@@ -105,7 +106,7 @@ class Drive:
 
     def _may_start(self) -> bool:
         cost = self.trials[-1].cumulative_cost_s if self.trials else 0.0
-        return not self.limits.reached(len(self.trials), cost)
+        return not self.budget.reached(len(self.trials), cost)
 
     def _take_news(self, now: bool = False) -> int:
         """Take in what others have done; how many trials."""
@@ -118,13 +119,13 @@ class Drive:
         """Begin evaluations until no worker is free or nothing more may begin."""
         while len(self._running) < self.engine.slots:
             cost = self.trials[-1].cumulative_cost_s if self.trials else 0.0
-            if self.limits.reached(len(self.trials) + len(self._running), cost):
+            if self.budget.reached(len(self.trials) + len(self._running), cost):
                 return
             found = self._next()
             if found is None:
                 return
             candidate, ask_s = found
-            claim = self.record.claim(candidate, self.limits.budget)
+            claim = self.record.claim(candidate, self.budget.evaluations)
             if claim == "full":
                 self._waiting.insert(0, found)
                 return

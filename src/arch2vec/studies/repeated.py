@@ -10,11 +10,11 @@ import numpy as np
 
 from arch2vec.common.storage import AnyPath
 from arch2vec.embedding import Embedding
+from arch2vec.searching.budget import Budget
 from arch2vec.searching.evaluation import AnyObjective
 from arch2vec.searching.failures import MOST_IN_A_ROW
 from arch2vec.searching.spec import AnyMethod, resolve_methods
-from arch2vec.studies.horizon import Horizon
-from arch2vec.studies.runs import Runs
+from arch2vec.studies.runs import SearchRuns
 from arch2vec.studies.study import run_study
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def run_many(
         objective,
         list(specs.values()),
         runs,
-        Horizon(budget, max_cost_s),
+        Budget(budget, max_cost_s),
         seed0=seed0,
         out=out,
         workers=workers,
@@ -94,7 +94,7 @@ def run_many(
     return pd.concat([best_so_far(runs, embedding.architectures) for runs in many], ignore_index=True)
 
 
-def best_so_far(runs: Runs, architectures: Sequence[str]) -> pd.DataFrame:
+def best_so_far(runs: SearchRuns, architectures: Sequence[str]) -> pd.DataFrame:
     """A row an evaluation, run by run, with the best found so far.
 
     Args:

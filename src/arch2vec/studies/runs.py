@@ -16,7 +16,7 @@ FIRST_BEYOND = -2
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Runs:
+class SearchRuns:
     """R runs of at most T evaluations each, in the order in which they were made.
 
     Entries beyond a run's length are -1 (rows), 0 (fidelity, costs) or NaN.
@@ -55,11 +55,11 @@ class Runs:
     def __repr__(self) -> str:
         return f"Runs({len(self)} of {self.method} on {self.objective}, up to {self.rows.shape[1]} evaluations each)"
 
-    def select(self, seeds: Iterable[int]) -> Runs:
+    def select(self, seeds: Iterable[int]) -> SearchRuns:
         """The runs of some seeds."""
         kept = np.isin(self.seeds, list(seeds))
         columns = {name: value[kept] for name, value in vars(self).items() if name in _BY_RUN}
-        return Runs(self.method, self.objective, **columns, beyond=self.beyond)
+        return SearchRuns(self.method, self.objective, **columns, beyond=self.beyond)
 
     def texts(self, rows: Iterable[int], architectures: Sequence[str]) -> list[str]:
         """The architectures of some rows, given those of the embedding."""
@@ -90,7 +90,7 @@ class Runs:
         return np.maximum.accumulate(np.where(better, np.arange(worth.shape[1]), -1), axis=1)
 
 
-_BY_RUN = {entry.name for entry in fields(Runs)} - {"method", "objective", "beyond"}
+_BY_RUN = {entry.name for entry in fields(SearchRuns)} - {"method", "objective", "beyond"}
 
 
 def _ordered(fidelity: NDArray[np.int32], worth: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -110,7 +110,7 @@ def _ordered(fidelity: NDArray[np.int32], worth: NDArray[np.float64]) -> NDArray
     return ranks.reshape(worth.shape)
 
 
-def joined(parts: Sequence[Runs]) -> Runs:
+def joined(parts: Sequence[SearchRuns]) -> SearchRuns:
     """The runs of several blocks of one method and objective, by ascending seed.
 
     Raises:
@@ -137,7 +137,7 @@ def joined(parts: Sequence[Runs]) -> Runs:
 
     fillers = dict.fromkeys(("validation", "test", "reported"), np.nan)
     fillers |= {"rows": -1, "fidelity": 0, "cost_s": 0, "method_s": 0}
-    return Runs(
+    return SearchRuns(
         method=parts[0].method,
         objective=parts[0].objective,
         seeds=seeds[order],
@@ -147,7 +147,7 @@ def joined(parts: Sequence[Runs]) -> Runs:
     )
 
 
-def _renumbered(part: Runs, beyond: Mapping[str, int]) -> NDArray[np.int32]:
+def _renumbered(part: SearchRuns, beyond: Mapping[str, int]) -> NDArray[np.int32]:
     """The rows of some runs, with those beyond the embedding as ``beyond`` numbers them."""
     if not part.beyond:
         return part.rows

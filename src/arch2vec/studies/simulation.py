@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
 from arch2vec.searching.base import Candidate, SearchMethod
+from arch2vec.searching.budget import Budget
 from arch2vec.searching.growing import for_study
 from arch2vec.searching.pool import OnDevice, Sampled
 from arch2vec.searching.spec import AnyMethod, resolve_method
-from arch2vec.studies.horizon import Horizon
-from arch2vec.studies.runs import FIRST_BEYOND, Runs
+from arch2vec.studies.runs import FIRST_BEYOND, SearchRuns
 from arch2vec.studies.values import ObjectiveValues, Outcomes, Values
 
 _COLUMNS = {
@@ -33,7 +33,7 @@ _COLUMNS = {
     "cost_s": (np.float64, 0),
     "method_s": (np.float32, 0),
 }
-"""Type and filler of the columns of :class:`Runs`."""
+"""Type and filler of the columns of :class:`SearchRuns`."""
 
 
 def simulate(
@@ -41,14 +41,14 @@ def simulate(
     embedding: Embedding,
     values: Values,
     seeds: Sequence[int],
-    horizon: Horizon,
+    budget: Budget,
     *,
     batch: int = 1,
     fidelities: Sequence[int] = (),
     pool: Sampled | OnDevice | None = None,
     names: tuple[str, str] = ("", ""),
     progress: Callable[[int], None] | None = None,
-) -> Runs:
+) -> SearchRuns:
     """Runs of one method with the given seeds, to their end.
 
     Args:
@@ -56,7 +56,7 @@ def simulate(
         embedding: the architectures and their vectors.
         values: what they are worth.
         seeds: one a run.
-        horizon: where runs end. A run ends before that when nothing is left to propose.
+        budget: where runs end. A run ends before that when nothing is left to propose.
         batch: how many architectures a run proposes at a time.
         fidelities: that the objective offers.
         pool: which architectures models look at in a round, None for the method's own choice.
@@ -72,10 +72,10 @@ def simulate(
     ]
     _ = embedding.architectures  # written out once, at nobody's expense
     numbers = np.array(seeds, dtype=np.uint64)
-    record = _Record(len(searches), horizon.least or 128, len(embedding))
+    record = _Record(len(searches), budget.least or 128, len(embedding))
     going = np.arange(len(searches))
     while True:
-        going = going[~horizon.reached(record.lengths[going], record.spent_s[going])]
+        going = going[~budget.reached(record.lengths[going], record.spent_s[going])]
         sizes = _sizes([searches[number] for number in going], record.lengths[going], batch)
         going = going[sizes > 0]
         if not len(going):
@@ -86,7 +86,7 @@ def simulate(
         waiting = dict(zip(going.tolist(), proposals, strict=True))
         active = going
         for place in range(batch):
-            ended = horizon.reached(record.lengths[active], record.spent_s[active])
+            ended = budget.reached(record.lengths[active], record.spent_s[active])
             active = np.array([n for n in active[~ended].tolist() if place < len(waiting[n])], dtype=np.int64)
             if not len(active):
                 break
@@ -166,10 +166,10 @@ class _Record:
             return candidate.index
         return FIRST_BEYOND - self._beyond.setdefault(candidate.architecture, len(self._beyond))
 
-    def runs(self, names: tuple[str, str], seeds: Sequence[int]) -> Runs:
+    def runs(self, names: tuple[str, str], seeds: Sequence[int]) -> SearchRuns:
         """What was recorded."""
         longest = int(self.lengths.max(initial=0))
         columns: dict[str, Any] = {name: column[:, :longest].copy() for name, column in self._columns.items()}
         method, objective = names
         columns["beyond"] = tuple(self._beyond)
-        return Runs(method, objective, np.array(seeds, dtype=np.int64), self.lengths, **columns)
+        return SearchRuns(method, objective, np.array(seeds, dtype=np.int64), self.lengths, **columns)

@@ -20,17 +20,16 @@ from arch2vec.common.workers import worker_pool
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
+from arch2vec.searching.budget import Budget
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget
 from arch2vec.searching.failures import MOST_IN_A_ROW, check_limit
 from arch2vec.searching.identity import identity_of
 from arch2vec.searching.pool import WHOLE, OnDevice, Sampled
 from arch2vec.searching.spec import AnyMethod, MethodSpec, resolve_methods
 from arch2vec.searching.store import embedding_digest
-from arch2vec.searching.trials import Limits
 from arch2vec.studies.blocks import Block, run_stored, share
 from arch2vec.studies.folder import StudyFolder
-from arch2vec.studies.horizon import Horizon
-from arch2vec.studies.runs import Runs
+from arch2vec.studies.runs import SearchRuns
 from arch2vec.studies.table import SCHEMA, Trajectories, to_table
 from arch2vec.studies.values import values_of
 
@@ -48,7 +47,7 @@ def run_study(
     objectives: AnyObjective | Sequence[AnyObjective],
     methods: Sequence[AnyMethod],
     runs: int | Mapping[str, int],
-    horizon: Horizon | Mapping[str, Horizon],
+    budget: Budget | Mapping[str, Budget],
     *,
     seed0: int = 0,
     batches: Mapping[str, int] | None = None,
@@ -65,10 +64,10 @@ def run_study(
     """Run every method against every objective, with the seeds ``seed0``, ``seed0 + 1``, ...
 
     >>> import arch2vec, numpy as np
-    >>> from arch2vec.studies import Horizon
+    >>> from arch2vec.studies import Budget
     >>> space = arch2vec.get_space("nasbench201")
     >>> embedding = arch2vec.structure_embedding(space, space.sample(50, np.random.default_rng(0)))
-    >>> found = arch2vec.run_study(embedding, "digits-201", ["random"], 3, Horizon(4))
+    >>> found = arch2vec.run_study(embedding, "digits-201", ["random"], 3, Budget(4))
     >>> found.runs("random", "digits-201").rows.shape                           # searches x evaluations
     (3, 4)
 
@@ -86,7 +85,7 @@ def run_study(
             needs a name of its own.
         methods: search methods, as for :func:`arch2vec.searching.study.search`, each with a name of its own.
         runs: how many of each, or of each by name.
-        horizon: how far runs go, or how far by the objective's name.
+        budget: how far runs go, or how far by the objective's name.
         seed0: the first seed.
         batches: how many architectures a method proposes at a time where it is not one.
         fidelities: that methods may choose from, by the objective's name, where it
@@ -120,9 +119,9 @@ def run_study(
     targets = _named(objectives, embedding)
     kinds = resolve_methods(methods)
     counts = {name: runs if isinstance(runs, int) else _entry(runs, name, "runs") for name in kinds}
-    horizons = {name: horizon if isinstance(horizon, Horizon) else _entry(horizon, name, "horizon") for name in targets}
+    budgets = {name: budget if isinstance(budget, Budget) else _entry(budget, name, "budget") for name in targets}
     sizes = {name: (batches or {}).get(name, 1) for name in kinds}
-    _check(embedding, kinds, counts, horizons, sizes, seed0, block, workers)
+    _check(embedding, kinds, counts, budgets, sizes, seed0, block, workers)
     levels = {name: tuple((fidelities or {}).get(name, target.fidelities)) for name, target in targets.items()}
     scored = len(embedding) if pool is None and len(embedding) <= WHOLE else 0
     most = max(counts.values()) if isinstance(pool, OnDevice) else _LARGEST
@@ -131,7 +130,7 @@ def run_study(
     with nullcontext() if folder is None else owning(folder):
         store = None
         if folder is not None:
-            claims = _claims(embedding, targets, horizons, kinds, sizes, levels, pool)
+            claims = _claims(embedding, targets, budgets, kinds, sizes, levels, pool)
             store = StudyFolder(folder, *claims, accept_changes=accept_changes)
         finished = {} if store is None else store.finished
         if folder is not None:
@@ -150,7 +149,7 @@ def run_study(
                     shared = (
                         values,
                         some,
-                        horizons[objective],
+                        budgets[objective],
                         sizes[method],
                         levels[objective],
                         pool,
@@ -159,7 +158,7 @@ def run_study(
                     )
                     tasks.append(Block(method, objective, kind, *shared))
 
-        def keep(result: Runs) -> None:
+        def keep(result: SearchRuns) -> None:
             table = to_table(result, embedding.architectures)
             if store is None:
                 made.append(table)
@@ -198,7 +197,7 @@ def _check(
     embedding: Embedding,
     kinds: Mapping[str, MethodSpec],
     counts: Mapping[str, int],
-    horizons: Mapping[str, Horizon],
+    budgets: Mapping[str, Budget],
     batches: Mapping[str, int],
     seed0: int,
     block: int | None,
@@ -214,14 +213,14 @@ def _check(
             raise InputError(f"at least 1 {what} is needed, got {number}")
     for kind in kinds.values():
         method = kind.make(embedding, seed=seed0)
-        for horizon in horizons.values():
-            check_budget(Limits(horizon.budget, horizon.max_cost_s), method)
+        for budget in budgets.values():
+            check_budget(budget, method)
 
 
 def _claims(
     embedding: Embedding,
     targets: Mapping[str, Objective],
-    horizons: Mapping[str, Horizon],
+    budgets: Mapping[str, Budget],
     methods: Mapping[str, MethodSpec],
     batches: Mapping[str, int],
     fidelities: Mapping[str, Sequence[int]],
@@ -230,8 +229,8 @@ def _claims(
     """What the runs of a folder have in common: all of them, those of each objective, those of each method."""
     objectives: dict[str, dict[str, Any]] = {}
     for name, target in targets.items():
-        end = horizons[name]
-        limits = {"budget": end.budget, "max_cost_s": end.max_cost_s, "both limits": end.both}
+        end = budgets[name]
+        limits = {"budget": end.evaluations, "max_cost_s": end.max_cost_s, "both limits": end.both}
         objectives[name] = {**identity_of(target, embedding), **limits, "fidelities": list(fidelities[name])}
     sample = None if pool is None else asdict(pool)
     subject = {"space": embedding.space.reference, "embedding": embedding_digest(embedding), "pool": sample}
@@ -258,14 +257,14 @@ def _run_elsewhere(
     out: Path | None,
     workers: int,
     executor: Executor | None,
-    keep: Callable[[Runs], None],
+    keep: Callable[[SearchRuns], None],
     progress: Progress | None,
 ) -> None:
     """Have an executor, or processes of our own, run the tasks, and keep each one's runs as it ends."""
     with _folder_for(out) as folder, _executor(executor, workers) as pool:
         file = folder / f".embedding-{embedding_digest(embedding)}.safetensors"
         share(embedding, file)
-        ended: dict[Future[Runs], Block] = {}
+        ended: dict[Future[SearchRuns], Block] = {}
         waiting = iter(tasks)
         try:
             while True:

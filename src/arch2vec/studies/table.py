@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from arch2vec.common.parquet import checked_metadata, opened_parquet
 from arch2vec.errors import InputError
-from arch2vec.studies.runs import FIRST_BEYOND, Runs, joined
+from arch2vec.studies.runs import FIRST_BEYOND, SearchRuns, joined
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,7 +45,7 @@ not in it; no ``fidelity`` is the default."""
 _NEEDED = ("method", "objective", "seed", "evaluation", "row", "architecture", "cost_s")
 
 
-def to_table(runs: Runs, architectures: Sequence[str]) -> pa.Table:
+def to_table(runs: SearchRuns, architectures: Sequence[str]) -> pa.Table:
     """A row an evaluation, run by run.
 
     Args:
@@ -79,7 +79,7 @@ def _constant(text: str, count: int) -> pa.Array:
     return pa.DictionaryArray.from_arrays(np.zeros(count, dtype=np.int32), pa.array([text]))
 
 
-def to_runs(table: pa.Table) -> Runs:
+def to_runs(table: pa.Table) -> SearchRuns:
     """The runs of a table of one method and objective, the inverse of :func:`to_table`."""
     seeds, starts = np.unique(_numbers(table, "seed", np.int64), return_index=True)
     order = np.argsort(starts)
@@ -99,7 +99,7 @@ def to_runs(table: pa.Table) -> Runs:
         texts = np.array(table.column("architecture").to_pylist(), dtype=object)[outside[made]].tolist()
         beyond = {text: place for place, text in enumerate(dict.fromkeys(texts))}
         rows[outside] = [FIRST_BEYOND - beyond[text] for text in texts]
-    return Runs(
+    return SearchRuns(
         beyond=tuple(beyond) if outside.any() else (),
         method=table.column("method")[0].as_py(),
         objective=table.column("objective")[0].as_py(),
@@ -164,7 +164,7 @@ class Trajectories:
         found = distinct.aggregate([])
         return list(zip(found.column("method").to_pylist(), found.column("objective").to_pylist(), strict=True))
 
-    def runs(self, method: str, objective: str) -> Runs:
+    def runs(self, method: str, objective: str) -> SearchRuns:
         """The runs of one method against one objective, by ascending seed.
 
         Raises:

@@ -31,7 +31,7 @@ _ALIGN = 64  # floats; a run's parameters are padded to a multiple of this
 
 
 @dataclass(frozen=True)
-class Training:
+class BasisTraining:
     """How the basis network is trained.
 
     The defaults are the paper's shape and epochs, with all targets in every step:
@@ -66,7 +66,7 @@ class BasisNetwork:
         device: where it computes; all that is random is drawn on the processor, the same on every device.
     """
 
-    def __init__(self, inputs: int, training: Training, seeds: Sequence[Seed], device: torch.device = CPU) -> None:
+    def __init__(self, inputs: int, training: BasisTraining, seeds: Sequence[Seed], device: torch.device = CPU) -> None:
         self.training = training
         self.generators = [np.random.default_rng(seed) for seed in seeds]
         widths = [inputs] + [training.width] * training.layers

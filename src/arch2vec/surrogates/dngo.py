@@ -26,7 +26,7 @@ from arch2vec.common.devices import CPU
 from arch2vec.common.threads import thread_count
 from arch2vec.errors import InputError
 from arch2vec.surrogates.base import Array, Learned, Scale, Seed, checked
-from arch2vec.surrogates.basis_network import BasisNetwork, Training
+from arch2vec.surrogates.basis_network import BasisNetwork, BasisTraining
 from arch2vec.surrogates.bayesian_linear import BayesianLinear
 from arch2vec.surrogates.linear_belief import LinearBelief
 from arch2vec.surrogates.pooled import PooledSurrogate
@@ -40,7 +40,7 @@ _ROWS = 1024  # points predicted at a time: their activations stay in the cache
 class DNGO(PooledSurrogate):
     """The surrogate's settings. It holds no data: :meth:`fit` returns what was learned."""
 
-    training: Training = field(default_factory=Training)
+    training: BasisTraining = field(default_factory=BasisTraining)
 
     @override
     def learn_on(

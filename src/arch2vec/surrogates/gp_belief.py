@@ -42,63 +42,63 @@ class GPBelief(Belief):
     def __init__(self, covariance: Covariance, ratio: float, points: Array, observed: Array):
         self._covariance = covariance
         self._ratio = ratio
-        self._x = _double(observed)
-        n = len(self._x)
-        self._factor = torch.zeros(n + _ROOM, n + _ROOM, dtype=torch.float64)  # L
+        self.observed_points = _double(observed)
+        n = len(self.observed_points)
+        self.factor = torch.zeros(n + _ROOM, n + _ROOM, dtype=torch.float64)  # L
         with thread_count(1):
-            matrix = covariance(self._x, self._x)
+            matrix = covariance(self.observed_points, self.observed_points)
             matrix.diagonal().add_(ratio)
-            self._factor[:n, :n] = torch.linalg.cholesky(matrix)
-        self._points = torch.empty(len(points), self._x.shape[1])  # and rows to spare
-        self._rows = torch.empty(len(self._factor), len(points))  # V, and columns to spare
-        self._variance = torch.empty(0)
+            self.factor[:n, :n] = torch.linalg.cholesky(matrix)
+        self._points = torch.empty(len(points), self.observed_points.shape[1])  # and rows to spare
+        self.rows = torch.empty(len(self.factor), len(points))  # V, and columns to spare
+        self.variance = torch.empty(0)
         self.extend(points)
 
     @override
     def observe(self, observed: Array) -> None:
         with thread_count(1):
             for point in _double(observed).unsqueeze(1):
-                self._variance = self._variance - self._append(self._x, point)
-                self._x = torch.cat([self._x, point])
+                self.variance = self.variance - self.append_point(self.observed_points, point)
+                self.observed_points = torch.cat([self.observed_points, point])
 
     @override
     def extend(self, points: Array) -> None:
-        n, known = len(self._x), len(self._variance)
+        n, known = len(self.observed_points), len(self.variance)
         new = torch.from_numpy(np.ascontiguousarray(points, dtype=np.float32))
         total = known + len(new)
         with thread_count(1):
-            across = self._covariance(self._x.float(), new)
-            solved = torch.linalg.solve_triangular(self._factor[:n, :n].float(), across, upper=False)
-            if total > self._rows.shape[1]:
-                rows = torch.empty(len(self._factor), int(_SPARE * total))
-                rows[:n, :known] = self._rows[:n, :known]
+            across = self._covariance(self.observed_points.float(), new)
+            solved = torch.linalg.solve_triangular(self.factor[:n, :n].float(), across, upper=False)
+            if total > self.rows.shape[1]:
+                rows = torch.empty(len(self.factor), int(_SPARE * total))
+                rows[:n, :known] = self.rows[:n, :known]
                 spread_out = torch.empty(rows.shape[1], new.shape[1])
                 spread_out[:known] = self._points[:known]
-                self._rows, self._points = rows, spread_out
-            self._rows[:n, known:total] = solved
+                self.rows, self._points = rows, spread_out
+            self.rows[:n, known:total] = solved
             self._points[known:total] = new
-            self._variance = torch.cat([self._variance, 1 - solved.square_().sum(0)])
+            self.variance = torch.cat([self.variance, 1 - solved.square_().sum(0)])
 
     @override
     def forecast(self, targets: NDArray[np.float64]) -> GPForecast:
         return GPForecast(self, targets)
 
-    def _append(self, x: Tensor, point: Tensor) -> Tensor:
+    def append_point(self, x: Tensor, point: Tensor) -> Tensor:
         """Write the rows of one more point (1, d) after those of ``x``; returns what it takes off the variances."""
         n = len(x)
-        if n == len(self._factor):
+        if n == len(self.factor):
             factor = torch.zeros(n + _ROOM, n + _ROOM, dtype=torch.float64)
-            factor[:n, :n] = self._factor
-            self._factor = factor
-            self._rows = torch.cat([self._rows, self._rows.new_empty(_ROOM, self._rows.shape[1])])
+            factor[:n, :n] = self.factor
+            self.factor = factor
+            self.rows = torch.cat([self.rows, self.rows.new_empty(_ROOM, self.rows.shape[1])])
         across = self._covariance(x, point)
-        row = torch.linalg.solve_triangular(self._factor[:n, :n], across, upper=False)[:, 0]
+        row = torch.linalg.solve_triangular(self.factor[:n, :n], across, upper=False)[:, 0]
         # 1 + lambda - |row|^2 is the variance of an observation there, at least lambda.
         pivot = math.sqrt(max(1 + self._ratio - float(row @ row), self._ratio))
-        self._factor[n, :n], self._factor[n, n] = row, pivot
-        new = self._covariance(point.float(), self._points[: len(self._variance)])[0]
-        written = self._rows[n, : len(new)]
-        torch.addmv(new, self._rows[:n, : len(new)].T, row.float(), beta=1 / pivot, alpha=-1 / pivot, out=written)
+        self.factor[n, :n], self.factor[n, n] = row, pivot
+        new = self._covariance(point.float(), self._points[: len(self.variance)])[0]
+        written = self.rows[n, : len(new)]
+        torch.addmv(new, self.rows[:n, : len(new)].T, row.float(), beta=1 / pivot, alpha=-1 / pivot, out=written)
         return written.square()
 
 
@@ -107,31 +107,31 @@ class GPForecast(Forecast):
 
     def __init__(self, belief: GPBelief, targets: NDArray[np.float64]) -> None:
         self._belief = belief
-        self._x = belief._x
-        self._variance = belief._variance
-        n = len(self._x)
+        self.observed_points = belief.observed_points
+        self.variance = belief.variance
+        n = len(self.observed_points)
         self._centre = float(targets.mean())
         centred = torch.from_numpy(targets - self._centre).unsqueeze(1)
         with thread_count(1):
-            self._white = torch.linalg.solve_triangular(belief._factor[:n, :n], centred, upper=False)[:, 0]
+            self._white = torch.linalg.solve_triangular(belief.factor[:n, :n], centred, upper=False)[:, 0]
             self._scale = math.sqrt(float(self._white @ self._white) / n)
         self.mean = self._means(0)
 
     def _means(self, start: int) -> NDArray[np.float32]:
         """Of the belief's points from ``start`` on."""
-        columns = self._belief._rows[: len(self._white), start : len(self._belief._variance)]
+        columns = self._belief.rows[: len(self._white), start : len(self._belief.variance)]
         with thread_count(1):
             return torch.mv(columns.T, self._white.float()).numpy() + np.float32(self._centre)
 
     @override
     def extend(self) -> None:
         self.mean = np.concatenate([self.mean, self._means(len(self.mean))])
-        self._variance = self._belief._variance
+        self.variance = self._belief.variance
 
     @property
     @override
     def std(self) -> NDArray[np.float32]:
-        return self._variance.clamp_min(_FLOOR).sqrt().mul_(self._scale).numpy()
+        return self.variance.clamp_min(_FLOOR).sqrt().mul_(self._scale).numpy()
 
     @override
     def believe(self, points: Array) -> NDArray[np.float64]:
@@ -139,9 +139,9 @@ class GPForecast(Forecast):
         means = []
         with thread_count(1):
             for point in _double(points).unsqueeze(1):
-                self._variance = self._variance - self._belief._append(self._x, point)
-                means.append(float(self._belief._factor[len(self._x), :n] @ self._white) + self._centre)
-                self._x = torch.cat([self._x, point])
+                self.variance = self.variance - self._belief.append_point(self.observed_points, point)
+                means.append(float(self._belief.factor[len(self.observed_points), :n] @ self._white) + self._centre)
+                self.observed_points = torch.cat([self.observed_points, point])
         return np.array(means)
 
 

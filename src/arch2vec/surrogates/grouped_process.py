@@ -54,7 +54,7 @@ _JITTER = 1e-6  # added to the diagonal: equal vectors with equal labels have a 
 
 
 @dataclass(frozen=True)
-class Prior:
+class GroupedPrior:
     """Normal distributions of the parameters of T terms: T log weights, T log lengths and the log noise.
 
     Weights and the noise are shares of the standardised labels' variance; lengths are in units of the root mean
@@ -69,7 +69,7 @@ class Prior:
     deviations: tuple[float, ...]
 
     @classmethod
-    def wide(cls, terms: int, shares: Sequence[float] | None = None) -> Prior:
+    def wide(cls, terms: int, shares: Sequence[float] | None = None) -> GroupedPrior:
         """What is taken for granted where nothing is known.
 
         Args:
@@ -82,9 +82,9 @@ class Prior:
             (*[_WEIGHT_STD] * terms, *[_LENGTH_STD] * terms, _NOISE_STD),
         )
 
-    def around(self, parameters: Sequence[float], narrower: float) -> Prior:
+    def around(self, parameters: Sequence[float], narrower: float) -> GroupedPrior:
         """The same around other means, with deviations ``narrower`` times as large."""
-        return Prior(tuple(parameters), tuple(narrower * deviation for deviation in self.deviations))
+        return GroupedPrior(tuple(parameters), tuple(narrower * deviation for deviation in self.deviations))
 
 
 @dataclass(frozen=True)
@@ -95,7 +95,7 @@ class GroupedProcess(PooledSurrogate):
         sizes: how many columns each group has, in the order of the columns.
         terms: of the covariance, each the numbers of the groups that it looks at.
         tokens: the numbers of the groups that hold tokens.
-        prior: of the parameters, None for :meth:`Prior.wide`.
+        prior: of the parameters, None for :meth:`GroupedPrior.wide`.
 
     Raises:
         InputError: a group has no column, or there is no term, or one looks at no group or at one that is not there.
@@ -104,7 +104,7 @@ class GroupedProcess(PooledSurrogate):
     sizes: tuple[int, ...]
     terms: tuple[tuple[int, ...], ...]
     tokens: frozenset[int] = frozenset()
-    prior: Prior | None = None
+    prior: GroupedPrior | None = None
 
     def __post_init__(self) -> None:
         known = range(len(self.sizes))
@@ -163,7 +163,7 @@ class GroupedProcess(PooledSurrogate):
             )
         ]
 
-    def posterior(self, features: Array, targets: Array, narrower: float = 0.5) -> Prior:
+    def posterior(self, features: Array, targets: Array, narrower: float = 0.5) -> GroupedPrior:
         """What the data of one run says of the parameters, as a prior for other data.
 
         Args:
@@ -177,8 +177,8 @@ class GroupedProcess(PooledSurrogate):
         return self._prior.around(found[0].tolist(), narrower)
 
     @property
-    def _prior(self) -> Prior:
-        return self.prior if self.prior is not None else Prior.wide(len(self.terms))
+    def _prior(self) -> GroupedPrior:
+        return self.prior if self.prior is not None else GroupedPrior.wide(len(self.terms))
 
     def _found(
         self, features: NDArray[np.float64], targets: NDArray[np.float64], device: torch.device = CPU
@@ -211,9 +211,9 @@ class GroupedProcess(PooledSurrogate):
 class _Posterior:
     """The negative log posterior density of R runs' parameters, (A, 2 T + 1): log weights, log lengths, log noise."""
 
-    def __init__(self, squares: list[Tensor], targets: Tensor, prior: Prior | None = None) -> None:
+    def __init__(self, squares: list[Tensor], targets: Tensor, prior: GroupedPrior | None = None) -> None:
         self._squares, self._targets = squares, targets
-        prior = prior if prior is not None else Prior.wide(len(squares))
+        prior = prior if prior is not None else GroupedPrior.wide(len(squares))
         numbers = (prior.means, prior.deviations)
         self._mean, self._std = (torch.tensor(each, dtype=torch.float64, device=targets.device) for each in numbers)
 

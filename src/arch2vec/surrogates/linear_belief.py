@@ -40,51 +40,51 @@ class LinearBelief(Belief):
     """
 
     def __init__(self, basis: Callable[[Array], Tensor], ratio: float, points: Array, observed: Array) -> None:
-        self._basis = basis
-        self._ratio = ratio
+        self.basis = basis
+        self.ratio = ratio
         with thread_count(1):
-            self._phi = basis(observed).double()
-            identity = torch.eye(self._phi.shape[1], dtype=torch.float64)
-            cholesky = torch.linalg.cholesky(self._phi.T @ self._phi + ratio * identity)
-            self._whiten = torch.linalg.solve_triangular(cholesky, identity, upper=False).T  # F
-            self._psi = self._phi @ self._whiten
-            self._covariance = identity  # of the weights over s, in these coordinates
-            self._rows = basis(points) @ self._whiten.float()  # the points there, and rows to spare
-            self._variance = self._rows.square().sum(1)
+            self.phi = basis(observed).double()
+            identity = torch.eye(self.phi.shape[1], dtype=torch.float64)
+            cholesky = torch.linalg.cholesky(self.phi.T @ self.phi + ratio * identity)
+            self.whiten = torch.linalg.solve_triangular(cholesky, identity, upper=False).T  # F
+            self.psi = self.phi @ self.whiten
+            self.covariance = identity  # of the weights over s, in these coordinates
+            self._rows = basis(points) @ self.whiten.float()  # the points there, and rows to spare
+            self.variance = self._rows.square().sum(1)
 
     @property
     def pool(self) -> Tensor:
         """(N, m) float32, the points' basis functions in the coordinates in which the prior is s I."""
-        return self._rows[: len(self._variance)]
+        return self._rows[: len(self.variance)]
 
     @override
     def observe(self, observed: Array) -> None:
         with thread_count(1):
-            phi = self._basis(observed).double()
-            psi = phi @ self._whiten
+            phi = self.basis(observed).double()
+            psi = phi @ self.whiten
             for point in psi.split(1):
-                self._covariance, self._variance = self._conditioned(self._covariance, self._variance, point[0])
-            self._phi = torch.cat([self._phi, phi])
-            self._psi = torch.cat([self._psi, psi])
+                self.covariance, self.variance = self.conditioned(self.covariance, self.variance, point[0])
+            self.phi = torch.cat([self.phi, phi])
+            self.psi = torch.cat([self.psi, psi])
 
     @override
     def extend(self, points: Array) -> None:
         with thread_count(1):
-            new = self._basis(points) @ self._whiten.float()
-            known = len(self._variance)
+            new = self.basis(points) @ self.whiten.float()
+            known = len(self.variance)
             total = known + len(new)
             if total > len(self._rows):
                 rows = torch.empty(int(_SPARE * total), new.shape[1])
                 rows[:known] = self._rows[:known]
                 self._rows = rows
             self._rows[known:total] = new
-            self._variance = torch.cat([self._variance, (new @ self._covariance.float()).mul_(new).sum(1)])
+            self.variance = torch.cat([self.variance, (new @ self.covariance.float()).mul_(new).sum(1)])
 
     @override
     def forecast(self, targets: NDArray[np.float64]) -> LinearForecast:
         return LinearForecast(self, targets)
 
-    def _conditioned(self, covariance: Tensor, variance: Tensor, point: Tensor) -> tuple[Tensor, Tensor]:
+    def conditioned(self, covariance: Tensor, variance: Tensor, point: Tensor) -> tuple[Tensor, Tensor]:
         """Both after one more noisy observation at a point (m,)."""
         gain = covariance @ point
         total = 1 + float(point @ gain)
@@ -97,14 +97,14 @@ class LinearForecast(Forecast):
 
     def __init__(self, belief: LinearBelief, targets: NDArray[np.float64]) -> None:
         self._belief = belief
-        self._covariance, self._variance = belief._covariance, belief._variance
+        self.covariance, self.variance = belief.covariance, belief.variance
         self._centre = float(targets.mean())
         y = torch.from_numpy(targets - self._centre)
         with thread_count(1):
-            self._weights = self._covariance @ (belief._psi.T @ y)
-            weights = belief._whiten @ self._weights
-            error = y - belief._phi @ weights
-            self._scale = math.sqrt(float(error @ error + belief._ratio * (weights @ weights)) / len(y))
+            self._weights = self.covariance @ (belief.psi.T @ y)
+            weights = belief.whiten @ self._weights
+            error = y - belief.phi @ weights
+            self._scale = math.sqrt(float(error @ error + belief.ratio * (weights @ weights)) / len(y))
         self.mean = self._means(belief.pool)
 
     def _means(self, pool: Tensor) -> NDArray[np.float32]:
@@ -114,17 +114,17 @@ class LinearForecast(Forecast):
     @override
     def extend(self) -> None:
         self.mean = np.concatenate([self.mean, self._means(self._belief.pool[len(self.mean) :])])
-        self._variance = self._belief._variance
+        self.variance = self._belief.variance
 
     @property
     @override
     def std(self) -> NDArray[np.float32]:
-        return self._variance.clamp_min(0).sqrt().mul_(self._scale).numpy()
+        return self.variance.clamp_min(0).sqrt().mul_(self._scale).numpy()
 
     @override
     def believe(self, points: Array) -> NDArray[np.float64]:
         with thread_count(1):
-            psi = self._belief._basis(points).double() @ self._belief._whiten
+            psi = self._belief.basis(points).double() @ self._belief.whiten
             for point in psi.split(1):
-                self._covariance, self._variance = self._belief._conditioned(self._covariance, self._variance, point[0])
+                self.covariance, self.variance = self._belief.conditioned(self.covariance, self.variance, point[0])
             return (psi @ self._weights).numpy() + self._centre

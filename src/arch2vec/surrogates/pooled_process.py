@@ -73,22 +73,22 @@ class PooledProcess(PooledForecast):
         self._device, self._kernel = device, kernel
         self._terms = [_Scaled.of(term, kernel, device) for term in terms]
         self._ratios = torch.tensor(ratios, dtype=torch.float64, device=device)
-        self._x = self._double(observed)
+        self.observed_points = self._double(observed)
         with thread_count(1):
             y = self._double(targets)
             self._centre = y.mean(1, keepdim=True)
-            inverse = self._inverse_factor()
+            inverse = self.inverse_factor()
             white = torch.bmm(inverse, (y - self._centre).unsqueeze(2))
             self._scale = (white.square().sum((1, 2)) / y.shape[1]).sqrt()
-            self._alpha = torch.bmm(inverse.transpose(1, 2), white)
-            self._prepare(inverse)
+            self.alpha = torch.bmm(inverse.transpose(1, 2), white)
+            self.prepare(inverse)
 
     def _double(self, values: Array) -> Tensor:
         return torch.from_numpy(np.ascontiguousarray(values, dtype=np.float64)).to(self._device)
 
-    def _inverse_factor(self) -> Tensor:
+    def inverse_factor(self) -> Tensor:
         """(R, n, n) L^-1."""
-        covariance = self._covariance(self._x, self._x)
+        covariance = self._covariance(self.observed_points, self.observed_points)
         covariance.diagonal(dim1=1, dim2=2).add_(self._ratios[:, None])
         factor = torch.linalg.cholesky(covariance)
         identity = torch.eye(factor.shape[1], dtype=factor.dtype, device=self._device)
@@ -104,16 +104,16 @@ class PooledProcess(PooledForecast):
             total += correlation(scaled, self._kernel).mul_(term.weights[:, None, None])
         return total
 
-    def _prepare(self, inverse: Tensor) -> None:
+    def prepare(self, inverse: Tensor) -> None:
         """Bring what products with a pool need to single precision."""
         self._inverse = inverse.transpose(1, 2).float().contiguous()  # (R, n, n) L^-T
-        self._single_alpha = self._alpha.float()
-        self._others = [term.other_side(self._x) for term in self._terms]
-        self.entries = self._x.shape[0] * self._x.shape[1] * (len(self._terms) + 2)
+        self._single_alpha = self.alpha.float()
+        self._others = [term.other_side(self.observed_points) for term in self._terms]
+        self.entries = self.observed_points.shape[0] * self.observed_points.shape[1] * (len(self._terms) + 2)
 
     @override
     def of(self, points: Tensor) -> tuple[Tensor, Tensor]:
-        runs, n, _ = self._x.shape
+        runs, n, _ = self.observed_points.shape
         with thread_count(1):
             squares = [term.squares(points, other) for term, other in zip(self._terms, self._others, strict=True)]
             weights = [term.single_weights.repeat_interleave(n) for term in self._terms]
@@ -128,13 +128,13 @@ class PooledProcess(PooledForecast):
     def believe(self, points: Array) -> tuple[PooledProcess, NDArray[np.float64]]:
         new = self._double(points)
         with thread_count(1):
-            known = self._alpha.shape[1]
-            means = torch.bmm(self._covariance(new, self._x), self._alpha)[:, :, 0] + self._centre
+            known = self.alpha.shape[1]
+            means = torch.bmm(self._covariance(new, self.observed_points), self.alpha)[:, :, 0] + self._centre
             found = copy(self)
-            found._x = torch.cat([self._x, new], 1)
-            added = self._alpha.new_zeros(len(new), found._x.shape[1] - known, 1)
-            found._alpha = torch.cat([self._alpha, added], 1)  # what comes true says nothing new of the means
-            found._prepare(found._inverse_factor())
+            found.observed_points = torch.cat([self.observed_points, new], 1)
+            added = self.alpha.new_zeros(len(new), found.observed_points.shape[1] - known, 1)
+            found.alpha = torch.cat([self.alpha, added], 1)  # what comes true says nothing new of the means
+            found.prepare(found.inverse_factor())
         return found, means.cpu().numpy()
 
 

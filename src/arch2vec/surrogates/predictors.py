@@ -11,7 +11,9 @@ from scipy.stats import kendalltau, pearsonr, spearmanr
 from arch2vec.errors import InputError
 from arch2vec.representations.features import Groups, slices
 from arch2vec.representations.subtrees import holds_tokens, token_columns
+from arch2vec.surrogates.by_groups import process_for
 from arch2vec.surrogates.gaussian_process import GaussianProcess
+from arch2vec.surrogates.ranks import normal_scores
 
 Values = NDArray[np.float64]
 Vectors = NDArray[np.floating]
@@ -36,9 +38,6 @@ def grouped_process(vectors: Vectors, values: Values, others: Vectors, seed: int
     (:mod:`arch2vec.representations.subtrees`), and labels as normal scores; its predictions have the labels' mean
     and spread.
     """
-    from arch2vec.searching.bo import normal_scores
-    from arch2vec.searching.group_bo import grouped_process as surrogate_for
-
     centre, spread = others.mean(axis=0, dtype=np.float64), others.std(axis=0, dtype=np.float64)
     tokens = token_columns(groups)
     varies = (spread > 1e-6 * np.abs(others).max(axis=0, initial=0)) | tokens
@@ -51,7 +50,7 @@ def grouped_process(vectors: Vectors, values: Values, others: Vectors, seed: int
         return ((numbers[:, varies] - centre[varies]) / spread[varies]).astype(np.float32)
 
     known, targets = shown(vectors), normal_scores(values)
-    learned = surrogate_for(kept).fit(known[None], targets[None])[0]
+    learned = process_for(kept).fit(known[None], targets[None])[0]
     return learned.posterior_mean(shown(others), known, targets) * values.std() + values.mean()
 
 
@@ -61,8 +60,6 @@ def process_and_trees(vectors: Vectors, values: Values, others: Vectors, seed: i
     The one is smooth where the other jumps, so that their errors differ: the mean ranks better than either. It has
     the labels' mean and spread.
     """
-    from arch2vec.searching.bo import normal_scores
-
     scores = normal_scores(values)
     smooth = grouped_process(vectors, values, others, seed, groups) - values.mean()
     if all(holds_tokens(name) for name, _ in groups):  # nothing that a tree could split

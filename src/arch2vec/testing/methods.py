@@ -22,6 +22,9 @@ _EVALUATIONS = 22  # beyond every built-in method's initial ones, so that models
 def check_method(method: AnyMethod, embedding: Embedding | None = None) -> None:
     """Check all :data:`METHOD_RULES`.
 
+    >>> from arch2vec.testing import check_method, chains
+    >>> check_method("evolution?population=4&tournament=2", chains())
+
     Args:
         method: a name, ``python:FILE:CLASS``, a class or a factory, as searches take it.
         embedding: of at least 60 architectures, to try it on; by default 200 cells of NAS-Bench-201.

@@ -27,6 +27,14 @@ def check_objective(
 ) -> None:
     """Check all :data:`OBJECTIVE_RULES`, with a dozen evaluations or two.
 
+    >>> from arch2vec.testing import BrokenRule, check_objective
+    >>> check_objective("digits-201")
+    >>> try:
+    ...     check_objective(lambda architecture: "good")
+    ... except BrokenRule as error:
+    ...     print(error)
+    objective function: An evaluation gives numbers: ...; a number is needed
+
     Args:
         objective: a text, a function of an architecture, or an objective, as searches take it.
         space: whose architectures it evaluates.

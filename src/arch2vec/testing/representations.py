@@ -21,6 +21,9 @@ _RELATIVE, _ABSOLUTE = 1e-4, 1e-5  # sums in another order
 def check_representation(representation: AnyRepresentation, space: SearchSpace | str = "nasbench201") -> None:
     """Check all :data:`REPRESENTATION_RULES`.
 
+    >>> from arch2vec.testing import check_representation
+    >>> check_representation("structure?groups=paths")
+
     Args:
         representation: a name, ``python:FILE:FUNCTION``, or a function.
         space: to try it on.

@@ -14,7 +14,12 @@ from arch2vec.spaces import DeclaredSpace, SearchSpace, SpaceDeclaration, get_sp
 
 @cache
 def cells(number: int = 200) -> Embedding:
-    """So many random cells of NAS-Bench-201 with their operations one-hot; some compute the same function."""
+    """So many random cells of NAS-Bench-201 with their operations one-hot; some compute the same function.
+
+    >>> from arch2vec.testing import cells
+    >>> cells(30).vectors.shape
+    (30, 42)
+    """
     space = get_space("nasbench201")
     graphs = space.sample(number, np.random.default_rng(0))
     return Embedding(space, graphs, graphs.one_hot(space.num_operations)[:, 1:-1].reshape(number, -1))

@@ -19,6 +19,9 @@ _LISTED = 20_000  # architectures up to which all are looked at
 def check_space(space: SearchSpace | str) -> None:
     """Check all :data:`SPACE_RULES`.
 
+    >>> from arch2vec.testing import check_space
+    >>> check_space("nasbench201")
+
     Args:
         space: a space, its name, or ``python:FILE:CLASS``.
 

@@ -153,6 +153,61 @@ class MemoryPart(Part):
             yield self.normalisation(pixels), labels
 
 
+@dataclass(frozen=True, eq=False)
+class ReadyPart(Part):
+    """Images in memory as networks take them, neither scaled nor augmented.
+
+    Attributes:
+        pixels: (N, channels, H, W) float32.
+        labels: (N,) int64, classes counted from 0.
+        stream: that the orders of all passes are drawn from, one after the other, whatever
+            seeds they are given; None for orders of their seeds. A training that is
+            interrupted and resumed needs the latter.
+
+    Raises:
+        InputError: shapes or types do not fit, or there is no image.
+    """
+
+    pixels: Tensor
+    labels: Tensor
+    stream: torch.Generator | None = None
+
+    def __post_init__(self) -> None:
+        shape = tuple(self.pixels.shape)
+        if len(shape) != 4 or self.labels.shape != shape[:1] or not shape[0] or self.pixels.dtype != torch.float32:
+            raise InputError(
+                "images that are ready need pixels (N, channels, H, W) float32 and labels (N,) with N of at least 1, "
+                f"got {shape} {self.pixels.dtype} and {tuple(self.labels.shape)}"
+            )
+
+    @override
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    @override
+    def to(self, device: torch.device) -> ReadyPart:
+        pixels = self.pixels.to(device, memory_format=torch.channels_last)
+        return replace(self, pixels=pixels, labels=self.labels.to(device))
+
+    @override
+    def order(self, batch_size: int, seed: int) -> tuple[Tensor, ...]:
+        if self.stream is None:
+            return super().order(batch_size, seed)
+        return torch.randperm(len(self), generator=self.stream).tensor_split(self.steps(batch_size))
+
+    @override
+    def training_batches(self, batch_size: int, augmentation: Augmentation, seed: int) -> Iterator[Batch]:
+        if augmentation != Augmentation():
+            raise InputError("images that are ready are not augmented; take a recipe without augmentation")
+        for drawn in self.order(batch_size, seed):
+            rows = drawn.to(self.labels.device)
+            yield self.pixels[rows], self.labels[rows]
+
+    @override
+    def batches(self, batch_size: int) -> Iterator[Batch]:
+        yield from zip(torch.split(self.pixels, batch_size), torch.split(self.labels, batch_size), strict=True)
+
+
 @dataclass(frozen=True)
 class ImageData:
     """A data set, divided.

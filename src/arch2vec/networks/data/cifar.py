@@ -53,7 +53,7 @@ class Archive:
 
 
 @dataclass(frozen=True)
-class Variant:
+class CIFARVariant:
     """CIFAR-10 or CIFAR-100: how many classes, mean and deviation of the training images, and its archives."""
 
     classes: int
@@ -66,8 +66,8 @@ def _members(folder: str, names: Sequence[str]) -> tuple[str, ...]:
 
 
 _BATCHES = [f"data_batch_{number}" for number in range(1, 6)]
-VARIANTS: Mapping[str, Variant] = {
-    "cifar10": Variant(
+VARIANTS: Mapping[str, CIFARVariant] = {
+    "cifar10": CIFARVariant(
         10,
         Normalisation((125.3, 123.0, 113.9), (63.0, 62.1, 66.7)),
         (
@@ -87,7 +87,7 @@ VARIANTS: Mapping[str, Variant] = {
             ),
         ),
     ),
-    "cifar100": Variant(
+    "cifar100": CIFARVariant(
         100,
         Normalisation((129.3, 124.1, 112.4), (68.2, 65.4, 70.4)),
         (

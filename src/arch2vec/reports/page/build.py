@@ -23,7 +23,7 @@ from arch2vec.reports.page.evaluations import Evaluations, evaluations_in, evalu
 from arch2vec.reports.page.landscape import Landscape, landscape
 from arch2vec.reports.page.parts import MOST, MOST_MAPS, PAGED, Part, leaves, page_of_parts, part_name
 from arch2vec.reports.page.sources import known_space, vectors_for
-from arch2vec.reports.page.training import Training, training_in
+from arch2vec.reports.page.training import TrainedRun, training_in
 from arch2vec.spaces import SearchSpace
 from arch2vec.studies.inspection import Status, inspect
 from arch2vec.studies.inspection.top import best_first
@@ -170,7 +170,7 @@ def _one(status: Status, asked: _Asked) -> tuple[str, int, bool]:
 def _map(
     where: SearchSpace,
     found: Evaluations | None,
-    training: Training | None,
+    training: TrainedRun | None,
     folder: Path,
     asked: _Asked,
     chosen: Mapping[str, Sequence[Mapping[str, Any]]],
@@ -208,7 +208,7 @@ class _Page:
     status: Status
     masked: bool
     found: Evaluations | None
-    training: Training | None
+    training: TrainedRun | None
     space: SearchSpace | None
     chosen: Mapping[str, Sequence[Mapping[str, Any]]]
     map: Landscape | None

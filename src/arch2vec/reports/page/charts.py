@@ -11,7 +11,7 @@ from arch2vec.errors import InputError
 from arch2vec.reports.page.evaluations import Evaluations, runs_of
 from arch2vec.reports.style import method_styles
 from arch2vec.studies.curves import Curve, regret_curve
-from arch2vec.studies.runs import Runs
+from arch2vec.studies.runs import SearchRuns
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -64,7 +64,7 @@ def search_chart(found: Evaluations, objective: str, optimum: Mapping[str, float
 
 
 def _search_view(
-    many: Sequence[Runs], column: str, axis: str, what: str, longest: float, optimum: float | None
+    many: Sequence[SearchRuns], column: str, axis: str, what: str, longest: float, optimum: float | None
 ) -> View | None:
     unit, word = 1.0, ""
     if axis == "seconds":

@@ -20,7 +20,7 @@ from arch2vec.studies.inspection.readers import (
     pareto_frame,
     search_frame,
 )
-from arch2vec.studies.runs import Runs
+from arch2vec.studies.runs import SearchRuns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -115,7 +115,7 @@ def _unit_of(objectives: Any) -> str:
     return "%" if said and all("accuracy" in text for text in said) else ""
 
 
-def runs_of(frame: pd.DataFrame) -> Runs:
+def runs_of(frame: pd.DataFrame) -> SearchRuns:
     """The runs of one method against one objective, from the rows of a frame."""
     seeds = np.unique(frame["seed"].to_numpy(dtype=np.int64))
     parts = [frame[frame["seed"] == seed].sort_values("evaluation") for seed in seeds.tolist()]
@@ -128,7 +128,7 @@ def runs_of(frame: pd.DataFrame) -> Runs:
             array[row, : len(part)] = part[name].to_numpy(dtype=np.float64)
         return array
 
-    return Runs(
+    return SearchRuns(
         method=str(frame["method"].iloc[0]),
         objective=str(frame["objective"].iloc[0]),
         seeds=seeds,

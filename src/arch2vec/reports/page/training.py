@@ -26,7 +26,7 @@ _ACCURACIES = {"validation": "validation", "test": "test"}
 
 
 @dataclass(frozen=True)
-class Training:
+class TrainedRun:
     """A run.
 
     Attributes:
@@ -44,7 +44,7 @@ class Training:
     finished: bool
 
 
-def training_in(folder: Path, *, masked: bool) -> Training:
+def training_in(folder: Path, *, masked: bool) -> TrainedRun:
     """The run in a folder that :func:`arch2vec.studies.inspection.inspect` calls a training.
 
     Args:
@@ -75,7 +75,7 @@ def training_in(folder: Path, *, masked: bool) -> Training:
         if all(value is not None for value in seconds):
             metrics.append(("seconds of training", f"{sum(value or 0 for value in seconds):,.1f}"))
     space = settings.get("space")
-    return Training(
+    return TrainedRun(
         str(space) if isinstance(space, str) else None,
         {"run": settings},
         tuple(metrics),

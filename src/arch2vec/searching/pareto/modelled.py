@@ -118,7 +118,7 @@ class ModelledSearch(ParetoSearch):
     @classmethod
     @override
     def _propose(cls, methods: Sequence[Self], n: int) -> list[list[int]]:
-        return [method._next(n) for method in methods]
+        return [method.next_proposals(n) for method in methods]
 
     @abstractmethod
     def _worth(self, mean: Array, std: Array, seen: Array, reference: Array, ideal: Array) -> Array:
@@ -132,7 +132,8 @@ class ModelledSearch(ParetoSearch):
             ideal: (m,) the best of the predicted front by each criterion.
         """
 
-    def _next(self, n: int) -> list[int]:
+    def next_proposals(self, n: int) -> list[int]:
+        """The next ``n`` rows to evaluate."""
         observed, told = self.observations()
         pending = [candidate.index for candidate in self.pending]
         missing = n if len(observed) < 2 else max(0, self.initial - len(observed) - len(pending))

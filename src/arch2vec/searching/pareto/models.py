@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
-from arch2vec.searching.beliefs import Look, Outlook, RowsForecast, learning_size
+from arch2vec.searching.beliefs import Look, PoolBelief, RowsForecast, learning_size
 from arch2vec.searching.pareto.criteria import Array, Criterion
 from arch2vec.searching.pool import Rows
 from arch2vec.searching.vectors import function_vectors
@@ -35,28 +35,28 @@ class CriterionModel:
     def __init__(self, vectors: NDArray[np.float32], surrogate: Surrogate, initial: int, growth: float) -> None:
         self._vectors, self._surrogate = vectors, surrogate
         self._initial, self._growth = initial, growth
-        self._outlook: tuple[int, Outlook] | None = None  # and from how many values it was learned
+        self.pool_belief: tuple[int, PoolBelief] | None = None  # and from how many values it was learned
         self._looked: tuple[int, list[Look]] | None = None  # of a stored state
 
     @property
     def looked(self) -> tuple[int, list[Look]] | None:
         """From how many values it has learned, and what was looked at since; part of a search's state."""
-        return self._looked if self._outlook is None else (self._outlook[0], self._outlook[1].looks)
+        return self._looked if self.pool_belief is None else (self.pool_belief[0], self.pool_belief[1].looks)
 
     def begin_from(self, looked: tuple[int, list[Look]] | None) -> None:
         """Build up the belief in the steps of a stored state."""
-        self._outlook, self._looked = None, looked
+        self.pool_belief, self._looked = None, looked
 
     def forecast(self, scope: Rows, observed: Sequence[int], values: Array) -> RowsForecast:
         """The forecast of the scope's rows from the values (n,) of the observed rows."""
         size = learning_size(len(observed), self._initial, self._growth)
-        if self._outlook is None or self._outlook[0] != size:
+        if self.pool_belief is None or self.pool_belief[0] != size:
             shown = self._vectors[list(observed[:size])][None]
             (learned,) = self._surrogate.learn(shown, values[None, :size], [size])
             looked, self._looked = self._looked, None
             looks = looked[1] if looked is not None and looked[0] == size else ()
-            self._outlook = size, Outlook(learned, self._vectors, np.arange(len(self._vectors)), looks)
-        return self._outlook[1].forecast(scope, observed, values)
+            self.pool_belief = size, PoolBelief(learned, self._vectors, np.arange(len(self._vectors)), looks)
+        return self.pool_belief[1].forecast(scope, observed, values)
 
 
 class CriteriaForecast:

@@ -62,7 +62,7 @@ class NSGA2(ParetoSearch):
         if population < 4:
             raise InputError(f"a population is at least 4 architectures, got {population}")
         self.population = population
-        self._decisions = decisions_of(embedding)
+        self.decisions = decisions_of(embedding)
         self._resume_at = 0
         self._forget()
 
@@ -89,9 +89,10 @@ class NSGA2(ParetoSearch):
     @classmethod
     @override
     def _propose(cls, methods: Sequence[Self], n: int) -> list[list[int]]:
-        return [method._next(n) for method in methods]
+        return [method.next_children(n) for method in methods]
 
-    def _next(self, n: int) -> list[int]:
+    def next_children(self, n: int) -> list[int]:
+        """The next ``n`` rows to evaluate."""
         while self._generations < self._resume_at:  # all but the last were evaluated, and follow from that
             if not self._breed():
                 raise InputError("damaged state of method 'nsga2': it lacks evaluations of its earlier generations")
@@ -121,7 +122,7 @@ class NSGA2(ParetoSearch):
         self._generation = self._algorithm.ask()
         if self._generation is None or not len(self._generation):
             return False
-        self._rows = self._decisions.rows(self._generation.get("X").astype(np.int64))
+        self._rows = self.decisions.rows(self._generation.get("X").astype(np.int64))
         self._generations += 1
         return True
 
@@ -134,7 +135,7 @@ def _algorithm(search: NSGA2) -> Any:
     crossover = library("pymoo.operators.crossover.ux", purpose)
     mutation = library("pymoo.core.mutation", purpose)
     termination = library("pymoo.core.termination", purpose)
-    sizes, choices = search._decisions.sizes, search._decisions.choices
+    sizes, choices = search.decisions.sizes, search.decisions.choices
 
     class Redraw(mutation.Mutation):  # type: ignore[misc, name-defined]
         """Every gene is drawn anew with probability 1 / (number of genes), to another value."""

@@ -27,7 +27,7 @@ MARGIN = 0.1
 
 
 @dataclass(frozen=True, eq=False)
-class Yardstick:
+class HypervolumeReference:
     """How large a share of the best possible hypervolume a set of architectures has.
 
     Criteria are scaled so that the front of the whole table runs from 0 (its worst by a
@@ -45,7 +45,7 @@ class Yardstick:
     total: float
 
     @classmethod
-    def of(cls, points: Array) -> Yardstick:
+    def of(cls, points: Array) -> HypervolumeReference:
         """Of all of a table's gains (N, m)."""
         front = points[non_dominated(points)]
         if not len(front):

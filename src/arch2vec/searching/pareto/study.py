@@ -27,7 +27,7 @@ from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.searching.identity import NAMED, in_words
 from arch2vec.searching.pareto.criteria import gains
-from arch2vec.searching.pareto.problem import ParetoProblem, Yardstick
+from arch2vec.searching.pareto.problem import HypervolumeReference, ParetoProblem
 from arch2vec.searching.pareto.run import ParetoTrial, pareto_search, stored_evaluations
 from arch2vec.searching.spec import MethodSpec, resolve_pareto_methods
 from arch2vec.searching.store import embedding_digest
@@ -112,7 +112,7 @@ def pareto_study(
     Returns:
         A row an evaluation: ``method``, ``seed``, ``evaluation``, ``row``, ``architecture``, a
         column a criterion, ``test``, ``cost_s``, ``cumulative_cost_s``, ``method_s``,
-        ``hypervolume_share`` (of the table's front, see :class:`Yardstick`) and
+        ``hypervolume_share`` (of the table's front, see :class:`HypervolumeReference`) and
         ``front_from`` / ``front_until``, the evaluations at which it joined the search's front
         (NaN: never) and was dominated (NaN: never).
 
@@ -140,7 +140,7 @@ def pareto_study(
         for method in specs.values()
         for seed in range(seed0, seed0 + runs)
     ]
-    stick = Yardstick.of(problem.gains)
+    stick = HypervolumeReference.of(problem.gains)
     if folder is not None:
         require_writable(folder)
         _claim(folder / "pareto.json", _settings(embedding, problem, batch), accept_changes)
@@ -247,7 +247,9 @@ def _stored(file: Path, space: str) -> Embedding:
     return Embedding.load(file, get_space(space))
 
 
-def _frame(task: _Task, trials: Sequence[ParetoTrial], problem: ParetoProblem, stick: Yardstick) -> pd.DataFrame:
+def _frame(
+    task: _Task, trials: Sequence[ParetoTrial], problem: ParetoProblem, stick: HypervolumeReference
+) -> pd.DataFrame:
     import pandas as pd
 
     names = [criterion.column for criterion in problem.criteria]

@@ -12,7 +12,7 @@ from arch2vec.common.storage import atomic_path, write_text
 from arch2vec.errors import InputError
 from arch2vec.searching.pareto.criteria import Array, gains
 from arch2vec.searching.pareto.fronts import non_dominated, staircase
-from arch2vec.searching.pareto.problem import MARGIN, ParetoProblem, Yardstick
+from arch2vec.searching.pareto.problem import MARGIN, HypervolumeReference, ParetoProblem
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,7 @@ def summary_rows(frame: pd.DataFrame, problem: ParetoProblem, cuts: Sequence[int
         hold; ``seconds_per_run`` that the method itself took. Standard deviations are with n - 1.
     """
     rows: list[Row] = []
-    tested = None if np.isnan(problem.test).any() else Yardstick.of(_by_test(problem))
+    tested = None if np.isnan(problem.test).any() else HypervolumeReference.of(_by_test(problem))
     for method, mine in frame.groupby("method", sort=False):
         for cut in cuts:
             part = mine[mine["evaluation"] <= cut]
@@ -164,7 +164,7 @@ def title(problem: ParetoProblem) -> str:
 
 def explanation(problem: ParetoProblem) -> str:
     """One line on the reference point and on what methods knew."""
-    stick = Yardstick.of(problem.gains)
+    stick = HypervolumeReference.of(problem.gains)
     corner = stick.nadir - MARGIN * (stick.ideal - stick.nadir)
     at = gains(corner[None], problem.criteria)[0]
     point = ", ".join(f"{c.column} {value:.6g}" for c, value in zip(problem.criteria, at.tolist(), strict=True))

@@ -67,7 +67,7 @@ _SOURCE_MARKS = np.array([0, 1, *range(2, VERTICES - 1, 2)])  # a vertex of each
 
 
 @dataclass(frozen=True, eq=False)
-class Cells:
+class DARTSCells:
     """N cells, not necessarily valid ones.
 
     Attributes:
@@ -81,8 +81,8 @@ class Cells:
     def __len__(self) -> int:
         return len(self.operations)
 
-    def __getitem__(self, rows: slice | NDArray[np.generic]) -> Cells:
-        return Cells(self.operations[rows], self.sources[rows])
+    def __getitem__(self, rows: slice | NDArray[np.generic]) -> DARTSCells:
+        return DARTSCells(self.operations[rows], self.sources[rows])
 
     def graphs(self) -> GraphBatch:
         """The cells as graphs of 11 vertices."""
@@ -97,7 +97,7 @@ class Cells:
         return GraphBatch(ops, adjacency)
 
     @classmethod
-    def of(cls, graphs: GraphBatch) -> Cells:
+    def of(cls, graphs: GraphBatch) -> DARTSCells:
         """Read graphs of 11 vertices; those that are no cells give meaningless ones."""
         marks = graphs.adjacency[:, _SOURCE_MARKS, 2:-1]
         return cls(graphs.ops[:, 2:-1], marks.argmax(axis=1).astype(np.uint8))
@@ -110,20 +110,20 @@ class Cells:
             & (self.sources[:, ::2] != self.sources[:, 1::2]).all(axis=1)
         )
 
-    def reordered(self, order: NDArray[np.integer]) -> Cells:
+    def reordered(self, order: NDArray[np.integer]) -> DARTSCells:
         """The cells with slot ``order[n, s]`` of cell n moved to slot s; ``order`` is (N, 8)."""
-        return Cells(
+        return DARTSCells(
             np.take_along_axis(self.operations, order, axis=1),
             np.take_along_axis(self.sources, order, axis=1),
         )
 
-    def by_source(self) -> Cells:
+    def by_source(self) -> DARTSCells:
         """The same cells, each node's two operations in the order of their sources."""
         swapped = np.repeat(self.sources[:, ::2] > self.sources[:, 1::2], 2, axis=1)
         return self.reordered(np.arange(SLOTS) ^ swapped)
 
 
-def most_likely_cells(op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> Cells:
+def most_likely_cells(op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> DARTSCells:
     """The most likely cell for each of N beliefs (N, 11, K) and (N, 11, 11).
 
     Which source a slot reads decides all edges into its vertex; edges into other vertices
@@ -139,14 +139,14 @@ def most_likely_cells(op_logits: NDArray[np.floating], edge_logits: NDArray[np.f
         both[:, np.arange(choices), np.arange(choices)] = -np.inf
         best = both.reshape(len(both), choices**2).argmax(axis=1)
         sources[:, 2 * node], sources[:, 2 * node + 1] = divmod(best, choices)
-    return Cells(operations.astype(np.uint8), sources)
+    return DARTSCells(operations.astype(np.uint8), sources)
 
 
 def is_cell(graphs: GraphBatch) -> NDArray[np.bool_]:
     """(N,) whether each graph is a valid cell: its operations, and every entry of its adjacency."""
     if graphs.num_vertices != VERTICES:
         return np.zeros(len(graphs), dtype=np.bool_)
-    cells = Cells.of(graphs)
+    cells = DARTSCells.of(graphs)
     # An edge too many or too few is one that the cell read from the graph would not have.
     rebuilt = cells.graphs()
     return (

@@ -45,7 +45,7 @@ from numpy.typing import NDArray
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.spaces import network_cost
-from arch2vec.spaces.darts.cells import VOCABULARY, Cells, is_cell
+from arch2vec.spaces.darts.cells import VOCABULARY, DARTSCells, is_cell
 
 _CONVOLUTIONS = {"sep_conv_3x3": (2, 3), "sep_conv_5x5": (2, 5), "dil_conv_3x3": (1, 3), "dil_conv_5x5": (1, 5)}
 """Of each convolution, how many times depthwise and pointwise follow each other, and the kernel."""
@@ -54,7 +54,7 @@ _NORMAL, _REDUCE = 0, 1
 
 
 @dataclass(frozen=True)
-class Skeleton:
+class DARTSSkeleton:
     """What surrounds the cells of a network.
 
     Attributes:
@@ -145,16 +145,16 @@ class Skeleton:
         return constants + _linear(last, self.classes), weights
 
 
-CIFAR10 = Skeleton("cifar", cells=20, channels=36, image=32, classes=10)
+CIFAR10 = DARTSSkeleton("cifar", cells=20, channels=36, image=32, classes=10)
 """The network of the published CIFAR-10 results."""
 
-IMAGENET = Skeleton("imagenet", cells=14, channels=48, image=224, classes=1000)
+IMAGENET = DARTSSkeleton("imagenet", cells=14, channels=48, image=224, classes=1000)
 """The network of the published ImageNet results, in the mobile setting."""
 
 
 @dataclass(frozen=True, eq=False)
-class Cost(network_cost.Cost):
-    """What N networks cost, in the unit of :class:`arch2vec.spaces.network_cost.Cost`, and one number more.
+class DARTSCost(network_cost.NetworkCost):
+    """What N networks cost, in the unit of :class:`arch2vec.spaces.network_cost.NetworkCost`, and one number more.
 
     Attributes:
         normalised: (N,) int64, numbers that pass a batch norm for one image, each as
@@ -164,7 +164,7 @@ class Cost(network_cost.Cost):
     normalised: NDArray[np.int64]
 
 
-def count_cost(normal: GraphBatch, reduce: GraphBatch | None = None, *, skeleton: Skeleton = CIFAR10) -> Cost:
+def count_cost(normal: GraphBatch, reduce: GraphBatch | None = None, *, skeleton: DARTSSkeleton = CIFAR10) -> DARTSCost:
     """The cost of N networks.
 
     Args:
@@ -182,14 +182,14 @@ def count_cost(normal: GraphBatch, reduce: GraphBatch | None = None, *, skeleton
         valid = is_cell(graphs)
         if not valid.all():
             raise InputError(f"graph {int(np.flatnonzero(~valid)[0])} of {len(graphs)} is no DARTS cell")
-    return cost_of_cells(Cells.of(pair[0]), Cells.of(pair[1]), skeleton)
+    return cost_of_cells(DARTSCells.of(pair[0]), DARTSCells.of(pair[1]), skeleton)
 
 
-def cost_of_cells(normal: Cells, reduce: Cells, skeleton: Skeleton) -> Cost:
+def cost_of_cells(normal: DARTSCells, reduce: DARTSCells, skeleton: DARTSSkeleton) -> DARTSCost:
     """:func:`count_cost` of cells known to be valid."""
     constants, weights = skeleton.costs
     strided = (reduce.sources < 2).astype(np.intp)
-    return Cost(
+    return DARTSCost(
         *(
             constant
             + weight[_NORMAL, 0][normal.operations].sum(axis=1)
@@ -220,7 +220,7 @@ def _operation_costs(channels: int, side: int, *, reduction: bool) -> NDArray[np
     return costs
 
 
-def _stem_cost(skeleton: Skeleton) -> NDArray[np.int64]:
+def _stem_cost(skeleton: DARTSSkeleton) -> NDArray[np.int64]:
     c, image, colours = skeleton.channels, skeleton.image, skeleton.input_channels
     if skeleton.stem == "cifar":
         return _convolution(colours, 3 * c, image, kernel=3)
@@ -231,7 +231,7 @@ def _stem_cost(skeleton: Skeleton) -> NDArray[np.int64]:
     )
 
 
-def _auxiliary_cost(skeleton: Skeleton, channels: int) -> NDArray[np.int64]:
+def _auxiliary_cost(skeleton: DARTSSkeleton, channels: int) -> NDArray[np.int64]:
     """The head: pooling to 2x2 pixels, convolutions to 128 and to 768 channels, a linear layer."""
     wide = _convolution(128, 768, side=1, kernel=2)
     if skeleton.stem == "imagenet":  # published networks lack this batch norm, see networks/darts.py

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec.errors import InputError
-from arch2vec.spaces.darts.cells import FIRST, NODE_OF_SLOT, NODES, NUM_OPERATIONS, SLOTS, Cells
+from arch2vec.spaces.darts.cells import FIRST, NODE_OF_SLOT, NODES, NUM_OPERATIONS, SLOTS, DARTSCells
 from arch2vec.spaces.darts.classes import CellClasses
 
 GRAPHS = CellClasses(NODES, NUM_OPERATIONS, "graph")
@@ -56,9 +56,9 @@ def sample_distinct(n: int, draw: Draw) -> NDArray[np.uint8]:
 def draw_cells(
     attempts: int,
     rng: np.random.Generator,
-    wanted: Callable[[Cells], NDArray[np.bool_]] | None = None,
+    wanted: Callable[[DARTSCells], NDArray[np.bool_]] | None = None,
     classes: CellClasses = GRAPHS,
-) -> tuple[Cells, NDArray[np.int64]]:
+) -> tuple[DARTSCells, NDArray[np.int64]]:
     """Random cells, every class equally likely, and the codes of their classes.
 
     Genotypes are drawn uniformly, and each is kept with a probability of one over
@@ -74,7 +74,7 @@ def draw_cells(
             the first ones are drawn.
     """
     structures = np.array(classes.structures, dtype=np.uint8)
-    cells = Cells(
+    cells = DARTSCells(
         rng.integers(FIRST, FIRST + classes.operations, size=(attempts, SLOTS), dtype=np.uint8),
         structures[rng.integers(len(structures), size=attempts)],
     )
@@ -88,20 +88,20 @@ def draw_cells(
     return cells.reordered(order), codes
 
 
-def functions_of(cells: Cells) -> NDArray[np.int64]:
+def functions_of(cells: DARTSCells) -> NDArray[np.int64]:
     """(N,) codes, equal for cells that compute the same function."""
     ordered = cells.by_source()
     return FUNCTIONS.code(ordered.operations - FIRST, ordered.sources)
 
 
-def mutate_cells(cells: Cells, rng: np.random.Generator) -> Cells:
+def mutate_cells(cells: DARTSCells, rng: np.random.Generator) -> DARTSCells:
     """One edit of each valid cell: as likely as not another operation in a slot, else another source.
 
     The two kinds are as likely as each other, as in regularised evolution (Real et
     al., AAAI 2019); which edit of the kind is uniform. An edit that leaves the
     function the same, by exchanging nodes that do not differ, is drawn again.
     """
-    result = Cells(cells.operations.copy(), cells.sources.copy())
+    result = DARTSCells(cells.operations.copy(), cells.sources.copy())
     before = functions_of(cells)
     left = np.arange(len(cells))
     while len(left):
@@ -111,7 +111,7 @@ def mutate_cells(cells: Cells, rng: np.random.Generator) -> Cells:
     return result
 
 
-def _edit_once(cells: Cells, rng: np.random.Generator) -> Cells:
+def _edit_once(cells: DARTSCells, rng: np.random.Generator) -> DARTSCells:
     n = len(cells)
     operations, sources = cells.operations.copy(), cells.sources.copy()
     other_operation = rng.integers(2, size=n) == 0
@@ -125,10 +125,10 @@ def _edit_once(cells: Cells, rng: np.random.Generator) -> Cells:
     edit = rng.integers(len(_EDITED_SLOT), size=len(rows))
     slots = _EDITED_SLOT[edit]
     sources[rows, slots] = _unread_source(sources[rows, slots], sources[rows, slots ^ 1], _EDITED_RANK[edit])
-    return Cells(operations, sources)
+    return DARTSCells(operations, sources)
 
 
-def neighbor_cells(cell: Cells) -> Cells:
+def neighbor_cells(cell: DARTSCells) -> DARTSCells:
     """The 60 cells one edit away from one valid cell: 48 by an operation, then 12 by a source."""
     edits = SLOTS * (NUM_OPERATIONS - 1)
     operations = np.repeat(cell.operations, edits + len(_EDITED_SLOT), axis=0)
@@ -142,7 +142,7 @@ def neighbor_cells(cell: Cells) -> Cells:
     sources[rows, _EDITED_SLOT] = _unread_source(
         sources[rows, _EDITED_SLOT], sources[rows, _EDITED_SLOT ^ 1], _EDITED_RANK
     )
-    return Cells(operations, sources)
+    return DARTSCells(operations, sources)
 
 
 def _unread_source(one: NDArray[np.uint8], other: NDArray[np.uint8], rank: NDArray[np.integer]) -> NDArray[np.integer]:

@@ -14,7 +14,7 @@ from typing import NoReturn
 import numpy as np
 
 from arch2vec.errors import InputError
-from arch2vec.spaces.darts.cells import FIRST, LAST, NODES, NONE, SLOTS, VOCABULARY, Cells
+from arch2vec.spaces.darts.cells import FIRST, LAST, NODES, NONE, SLOTS, VOCABULARY, DARTSCells
 
 EXAMPLE = (
     "sep_conv_3x3~0|sep_conv_3x3~1|sep_conv_3x3~0|sep_conv_3x3~1|"
@@ -31,7 +31,7 @@ _TOKENS = {
 _TEXTS = [[f"{operation}~{source}" for source in range(NODES + 1)] for operation in VOCABULARY]
 
 
-def parse_cells(texts: Sequence[str]) -> Cells:
+def parse_cells(texts: Sequence[str]) -> DARTSCells:
     """Read cells in the compact form.
 
     Raises:
@@ -45,14 +45,14 @@ def parse_cells(texts: Sequence[str]) -> Cells:
             _explain(tokens, text)
         rows.append(row)
     table = np.array(rows, dtype=np.uint8).reshape(-1, SLOTS, 2)
-    cells = Cells(table[:, :, 0], table[:, :, 1])
+    cells = DARTSCells(table[:, :, 0], table[:, :, 1])
     invalid = np.flatnonzero(~cells.valid())
     if len(invalid):
         _explain_sources(cells.sources[invalid[0]].tolist(), texts[int(invalid[0])])
     return cells
 
 
-def format_cells(cells: Cells) -> list[str]:
+def format_cells(cells: DARTSCells) -> list[str]:
     """Write valid cells in the compact form, the inverse of :func:`parse_cells`."""
     pairs = zip(cells.operations.tolist(), cells.sources.tolist(), strict=True)
     return [

@@ -23,7 +23,7 @@ from arch2vec.spaces.darts.cells import (
     OUTPUT,
     VERTICES,
     VOCABULARY,
-    Cells,
+    DARTSCells,
     is_cell,
     is_cell_as_released,
     most_likely_cells,
@@ -85,7 +85,7 @@ class DARTSPair(SearchSpace):
             raise InputError(f"{len(normal)} normal cells need as many reduction cells, got {len(reduce)}")
         for cells in (normal, reduce):
             DARTS().check(cells)
-        return _join(Cells.of(normal), Cells.of(reduce))
+        return _join(DARTSCells.of(normal), DARTSCells.of(reduce))
 
     def split(self, graphs: GraphBatch) -> tuple[GraphBatch, GraphBatch]:
         """The normal and the reduction cells of architectures, the inverse of :meth:`join`.
@@ -123,7 +123,7 @@ class DARTSPair(SearchSpace):
             return rows[kept], codes[kept]
 
         parts = np.split(sample_distinct(n, draw), 4, axis=1)
-        return _join(Cells(parts[0], parts[1]), Cells(parts[2], parts[3]))
+        return _join(DARTSCells(parts[0], parts[1]), DARTSCells(parts[2], parts[3]))
 
     @override
     def read(self, architectures: Sequence[str]) -> Reading:
@@ -152,7 +152,7 @@ class DARTSPair(SearchSpace):
 
     def _texts(self, graphs: GraphBatch) -> list[tuple[str, str]]:
         normal, reduce = self.split(graphs)
-        return list(zip(format_cells(Cells.of(normal)), format_cells(Cells.of(reduce)), strict=True))
+        return list(zip(format_cells(DARTSCells.of(normal)), format_cells(DARTSCells.of(reduce)), strict=True))
 
     @cached_property
     @override
@@ -161,7 +161,7 @@ class DARTSPair(SearchSpace):
 
     @override
     def costs(self, graphs: GraphBatch) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-        normal, reduce = (Cells.of(half) for half in _halves(graphs))
+        normal, reduce = (DARTSCells.of(half) for half in _halves(graphs))
         return cost_of_cells(normal, reduce, CIFAR10).logarithms()
 
     @override
@@ -187,7 +187,7 @@ class DARTSPair(SearchSpace):
     @override
     def mutate(self, graphs: GraphBatch, rng: np.random.Generator) -> GraphBatch:
         """A mutation of the DARTS space, in either cell with the same chance."""
-        normal, reduce = (Cells.of(cells) for cells in self.split(graphs))
+        normal, reduce = (DARTSCells.of(cells) for cells in self.split(graphs))
         edit_normal = rng.integers(2, size=len(graphs)) == 0
         return _join(
             _replaced(normal, edit_normal, mutate_cells(normal[edit_normal], rng)),
@@ -197,7 +197,7 @@ class DARTSPair(SearchSpace):
     @override
     def neighbors(self, graph: GraphBatch) -> GraphBatch:
         """The 120 architectures with one edit in one cell: 60 in the normal, then 60 in the reduction cell."""
-        normal, reduce = (Cells.of(cells) for cells in self.split(graph[:1]))
+        normal, reduce = (DARTSCells.of(cells) for cells in self.split(graph[:1]))
         edited_normal, edited_reduce = neighbor_cells(normal), neighbor_cells(reduce)
         return GraphBatch.concatenate(
             [
@@ -217,11 +217,11 @@ class DARTSPair(SearchSpace):
     @override
     def function_classes(self, graphs: GraphBatch) -> NDArray[np.uint64]:
         """Labels, equal for pairs whose normal and whose reduction cells compute the same functions."""
-        normal, reduce = (functions_of(Cells.of(cells)).astype(np.uint64) for cells in self.split(graphs))
+        normal, reduce = (functions_of(DARTSCells.of(cells)).astype(np.uint64) for cells in self.split(graphs))
         return normal * np.uint64(FUNCTIONS.genotypes) + reduce
 
 
-def _join(normal: Cells, reduce: Cells) -> GraphBatch:
+def _join(normal: DARTSCells, reduce: DARTSCells) -> GraphBatch:
     first, second = normal.graphs(), reduce.graphs()
     ops = np.concatenate([first.ops, second.ops], axis=1)
     ops[:, -1] = REDUCE_OUTPUT
@@ -241,10 +241,10 @@ def _halves(graphs: GraphBatch) -> tuple[GraphBatch, GraphBatch]:
     )
 
 
-def _replaced(cells: Cells, rows: NDArray[np.bool_], by: Cells) -> Cells:
+def _replaced(cells: DARTSCells, rows: NDArray[np.bool_], by: DARTSCells) -> DARTSCells:
     operations, sources = cells.operations.copy(), cells.sources.copy()
     operations[rows], sources[rows] = by.operations, by.sources
-    return Cells(operations, sources)
+    return DARTSCells(operations, sources)
 
 
 def _parse_own(texts: Sequence[str]) -> GraphBatch:

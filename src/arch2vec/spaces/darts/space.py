@@ -31,7 +31,7 @@ from arch2vec.spaces.darts.cells import (
     SLOTS,
     VERTICES,
     VOCABULARY,
-    Cells,
+    DARTSCells,
     is_cell,
     is_cell_as_released,
     most_likely_cells,
@@ -87,9 +87,9 @@ class DARTS(SearchSpace):
             return np.concatenate([cells.operations, cells.sources], axis=1), codes
 
         rows = sample_distinct(n, draw)
-        return Cells(rows[:, :SLOTS], rows[:, SLOTS:]).graphs()
+        return DARTSCells(rows[:, :SLOTS], rows[:, SLOTS:]).graphs()
 
-    def _within_limit(self, cells: Cells) -> NDArray[np.bool_]:
+    def _within_limit(self, cells: DARTSCells) -> NDArray[np.bool_]:
         assert self.max_macs is not None
         return cost_of_cells(cells, cells, IMAGENET).macs < self.max_macs
 
@@ -110,7 +110,7 @@ class DARTS(SearchSpace):
     def format(self, graphs: GraphBatch) -> list[str]:
         """Write cells in the compact form."""
         self.check(graphs)
-        return format_cells(Cells.of(graphs))
+        return format_cells(DARTSCells.of(graphs))
 
     def to_genotype(self, graphs: GraphBatch) -> list[str]:
         """Write cells as published genotypes, the cell being normal and reduction cell.
@@ -127,7 +127,7 @@ class DARTS(SearchSpace):
 
     @override
     def costs(self, graphs: GraphBatch) -> tuple[NDArray[np.float32], tuple[str, ...]]:
-        cells = Cells.of(graphs)
+        cells = DARTSCells.of(graphs)
         return cost_of_cells(cells, cells, CIFAR10).logarithms()
 
     @override
@@ -142,7 +142,7 @@ class DARTS(SearchSpace):
     def mutate(self, graphs: GraphBatch, rng: np.random.Generator) -> GraphBatch:
         """Another operation in a slot or, as likely, another source; never the same function."""
         self.check(graphs)
-        return mutate_cells(Cells.of(graphs), rng).graphs()
+        return mutate_cells(DARTSCells.of(graphs), rng).graphs()
 
     @override
     def neighbors(self, graph: GraphBatch) -> GraphBatch:
@@ -151,7 +151,7 @@ class DARTS(SearchSpace):
         They are different as genotypes; some can have the same graph as each other.
         """
         self.check(graph)
-        return neighbor_cells(Cells.of(graph[:1])).graphs()
+        return neighbor_cells(DARTSCells.of(graph[:1])).graphs()
 
     @override
     def _most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:
@@ -165,7 +165,7 @@ class DARTS(SearchSpace):
         (:mod:`arch2vec.spaces.darts.classes`).
         """
         self.check(graphs)
-        return functions_of(Cells.of(graphs)).astype(np.uint64)
+        return functions_of(DARTSCells.of(graphs)).astype(np.uint64)
 
 
 def _imported(text: str) -> tuple[str, str | None] | None:

@@ -14,7 +14,7 @@ MAX_LISTED = 1_000_000
 """Spaces of more architectures than this (by estimate, where it takes one) are not enumerated."""
 
 
-class Cells(ABC):
+class DeclaredCells(ABC):
     """The cells of a declared space. Those passed in have been checked."""
 
     num_vertices: int

@@ -18,7 +18,7 @@ from arch2vec.common.guard import guarded
 from arch2vec.common.user_code import load_object
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
-from arch2vec.spaces.declared.cells import MAX_LISTED, Cells
+from arch2vec.spaces.declared.cells import MAX_LISTED, DeclaredCells
 
 _KNOWN = 1_000_000  # answers that are kept
 _TRIALS = 2_048  # cells drawn to estimate the share that is allowed
@@ -84,10 +84,10 @@ class Constraint:
         return bool(answer)
 
 
-class ConstrainedCells(Cells):
+class ConstrainedCells(DeclaredCells):
     """Those of other cells that a constraint allows."""
 
-    def __init__(self, cells: Cells, constraint: Constraint) -> None:
+    def __init__(self, cells: DeclaredCells, constraint: Constraint) -> None:
         self._cells, self.constraint = cells, constraint
         self.num_vertices = cells.num_vertices
         self._checked = False

@@ -26,7 +26,7 @@ from numpy.typing import NDArray
 from arch2vec.graphs import PADDING, GraphBatch
 from arch2vec.graphs.fingerprints import mix
 from arch2vec.spaces.automorphisms import group_order
-from arch2vec.spaces.declared.limits import Limits
+from arch2vec.spaces.declared.limits import TopologyLimits
 
 _CHUNK = 4096  # graphs whose orders are counted at a time
 _TRIALS, _LARGE_TRIALS = 4096, 512  # cells drawn to estimate a mean, for up to twelve vertices and beyond
@@ -39,7 +39,7 @@ Table = NDArray[Any]
 class NumberedCells:
     """The cells of a free topology with all their numberings."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: TopologyLimits) -> None:
         self._limits = limits
         self._exact = limits.vertices <= _COUNTED
         # Whole numbers of any size where they are exact, else floating point: up to 1e234 for 40 vertices.
@@ -232,7 +232,7 @@ def _chosen(
     return chosen
 
 
-def num_orders(cells: GraphBatch, limits: Limits | None = None) -> NDArray[np.int64]:
+def num_orders(cells: GraphBatch, limits: TopologyLimits | None = None) -> NDArray[np.int64]:
     """(N,) how many topological orders each cell has, inputs first and outputs last.
 
     An order of a set of vertices ends with one whose predecessors are all in the
@@ -267,7 +267,7 @@ def num_orders(cells: GraphBatch, limits: Limits | None = None) -> NDArray[np.in
     return result
 
 
-def own_order_chances(cells: GraphBatch, limits: Limits) -> NDArray[np.float64]:
+def own_order_chances(cells: GraphBatch, limits: TopologyLimits) -> NDArray[np.float64]:
     """(N,) the chance that a random topological order of a cell's inner vertices is that of their numbers."""
     chances = np.ones(len(cells))
     counts = cells.mask.sum(axis=1)

@@ -28,7 +28,7 @@ from numpy.typing import NDArray
 from arch2vec.graphs import PADDING, GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
 from arch2vec.spaces.declared.labels import distinct
-from arch2vec.spaces.declared.limits import Limits, is_cell
+from arch2vec.spaces.declared.limits import TopologyLimits, is_cell
 from arch2vec.spaces.declared.orders import ordered
 
 OPERATION, EDGE, INSERT, REMOVE, SOURCE, TARGET = range(6)
@@ -37,7 +37,7 @@ OPERATION, EDGE, INSERT, REMOVE, SOURCE, TARGET = range(6)
 _COMPARED = 12  # vertices up to which symmetric graphs that fingerprints take for the same are told apart
 
 
-class Edits(NamedTuple):
+class DeclaredEdits(NamedTuple):
     """M edits.
 
     Attributes:
@@ -56,12 +56,12 @@ class Edits(NamedTuple):
     operation: NDArray[np.int64]
     direct: NDArray[np.bool_]
 
-    def at(self, rows: NDArray[np.integer]) -> Edits:
+    def at(self, rows: NDArray[np.integer]) -> DeclaredEdits:
         """Some of the edits."""
-        return Edits(*(part[rows] for part in self))
+        return DeclaredEdits(*(part[rows] for part in self))
 
 
-def apply(cells: GraphBatch, edits: Edits, limits: Limits) -> tuple[GraphBatch, NDArray[np.bool_]]:
+def apply(cells: GraphBatch, edits: DeclaredEdits, limits: TopologyLimits) -> tuple[GraphBatch, NDArray[np.bool_]]:
     """Make one edit in each of M cells.
 
     Returns:
@@ -121,13 +121,13 @@ def apply(cells: GraphBatch, edits: Edits, limits: Limits) -> tuple[GraphBatch, 
     return results, possible
 
 
-def _to_be_ordered(results: GraphBatch, kind: NDArray[np.int64], limits: Limits) -> NDArray[np.bool_]:
+def _to_be_ordered(results: GraphBatch, kind: NDArray[np.int64], limits: TopologyLimits) -> NDArray[np.bool_]:
     """(M,) whether vertices have to be numbered anew: an edge goes down, one has gone or come, one is not allowed."""
     needed = np.tril(results.adjacency).any(axis=(1, 2)) | (kind == INSERT) | (kind == REMOVE)
     return needed if limits.choices is None else needed | ~is_cell(results, limits)
 
 
-def every_edit(limits: Limits) -> list[Edits]:
+def every_edit(limits: TopologyLimits) -> list[DeclaredEdits]:
     """All edits of cells, by kind; most are possible in some cells only."""
     vertices, operations, both = np.arange(limits.vertices), np.array(limits.codes), np.array([False, True])
     zero, no = np.zeros(1, dtype=np.int64), np.zeros(1, dtype=np.bool_)
@@ -139,10 +139,10 @@ def every_edit(limits: Limits) -> list[Edits]:
     ]
     if limits.counts[0] > 2:
         grids += [(np.array([end]), vertices, vertices, vertices, no) for end in (SOURCE, TARGET)]
-    return [Edits(*(axis.ravel() for axis in np.meshgrid(*grid, indexing="ij"))) for grid in grids]
+    return [DeclaredEdits(*(axis.ravel() for axis in np.meshgrid(*grid, indexing="ij"))) for grid in grids]
 
 
-def random_edit(cells: GraphBatch, limits: Limits, rng: np.random.Generator) -> GraphBatch:
+def random_edit(cells: GraphBatch, limits: TopologyLimits, rng: np.random.Generator) -> GraphBatch:
     """A random edit of each cell.
 
     Kind by kind with equal chances (inserting and removing a vertex being two), then
@@ -150,7 +150,7 @@ def random_edit(cells: GraphBatch, limits: Limits, rng: np.random.Generator) -> 
     """
     kinds = every_edit(limits)
     sizes = np.array([len(edits.kind) for edits in kinds])
-    edits = Edits(*(np.concatenate(parts) for parts in zip(*kinds, strict=True)))
+    edits = DeclaredEdits(*(np.concatenate(parts) for parts in zip(*kinds, strict=True)))
     first = np.cumsum(sizes) - sizes
     ops, adjacency = cells.ops.copy(), cells.adjacency.copy()
     pending = np.arange(len(cells))
@@ -164,7 +164,7 @@ def random_edit(cells: GraphBatch, limits: Limits, rng: np.random.Generator) -> 
     return GraphBatch(ops, adjacency)
 
 
-def all_edits(cell: GraphBatch, limits: Limits) -> GraphBatch:
+def all_edits(cell: GraphBatch, limits: TopologyLimits) -> GraphBatch:
     """The results of all possible edits of a batch of one cell, one of each isomorphism class.
 
     In the order of the kinds, then of source, target and operation. Beyond twelve vertices those that
@@ -182,7 +182,7 @@ def all_edits(cell: GraphBatch, limits: Limits) -> GraphBatch:
     return found[np.sort(first)]
 
 
-def _worth_trying(cell: GraphBatch, edits: Edits, limits: Limits) -> NDArray[np.bool_]:
+def _worth_trying(cell: GraphBatch, edits: DeclaredEdits, limits: TopologyLimits) -> NDArray[np.bool_]:
     """(M,) false for edits that are impossible in a cell at first sight: a large space has too many of them."""
     count = int(cell.mask.sum())
     there = cell.adjacency[0, edits.source, edits.target]
@@ -192,7 +192,7 @@ def _worth_trying(cell: GraphBatch, edits: Edits, limits: Limits) -> NDArray[np.
     return right
 
 
-def _acyclic(cells: GraphBatch, edits: Edits) -> NDArray[np.bool_]:
+def _acyclic(cells: GraphBatch, edits: DeclaredEdits) -> NDArray[np.bool_]:
     """(M,) whether an edit leaves a cell without a cycle: the edge or path that it adds must not lead back."""
     source, target = edits.source, edits.target
     first = np.where(edits.kind == SOURCE, edits.operation, source)

@@ -161,7 +161,7 @@ class SpaceDeclaration:
         return tuple(self.allowed.get(position, self.names) for position in self.positions)
 
     @property
-    def variants(self) -> tuple[roles.Variant, ...]:
+    def variants(self) -> tuple[roles.OperationInRole, ...]:
         """The operations by role, each with a code of its own (:mod:`arch2vec.spaces.declared.roles`)."""
         fixed = () if self.edges is None else tuple(zip(self.positions, self.choices, strict=True))
         return roles.variants(self.names, fixed, self.skip, self.zero)

@@ -18,7 +18,7 @@ from typing_extensions import override
 
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
-from arch2vec.spaces.declared.cells import MAX_LISTED, Cells
+from arch2vec.spaces.declared.cells import MAX_LISTED, DeclaredCells
 from arch2vec.spaces.declared.checks import is_number, number_text
 from arch2vec.spaces.declared.fields import SpaceDeclaration
 from arch2vec.spaces.declared.labels import distinct, labelled
@@ -27,7 +27,7 @@ from arch2vec.spaces.declared.symmetry import Labellings
 from arch2vec.spaces.reading import name_list
 
 
-class FixedCells(Cells):
+class FixedCells(DeclaredCells):
     """The cells that a declaration with ``edges`` describes; its operations' codes come after those of the inputs."""
 
     def __init__(self, declaration: SpaceDeclaration) -> None:

@@ -18,7 +18,7 @@ from arch2vec.errors import InputError
 from arch2vec.graphs import PADDING, GraphBatch
 from arch2vec.spaces.declared import edits
 from arch2vec.spaces.declared import limits as cells_within
-from arch2vec.spaces.declared.cells import MAX_LISTED, Cells
+from arch2vec.spaces.declared.cells import MAX_LISTED, DeclaredCells
 from arch2vec.spaces.declared.drawing import NumberedCells
 from arch2vec.spaces.declared.fields import INPUT, OUTPUT, SpaceDeclaration
 from arch2vec.spaces.declared.orders import ordered
@@ -28,7 +28,7 @@ from arch2vec.spaces.reading import name_list, whole_numbers
 _MAX_NUMBERED = 20 * MAX_LISTED  # with more numbered cells than this, making the list takes minutes
 
 
-class FreeCells(Cells):
+class FreeCells(DeclaredCells):
     """All cells within a declaration's limits; its operations' codes come after those of the inputs."""
 
     def __init__(self, declaration: SpaceDeclaration) -> None:

@@ -32,7 +32,7 @@ _CHUNK = 100_000  # graphs made at a time
 
 
 @dataclass(frozen=True)
-class Limits:
+class TopologyLimits:
     """What a free topology allows.
 
     Attributes:
@@ -90,12 +90,12 @@ class Limits:
         return table
 
 
-def limits_of(declaration: SpaceDeclaration) -> Limits:
+def limits_of(declaration: SpaceDeclaration) -> TopologyLimits:
     """The limits that a declaration with ``max_edges`` has."""
     v = declaration.count
     code_of = {name: code for code, name in enumerate(declaration.names, start=declaration.inputs)}
     choices = tuple(tuple(code_of[name] for name in choice) for choice in declaration.choices)
-    return Limits(
+    return TopologyLimits(
         vertices=v,
         edges=v * (v - 1) // 2 if declaration.max_edges is None else declaration.max_edges,
         in_degree=declaration.max_in_degree or v - 1,
@@ -108,7 +108,7 @@ def limits_of(declaration: SpaceDeclaration) -> Limits:
     )
 
 
-def least_edges(limits: Limits) -> int | None:
+def least_edges(limits: TopologyLimits) -> int | None:
     """The fewest edges that a cell has; None if there is none, whatever the number of edges.
 
     Of n vertices all but the inputs need an edge into them and all but the outputs one out of them. Each inner vertex
@@ -121,7 +121,7 @@ def least_edges(limits: Limits) -> int | None:
     return None
 
 
-def is_cell(graphs: GraphBatch, limits: Limits) -> NDArray[np.bool_]:
+def is_cell(graphs: GraphBatch, limits: TopologyLimits) -> NDArray[np.bool_]:
     """(N,) whether each graph is a cell whose edges go from lower to higher vertices."""
     n, v = graphs.ops.shape
     if v != limits.vertices:
@@ -153,14 +153,14 @@ def is_cell(graphs: GraphBatch, limits: Limits) -> NDArray[np.bool_]:
     )
 
 
-def can_list(limits: Limits) -> bool:
+def can_list(limits: TopologyLimits) -> bool:
     """Whether :func:`all_cells` tries a bearable number of sets of vertices for every vertex."""
     last = limits.vertices - 1
     most = max(limits.in_degree, limits.into_output)
     return sum(math.comb(last, size) for size in range(1, min(most, last) + 1)) <= MAX_SETS
 
 
-def all_cells(limits: Limits) -> GraphBatch:
+def all_cells(limits: TopologyLimits) -> GraphBatch:
     """Every cell, one of each isomorphism class, by vertex count, then by shape, then by operations."""
     shapes = _shapes(limits)
     if limits.choices is None:
@@ -173,7 +173,7 @@ def all_cells(limits: Limits) -> GraphBatch:
     return GraphBatch.concatenate(shapes)
 
 
-def _shapes(limits: Limits) -> list[GraphBatch]:
+def _shapes(limits: TopologyLimits) -> list[GraphBatch]:
     """The cells of every number of vertices with all inner vertices alike; with operations where vertices differ.
 
     The first j vertices of a cell form a beginning, a DAG in which all but the inputs have a
@@ -198,7 +198,7 @@ def _shapes(limits: Limits) -> list[GraphBatch]:
     return shapes
 
 
-def _extended(beginnings: GraphBatch, j: int, limits: Limits, vertex: int, code: int) -> GraphBatch:
+def _extended(beginnings: GraphBatch, j: int, limits: TopologyLimits, vertex: int, code: int) -> GraphBatch:
     """The beginnings with every possible next vertex, reading some of the first j; one of each isomorphism class."""
     is_output = code >= limits.output
     most = limits.into_output if is_output else limits.in_degree

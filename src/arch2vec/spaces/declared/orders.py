@@ -6,12 +6,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec.graphs import PADDING, GraphBatch
-from arch2vec.spaces.declared.limits import Limits
+from arch2vec.spaces.declared.limits import TopologyLimits
 
 _STEPS = 20_000  # partial orders of one cell that are looked at
 
 
-def ordered(graphs: GraphBatch, limits: Limits) -> GraphBatch:
+def ordered(graphs: GraphBatch, limits: TopologyLimits) -> GraphBatch:
     """Renumber acyclic graphs so that all edges go upwards and every vertex allows what stands there.
 
     Of several possible vertices the one of the lowest number comes first. A graph for which
@@ -35,7 +35,7 @@ def ordered(graphs: GraphBatch, limits: Limits) -> GraphBatch:
     return GraphBatch(graphs.ops[rows, order], adjacency)
 
 
-def _greedy(graphs: GraphBatch, limits: Limits, allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
+def _greedy(graphs: GraphBatch, limits: TopologyLimits, allowed: NDArray[np.bool_]) -> NDArray[np.int64]:
     """(N, V) the first vertex that is possible, place by place; -1 where there is none."""
     n, v = graphs.ops.shape
     count = graphs.mask.sum(axis=1)
@@ -66,7 +66,7 @@ def _greedy(graphs: GraphBatch, limits: Limits, allowed: NDArray[np.bool_]) -> N
     return np.where(beyond, spare, order)
 
 
-def _searched(graph: GraphBatch, limits: Limits) -> NDArray[np.int64] | None:
+def _searched(graph: GraphBatch, limits: TopologyLimits) -> NDArray[np.int64] | None:
     """An allowed order of one graph, by depth first; None where there is none, or none was found in time."""
     ops, adjacency, allowed = graph.ops[0], graph.adjacency[0], limits.allowed
     mask = ops != PADDING

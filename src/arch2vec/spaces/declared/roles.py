@@ -68,7 +68,7 @@ def anywhere(where: Where) -> set[str]:
 
 
 @dataclass(frozen=True)
-class Variant:
+class OperationInRole:
     """An operation in one role; it has a code of its own.
 
     Attributes:
@@ -87,7 +87,7 @@ def variants(
     choices: Sequence[tuple[str, Sequence[str]]],
     skip: Where,
     zero: Where,
-) -> tuple[Variant, ...]:
+) -> tuple[OperationInRole, ...]:
     """All variants, in the order of the operations.
 
     Args:
@@ -96,14 +96,14 @@ def variants(
         skip: what the declaration says of skips.
         zero: what the declaration says of zeros.
     """
-    found: list[Variant] = []
+    found: list[OperationInRole] = []
     for name in operations:
         places = [position for position, allowed in choices if name in allowed] or [""]
         held = {role_at(name, place, skip, zero) for place in places}
         for role in ("", "skip", "zero"):
             if role in held:
                 plain = len(held) == 1 or not role
-                found.append(Variant(name, role, name if plain else f"{name}[{role}]"))
+                found.append(OperationInRole(name, role, name if plain else f"{name}[{role}]"))
     return tuple(found)
 
 

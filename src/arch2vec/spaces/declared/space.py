@@ -20,7 +20,7 @@ from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
 from arch2vec.spaces.base import SearchSpace
-from arch2vec.spaces.declared.cells import MAX_LISTED, Cells
+from arch2vec.spaces.declared.cells import MAX_LISTED, DeclaredCells
 from arch2vec.spaces.declared.constraint import ConstrainedCells, Constraint
 from arch2vec.spaces.declared.fields import SpaceDeclaration
 from arch2vec.spaces.declared.fixed import FixedCells, adjacency_of
@@ -62,7 +62,7 @@ class DeclaredSpace(SearchSpace):
         inputs, outputs = declaration.ends
         self.operations = (*inputs, *(variant.label for variant in declaration.variants), *outputs)
         free = declaration.max_edges is not None
-        self._cells: Cells = FreeCells(declaration) if free else FixedCells(declaration)
+        self._cells: DeclaredCells = FreeCells(declaration) if free else FixedCells(declaration)
         if declaration.constraint is not None:
             self._cells = ConstrainedCells(self._cells, Constraint(declaration.constraint))
         self.num_vertices = self._cells.num_vertices

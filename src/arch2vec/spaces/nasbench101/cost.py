@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.spaces.nasbench101.cells import MAX_VERTICES, OPERATIONS, is_cell
-from arch2vec.spaces.network_cost import Cost
+from arch2vec.spaces.network_cost import NetworkCost
 
 KERNELS = {OPERATIONS.index("conv1x1-bn-relu"): 1, OPERATIONS.index("conv3x3-bn-relu"): 3}
 """The kernels of those operations that are convolutions."""
@@ -42,7 +42,7 @@ _CHUNK = 4096  # cells at a time: what is worked on stays in the cache
 
 
 @dataclass(frozen=True)
-class Skeleton:
+class NASBench101Skeleton:
     """What surrounds the cells; the defaults are the benchmark's.
 
     Attributes:
@@ -93,7 +93,7 @@ class Skeleton:
         return cells
 
 
-def count_cost(graphs: GraphBatch, skeleton: Skeleton | None = None, image: int = 32) -> Cost:
+def count_cost(graphs: GraphBatch, skeleton: NASBench101Skeleton | None = None, image: int = 32) -> NetworkCost:
     """The cost of N networks.
 
     Args:
@@ -104,7 +104,7 @@ def count_cost(graphs: GraphBatch, skeleton: Skeleton | None = None, image: int 
     Raises:
         InputError: a graph is no pruned cell, or the image cannot be halved as often as the network does.
     """
-    skeleton = Skeleton() if skeleton is None else skeleton
+    skeleton = NASBench101Skeleton() if skeleton is None else skeleton
     valid = is_cell(graphs)
     if not valid.all():
         raise InputError(f"graph {int(np.flatnonzero(~valid)[0])} of {len(graphs)} is no NAS-Bench-101 cell")
@@ -112,10 +112,10 @@ def count_cost(graphs: GraphBatch, skeleton: Skeleton | None = None, image: int 
         raise InputError(f"the network needs images of a multiple of {skeleton.total_stride} pixels, got {image}")
     parts = [_cost_of_cells(graphs[start : start + _CHUNK], skeleton, image) for start in range(0, len(graphs), _CHUNK)]
     total = np.concatenate([*parts, np.zeros((2, 0), dtype=np.int64)], axis=1)
-    return Cost(total[0], total[1])
+    return NetworkCost(total[0], total[1])
 
 
-def _cost_of_cells(graphs: GraphBatch, skeleton: Skeleton, image: int) -> NDArray[np.int64]:
+def _cost_of_cells(graphs: GraphBatch, skeleton: NASBench101Skeleton, image: int) -> NDArray[np.int64]:
     """(2, n) parameters and multiply-adds of the networks of n valid cells."""
     stem = 9 * skeleton.input_channels * skeleton.channels
     last = skeleton.widths[-1][1]
@@ -157,7 +157,7 @@ def operation_widths(graphs: GraphBatch) -> tuple[NDArray[np.float32], tuple[str
     For each operation: the channels of its vertices together, the root of the sum of their squares (to which
     the square root of its weights is proportional), and those of the widest.
     """
-    channels = vertex_channels(graphs, Skeleton().widths[-1][1]).astype(np.float32)
+    channels = vertex_channels(graphs, NASBench101Skeleton().widths[-1][1]).astype(np.float32)
     columns, names = [], []
     for code, operation in enumerate(OPERATIONS[1:-1], start=1):
         wide = np.where(graphs.ops == code, channels, 0)

@@ -44,7 +44,7 @@ _DRAWN = 32  # random edits tried at a time, at least
 
 
 @dataclass(frozen=True)
-class Edits:
+class NASBench101Edits:
     """N edits, one a cell; see the module's text.
 
     Attributes:
@@ -59,11 +59,11 @@ class Edits:
     target: NDArray[np.int64]
     operation: NDArray[np.int64]
 
-    def __getitem__(self, rows: NDArray[np.generic]) -> Edits:
-        return Edits(self.kind[rows], self.source[rows], self.target[rows], self.operation[rows])
+    def __getitem__(self, rows: NDArray[np.generic]) -> NASBench101Edits:
+        return NASBench101Edits(self.kind[rows], self.source[rows], self.target[rows], self.operation[rows])
 
 
-def apply(cells: GraphBatch, edits: Edits) -> tuple[GraphBatch, NDArray[np.bool_]]:
+def apply(cells: GraphBatch, edits: NASBench101Edits) -> tuple[GraphBatch, NDArray[np.bool_]]:
     """Make one edit in each of N cells.
 
     Returns:
@@ -123,7 +123,7 @@ def random_edit(cells: GraphBatch, rng: np.random.Generator) -> GraphBatch:
         draws = max(1, _DRAWN // len(pending))
         drawn_for = np.repeat(pending, draws)
         limit = count[drawn_for]
-        drawn = Edits(
+        drawn = NASBench101Edits(
             kind[drawn_for],
             rng.integers(0, limit),
             rng.integers(0, limit),
@@ -158,14 +158,14 @@ def all_edits(cells: GraphBatch) -> tuple[GraphBatch, NDArray[np.intp]]:
     return results[kept], origin[kept]
 
 
-def _all_of_the_largest_cell() -> Edits:
+def _all_of_the_largest_cell() -> NASBench101Edits:
     vertices, operations = np.arange(MAX_VERTICES), np.arange(INPUT + 1, OUTPUT)
     grids = (
         np.meshgrid([OPERATION], vertices, [0], operations, indexing="ij"),
         np.meshgrid([EDGE], vertices, vertices, [0], indexing="ij"),
         np.meshgrid([VERTEX], vertices, vertices, operations, indexing="ij"),
     )
-    return Edits(*(np.concatenate([grid[part].ravel() for grid in grids]) for part in range(4)))
+    return NASBench101Edits(*(np.concatenate([grid[part].ravel() for grid in grids]) for part in range(4)))
 
 
 _EDITS = _all_of_the_largest_cell()

@@ -19,7 +19,7 @@ from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
 from arch2vec.spaces.base import SearchSpace
-from arch2vec.spaces.declared.limits import Limits
+from arch2vec.spaces.declared.limits import TopologyLimits
 from arch2vec.spaces.likely_cells import most_likely_cells
 from arch2vec.spaces.nasbench101 import edits, notation
 from arch2vec.spaces.nasbench101.cells import INNER, MAX_EDGES, MAX_VERTICES, OPERATIONS, is_cell, is_well_formed, prune
@@ -30,7 +30,7 @@ from arch2vec.spaces.nasbench101.reading import imported, is_hash
 from arch2vec.spaces.reading import Reading, published_index, read_texts
 from arch2vec.spaces.roles import Roles, roles_by_name
 
-_LIMITS = Limits(vertices=MAX_VERTICES, edges=MAX_EDGES, in_degree=MAX_VERTICES - 1, operations=len(INNER))
+_LIMITS = TopologyLimits(vertices=MAX_VERTICES, edges=MAX_EDGES, in_degree=MAX_VERTICES - 1, operations=len(INNER))
 
 
 class NASBench101(SearchSpace):

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.spaces.nasbench201.space import OPERATIONS, NASBench201
-from arch2vec.spaces.network_cost import Cost
+from arch2vec.spaces.network_cost import NetworkCost
 
 KERNELS = {OPERATIONS.index("nor_conv_1x1"): 1, OPERATIONS.index("nor_conv_3x3"): 3}
 """The kernels of those operations that are convolutions."""
@@ -30,7 +30,7 @@ STAGES = 3
 
 
 @dataclass(frozen=True)
-class Skeleton:
+class NASBench201Skeleton:
     """What surrounds the cells; the defaults are the benchmark's for CIFAR-10.
 
     Attributes:
@@ -60,7 +60,7 @@ class Skeleton:
         return 2 ** (STAGES - 1)
 
 
-def count_cost(graphs: GraphBatch, skeleton: Skeleton | None = None, image: int = 32) -> Cost:
+def count_cost(graphs: GraphBatch, skeleton: NASBench201Skeleton | None = None, image: int = 32) -> NetworkCost:
     """The cost of N networks.
 
     Args:
@@ -71,7 +71,7 @@ def count_cost(graphs: GraphBatch, skeleton: Skeleton | None = None, image: int 
     Raises:
         InputError: a graph is no architecture of the space, or the image cannot be halved twice.
     """
-    skeleton = Skeleton() if skeleton is None else skeleton
+    skeleton = NASBench201Skeleton() if skeleton is None else skeleton
     NASBench201().check(graphs)
     if image < 1 or image % skeleton.total_stride:
         raise InputError(f"the network needs images of a multiple of {skeleton.total_stride} pixels, got {image}")
@@ -89,7 +89,7 @@ def count_cost(graphs: GraphBatch, skeleton: Skeleton | None = None, image: int 
             total = total + width // 2 * width * np.array([1, image**2])
         edges = np.stack([_convolution(width, width, image, kernel) for kernel in KERNELS.values()])  # (2, 2)
         total = total + skeleton.cells_per_stage * (counts @ edges)
-    return Cost(total[:, 0], total[:, 1])
+    return NetworkCost(total[:, 0], total[:, 1])
 
 
 def _convolution(before: int, after: int, side: int, kernel: int) -> NDArray[np.int64]:

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from arch2vec.searching.beliefs import Outlook, learning_size
+from arch2vec.searching.beliefs import PoolBelief, learning_size
 from arch2vec.surrogates.base import Learned, Surrogate
-from arch2vec.surrogates.basis_network import Training
+from arch2vec.surrogates.basis_network import BasisTraining
 from arch2vec.surrogates.dngo import DNGO
 from arch2vec.surrogates.gaussian_process import GaussianProcess
 
@@ -18,7 +18,7 @@ VECTORS = np.random.default_rng(0).uniform(-2, 2, size=(ROWS, 3)).astype(np.floa
 TARGETS = 90 + np.sin(VECTORS[:, 0]).astype(np.float64) + VECTORS[:, 1]
 LEARNED: dict[type[Surrogate], Learned] = {
     type(surrogate): surrogate.learn(VECTORS[None, :10], TARGETS[None, :10], [0])[0]
-    for surrogate in (DNGO(Training(width=16, epochs=30)), GaussianProcess())
+    for surrogate in (DNGO(BasisTraining(width=16, epochs=30)), GaussianProcess())
 }
 
 some_rows = st.lists(st.integers(0, ROWS - 1), min_size=1, unique=True)
@@ -32,12 +32,12 @@ def test_rows_are_forecast_as_by_a_belief_about_them_alone(
     surrogate: type[Surrogate], asked: list[tuple[int, list[list[int]]]]
 ) -> None:
     """Some more evaluations in every round, and then several sets of rows, known or not."""
-    outlook, told = Outlook(LEARNED[surrogate], VECTORS), 10
+    belief, told = PoolBelief(LEARNED[surrogate], VECTORS), 10
     for more, several in asked:
         told += more
         observed, targets = list(range(told)), TARGETS[:told]
         for rows in several:
-            ours = outlook.forecast(np.array(rows), observed, targets)
+            ours = belief.forecast(np.array(rows), observed, targets)
             alone = LEARNED[surrogate].belief(VECTORS[rows], VECTORS[:told]).forecast(targets)
             np.testing.assert_allclose(ours.mean, alone.mean, rtol=1e-5)
             np.testing.assert_allclose(ours.std, alone.std, rtol=5e-3, atol=2e-3)
@@ -46,12 +46,12 @@ def test_rows_are_forecast_as_by_a_belief_about_them_alone(
 
 
 def test_what_was_believed_is_gone_with_the_next_forecast() -> None:
-    outlook, rows, observed, targets = Outlook(LEARNED[DNGO], VECTORS), np.arange(20), list(range(10)), TARGETS[:10]
-    before = outlook.forecast(rows, observed, targets)
+    belief, rows, observed, targets = PoolBelief(LEARNED[DNGO], VECTORS), np.arange(20), list(range(10)), TARGETS[:10]
+    before = belief.forecast(rows, observed, targets)
     std = before.std.copy()
     before.believe([15])
     assert (before.std < std).any()
-    np.testing.assert_array_equal(outlook.forecast(rows, observed, targets).std, std)
+    np.testing.assert_array_equal(belief.forecast(rows, observed, targets).std, std)
 
 
 def test_learns_again_when_there_are_so_many_times_as_many() -> None:
