@@ -87,8 +87,13 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def tiny(
-    space: arch2vec.SearchSpace | str, seed: int = 0, out: Path | None = None, device: str = "cpu"
+    space: arch2vec.SearchSpace | str,
+    config: arch2vec.PretrainConfig | None = None,
+    seed: int = 0,
+    out: Path | None = None,
+    device: str = "cpu",
 ) -> arch2vec.Encoder:
+    del config  # a page's settings take longer
     small = arch2vec.PretrainConfig(model=ModelConfig(hidden=8, latent=4), epochs=1, batch_size=512, sample=600)
     return pretrain(space, small, seed=seed, out=out, device=device)
 

@@ -46,6 +46,7 @@ def run_figures(arguments: argparse.Namespace) -> None:
     from arch2vec.experiments import figures
     from arch2vec.experiments.prediction_inputs import choose_targets, columns_of, sources_of
     from arch2vec.experiments.smoothness import Draw, SmoothnessSettings, vectors_of
+    from arch2vec.reports.names import objective_title
     from arch2vec.reports.strips import draw_strips
 
     encoder, seed, out = load_encoder(arguments.run_folder), arguments.seed, arguments.out
@@ -70,9 +71,10 @@ def run_figures(arguments: argparse.Namespace) -> None:
         paths = {name: out / f"{name}.{suffix}" for name in ("walk", "line", "predicted", "groups")}
         draw_strips(draw.space, walks, paths["walk"])
         draw_strips(draw.space, [line], paths["line"])
-        title = f"{target.benchmark}, {settings.labels} labels, Gaussian process"
+        name = objective_title(target.benchmark)
+        title = f"{name}, {settings.labels} labels, Gaussian process"
         figures.draw_predictions(predicted, draw.values[settings.labels :], paths["predicted"], title)
-        title = f"What group-bo's model looks at, {target.benchmark}, mean of {arguments.draws} draws"
+        title = f"What group-bo's model looks at: {name}, mean of {arguments.draws} draws of labels"
         figures.draw_group_weights(terms, weights, labels, paths["groups"], title)
         written += [str(path) for path in paths.values()]
     if arguments.json:

@@ -56,7 +56,7 @@ def write_tables(
 
 def _markdown(table: pd.DataFrame, frame: pd.DataFrame, target: Target, settings: SmoothnessSettings) -> str:
     names = table["encoding"].tolist()
-    count = "all architectures" if not settings.sample else f"{settings.sample:,} architectures a seed"
+    count = "All architectures" if not settings.sample else f"{settings.sample:,} architectures a seed"
     if settings.queries:
         count += f", the neighbourhoods of {settings.queries:,} of them"
     lines = [
@@ -177,7 +177,7 @@ def _panels(count: int, height: float) -> tuple[Figure, list[Axes]]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    across = min(3, count)
+    across = min(4 if count in (4, 7, 8) else 3, count)
     down = -(-count // across)
     figure = Figure(figsize=(3.3 * across + 0.4, height * down), layout="constrained")
     FigureCanvasAgg(figure)

@@ -100,7 +100,8 @@ def _limits(axes: Axes, best: Points) -> None:
         (axes.set_xlim, float(best[:, 1].min()), float(best[:, 1].max())),
     ):
         spread = last - least or max(1.0, abs(last)) * 0.1
-        setter(least - _MARGIN * spread, last + _MARGIN * spread)
+        lowest = least - _MARGIN * spread
+        setter(max(0.0, lowest) if least >= 0 else lowest, last + _MARGIN * spread)  # nothing costs less than nothing
 
 
 def _stairs(axes: Axes, points: Points, maximise: bool, **style: object) -> None:
