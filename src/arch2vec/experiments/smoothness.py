@@ -91,7 +91,7 @@ class Draw:
     Attributes:
         space: the search space.
         graphs: N architectures in random order.
-        values: (N,) their accuracies.
+        values: (N,) their accuracies, NaN where there are none.
         random: random pairs.
         near: pairs up to ten edits apart.
     """
@@ -101,6 +101,14 @@ class Draw:
     values: NDArray[np.float64]
     random: EditPairs
     near: EditPairs
+
+    @classmethod
+    def unlabelled(cls, space: SearchSpace, size: int, seed: int) -> Draw:
+        """Architectures of a space without accuracies: what walks and lines need."""
+        whole = space.enumerate() if space.enumerable and space.size is not None and space.size <= size else None
+        rng = np.random.default_rng(seed)
+        graphs = space.sample(size, rng) if whole is None else whole[rng.permutation(len(whole))]
+        return cls(space, graphs, np.full(len(graphs), np.nan), *EditPairs.drawn(space, graphs, 2, seed))
 
     @classmethod
     def of(cls, columns: Columns, target: Target, settings: SmoothnessSettings, seed: int) -> Draw:
