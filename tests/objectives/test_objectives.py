@@ -293,7 +293,7 @@ FORMS = (
         (
             "table:a.csv?valid=b",
             "objective table has no option 'valid'; did you mean 'validation'? it has validation, test, cost, "
-            "architecture, space, name, unit, cost_scale, scale, absent, partial, minimise, minimize, seed, noise_seed",
+            "architecture, space, name, unit, cost_scale, scale, absent, partial, seed, noise_seed, minimise, minimize",
         ),
         ("python:a2v_nothing", "python:a2v_nothing names no function; write python:MODULE_OR_FILE.py:FUNCTION"),
         ("python::f", "python::f names no function; write python:MODULE_OR_FILE.py:FUNCTION"),
@@ -303,7 +303,10 @@ FORMS = (
         ),
         ("python:os:getcwdd", "os has no function 'getcwdd'; it has getcwd, getcwdb, getuid"),
         ("python:os:sep", "'sep' in os is a str, not a function"),
-        ("python:os:getcwd?seed=1", "objective python has no option 'seed'; it has name, space, unit, fidelities"),
+        (
+            "python:os:getcwd?seed=1",
+            "objective python has no option 'seed'; it has name, space, unit, fidelities, minimise, minimize",
+        ),
         ("python:os:getcwd?space=x", "unknown search space 'x'; known: "),
     ],
 )

@@ -18,6 +18,7 @@ from arch2vec.cli import main
 from arch2vec.embedding import Embedding
 from arch2vec.searching.base import Candidate, SearchMethod
 from arch2vec.searching.methods import METHODS, get_method
+from arch2vec.searching.patience import patiently
 from arch2vec.searching.store import StudyConfig, embedding_digest
 from arch2vec.searching.study import SearchResult, search
 from arch2vec.searching.trials import Trial
@@ -274,7 +275,7 @@ class TestTrouble:
                 raise optuna.exceptions.StorageInternalError("the server closed the connection")
             return real(self, *given, **named)
 
-        monkeypatch.setattr("arch2vec.studies.optuna.storage.time.sleep", lambda _: None)
+        monkeypatch.setattr("arch2vec.searching.patience.time.sleep", lambda _: None)
         monkeypatch.setattr(optuna.storages.JournalStorage, "set_trial_state_values", broken)
         result = run(embed(chain(2)), worth, "random", 6, url)
         assert result.evaluations == len(counted(url)) == 6
@@ -285,7 +286,7 @@ class TestTrouble:
         def never() -> None:
             raise OSError(28, "No space left on device")
 
-        told = error_of(lambda: storage.patiently(url, never, 0.0))
+        told = error_of(lambda: patiently(url, never, 0.0))
         assert "has not answered for 0 s" in told and "No space left on device" in told
 
     def test_a_damaged_trial_is_one_line(self, url: str) -> None:

@@ -26,6 +26,7 @@ from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.objectives.table import TableObjective
 from arch2vec.searching.base import Candidate
 from arch2vec.searching.evaluation import evaluate
+from arch2vec.searching.goal import Goal
 from arch2vec.searching.gp_bo import GPBayesianOptimization
 from arch2vec.searching.pool import Sampled
 from arch2vec.searching.random_search import RandomSearch
@@ -189,7 +190,7 @@ class TestRuns:
                 (candidate,) = method.ask()
                 assert isinstance(candidate, Candidate)
                 trials.append(evaluate(Worth(), candidate, trials))
-                if trials[-1].beats(trials[best] if best >= 0 else None):
+                if Goal().beats(trials[-1], trials[best] if best >= 0 else None):
                     best = number
                 assert runs.incumbents[place, number] == best
                 checked += best >= 0

@@ -33,6 +33,12 @@ def add_apart(parser: argparse.ArgumentParser) -> None:
         help="of each evaluation: gpu=1 for a graphics card of its own, gpu=0.5 for half of one, cpu=4 for threads",
     )
     group.add_argument(
+        "--pruner",
+        metavar="P",
+        help="give trainings up on the way by what they report: median, percentile, successive-halving or hyperband, "
+        "with settings as median?trials=5&warmup=3 or hyperband?least=1&most=81&factor=3 (default: none is)",
+    )
+    group.add_argument(
         "--engine",
         choices=("processes", "ray"),
         default="processes",
@@ -75,4 +81,5 @@ def apart_of(arguments: argparse.Namespace) -> dict[str, Any]:
         "resources": resources,
         "storage": arguments.storage,
         "study_name": arguments.study,
+        "pruner": arguments.pruner,
     }

@@ -10,6 +10,7 @@ from arch2vec.cli.choices import METHOD, OBJECTIVE
 from arch2vec.cli.devices import SEARCHES, add_device, note_processor
 from arch2vec.cli.inputs import (
     add_care,
+    add_direction,
     add_limits,
     add_source,
     budget_of,
@@ -42,6 +43,7 @@ def add_command(commands: Any) -> None:
     add_source(parser)
     parser.add_argument("--objective", required=True, action="append", help=f"{OBJECTIVE}; may be given several times")
     add_limits(parser)
+    add_direction(parser)
     add_care(parser)
     parser.add_argument(
         "--budgets",
@@ -90,7 +92,12 @@ def run_compare(arguments: argparse.Namespace) -> None:
     note_processor(methods.values(), arguments.device)
     pool = None if arguments.device is None else OnDevice(arguments.device)
     source, objectives = source_and_objectives(
-        arguments.source, arguments.space, arguments.objective, arguments.representation, arguments.device
+        arguments.source,
+        arguments.space,
+        arguments.objective,
+        arguments.representation,
+        arguments.device,
+        arguments.minimise,
     )
     embedding = source.embedding(objectives)
     note_fidelities(methods.values(), objectives)
@@ -170,16 +177,18 @@ def _rows(objective: Objective, embedding: Embedding, runs: list[SearchRuns], bu
     from arch2vec.studies.summary import summary_rows
 
     signal = objective.view(embedding).validation if isinstance(objective, LookupObjective) else None
+    if signal is not None and objective.minimise:
+        signal = -signal  # as methods are told
     return [{**row, "published": {}} for row in summary_rows(runs, budgets, signal)]
 
 
 def _print(objective: Objective, count: int, runs: list[SearchRuns], rows: list[Row], budgets: list[Budget]) -> None:
     from arch2vec.studies.summary import comparisons
 
-    signal = objective.signal_name
+    signal, chosen = objective.signal_name, "least" if objective.minimise else "best"
     for budget in budgets:
         print_table(
-            f"{objective.name}, {budget}, {count} runs: the architecture best by {signal}, 95 % intervals of means",
+            f"{objective.name}, {budget}, {count} runs: the architecture {chosen} by {signal}, 95 % intervals of means",
             [
                 "method",
                 objective.signal,
@@ -191,8 +200,8 @@ def _print(objective: Objective, count: int, runs: list[SearchRuns], rows: list[
             [
                 [
                     str(row["method"]),
-                    _interval(row, "validation"),
-                    _interval(row, "test"),
+                    _interval(row, "validation", objective.unit),
+                    _interval(row, "test", objective.unit),
                     "-" if row["optimum_share"] != row["optimum_share"] else f"{100 * row['optimum_share']:.0f}",
                     f"{row['evaluations']:.1f}",
                     f"{row['seconds_per_run']:.2f}",
@@ -203,15 +212,16 @@ def _print(objective: Objective, count: int, runs: list[SearchRuns], rows: list[
             footer=objective.description if budget == budgets[-1] else None,
         )
     pairs = comparisons(runs, budgets[-1], "validation")
+    form = ".3f" if objective.unit == "%" else ".4g"
     if pairs and count > 1:
         print_table(
-            f"Methods on the same seeds, by {signal}",
+            f"Methods on the same seeds, by {signal}" + (", of which less is better" if objective.minimise else ""),
             ["methods", "difference", "95 % interval", "p (signed ranks, Holm)"],
             [
                 [
                     f"{pair.first} - {pair.second}",
-                    f"{pair.difference:+.3f}",
-                    f"{pair.low:+.3f} to {pair.high:+.3f}",
+                    f"{pair.difference:+{form}}",
+                    f"{pair.low:+{form}} to {pair.high:+{form}}",
                     f"{pair.p_holm:.2g}",
                 ]
                 for pair in pairs
@@ -219,13 +229,15 @@ def _print(objective: Objective, count: int, runs: list[SearchRuns], rows: list[
         )
 
 
-def _interval(row: Row, name: str) -> str:
+def _interval(row: Row, name: str, unit: str) -> str:
     mean = row[f"{name}_mean"]
     if mean != mean:
         return "-"
-    from arch2vec.reports.numbers import spread
+    from arch2vec.reports.numbers import digits_of, spread
 
-    return f"{spread(mean, row[f'{name}_std'])}\n[{row[f'{name}_low']:.2f}, {row[f'{name}_high']:.2f}]"
+    digits = digits_of(mean, unit)
+    low, high = (f"{row[f'{name}_{end}']:.{digits}f}" for end in ("low", "high"))
+    return f"{spread(mean, row[f'{name}_std'], digits)}\n[{low}, {high}]"
 
 
 def _draw(objective: Objective, runs: list[SearchRuns], path: Path) -> None:
@@ -240,17 +252,20 @@ def _draw(objective: Objective, runs: list[SearchRuns], path: Path) -> None:
 
     curves, own = {}, _own_fidelities(objective)
     for each in runs:
-        signal = np.where(np.isin(each.fidelity, own), each.validation, np.nan)
-        made = [values[:length] for values, length in zip(signal, each.lengths.tolist(), strict=True)]
-        found = [values for values in made if np.isfinite(values).any()]
+        values = -each.validation if objective.minimise else each.validation
+        values = np.where(np.isin(each.fidelity, own), values, np.nan)
+        made = [row[:length] for row, length in zip(values, each.lengths.tolist(), strict=True)]
+        found = [row for row in made if np.isfinite(row).any()]
         if len(found) < len(made):
             lost = len(made) - len(found)
             say(f"{lost} of {len(made)} runs of {each.method} have no evaluation to compare: no curves of them")
         if found:
             curves[each.method] = found
     if curves:
-        optimum, title = getattr(objective, "optimum", None), objective_title(objective.name)
-        best_so_far(curves, path, optimum=optimum, band="ci95", title=title)
+        optimum, less = getattr(objective, "optimum", None), objective.minimise
+        label = "best validation accuracy (%)" if objective.unit == "%" else f"best {objective.signal}"
+        title = objective_title(objective.name)
+        best_so_far(curves, path, optimum=optimum, band="ci95", title=title, minimise=less, y_label=label)
 
 
 def _own_fidelities(objective: Objective) -> list[int]:

@@ -52,6 +52,17 @@ def add_limits(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_direction(parser: argparse.ArgumentParser) -> None:
+    """Whether less is better."""
+    parser.add_argument(
+        "--minimise",
+        "--minimize",
+        action="store_true",
+        help="less of what is measured is better, as of a loss or an error; for table:, python: and cmd: objectives, "
+        "whose own option minimise=true says the same of one of several",
+    )
+
+
 def add_care(parser: argparse.ArgumentParser) -> None:
     """What becomes of failures and of a changed objective."""
     parser.add_argument(
@@ -183,6 +194,7 @@ def source_and_objectives(
     specs: Sequence[str],
     representation: str | None = None,
     device: str | None = None,
+    minimise: bool = False,
 ) -> tuple[VectorSource, list[Objective]]:
     """Where vectors come from, and the objectives that lines of text name.
 
@@ -193,9 +205,12 @@ def source_and_objectives(
     """
     from arch2vec.objectives.spec import resolve_objective
 
-    found = {spec: resolve_objective(spec) for spec in specs if not spec.strip().startswith("table:")}
+    found = {
+        spec: resolve_objective(spec, minimise=minimise) for spec in specs if not spec.strip().startswith("table:")
+    }
     opened = open_source(source, space, representation=representation, device=device)
-    return opened, [found[spec] if spec in found else resolve_objective(spec, opened.space) for spec in specs]
+    tables = {spec: resolve_objective(spec, opened.space, minimise) for spec in specs if spec not in found}
+    return opened, [{**found, **tables}[spec] for spec in specs]
 
 
 def _names_space(source: Path) -> bool:

@@ -163,6 +163,13 @@ def add_commands(commands: Any) -> None:
         metavar="FILE",
         help="file to write, .parquet or .safetensors (default: embedding.parquet in RUN, or SPACE.parquet)",
     )
+    parser.add_argument(
+        "--projector",
+        type=Path,
+        metavar="DIR",
+        help="write them for TensorBoard's embedding projector too, with parameters and multiply-adds where the space "
+        "knows them (default: not)",
+    )
     add_device(parser)
 
     parser = command(commands, "nearest", run_nearest, "the most similar architectures")
@@ -462,6 +469,11 @@ def run_embed(arguments: argparse.Namespace) -> None:
         embedding = with_evaluations(embedding, arguments.transfer, arguments.transfer_space)
     seconds = time.perf_counter() - started
     embedding.save(path)
+    if arguments.projector is not None:
+        from arch2vec.reports.projector import write_projector
+        from arch2vec.searching.goals import known_numbers
+
+        write_projector(embedding, arguments.projector, known_numbers(embedding.space, embedding.graphs))
     if reading is not None:
         say_notation(reading)
     if arguments.json:

@@ -9,6 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arch2vec.cli.output import command, print_json, print_table
+from arch2vec.cli.watch import span
+from arch2vec.errors import InputError
+from arch2vec.reports.numbers import valued
 
 if TYPE_CHECKING:
     from arch2vec.studies.inspection import Status
@@ -29,12 +32,19 @@ def add_commands(commands: Any) -> None:
         random=False,
     )
     _add_folder(parser)
+    parser.add_argument(
+        "--watch", action="store_true", help="show it again and again until it is finished (default: once)"
+    )
+    parser.add_argument(
+        "--every", type=float, default=2.0, metavar="S", help="seconds between looks of --watch (default 2)"
+    )
     parser = command(
         commands,
         "top",
         run_top,
         "the best architectures that a study has evaluated",
-        "The architectures of highest validation accuracy among all that a folder's searches have evaluated.\n"
+        "The architectures of highest validation accuracy (or lowest loss, where that is minimised) among all that a\n"
+        "folder's searches have evaluated.\n"
         "Reads only; safe while the study runs.",
         random=False,
     )
@@ -63,23 +73,44 @@ def run_status(arguments: argparse.Namespace) -> None:
     """``arch2vec status``."""
     from arch2vec.studies.inspection import inspect
 
-    found = inspect(arguments.folder)
     if arguments.json:
-        print_json(found.to_dict())
+        if arguments.watch:
+            raise InputError("--json is one document; leave --watch out, or --json")
+        print_json(inspect(arguments.folder).to_dict())
         return
-    lines = [("what", found.what), ("done", _done(found)), ("state", _state(found)), ("speed", _speed(found))]
-    lines.append(("last change", f"{_span(max(0.0, time.time() - found.updated_at))} ago"))
-    if found.best is not None:
-        value, test = (_valued(number, found.best.unit) for number in (found.best.validation, found.best.test))
-        tested = f", test {test}" if test else ""
-        lines.append(("best so far", f"validation {value}{tested}: {found.best.architecture}"))
-    lines += [(name, f"{value:,.6g}") for name, value in (found.figures or {}).items()]
-    print(f"{found.folder}: {found.kind}")
-    for name, text in lines:  # no table, so that an architecture stays in one piece
-        print(f"  {name:<12} {text}")
+    if not arguments.watch:
+        _print(inspect(arguments.folder))
+        return
+    from arch2vec.cli.watch import repeatedly
+
+    found: list[Status] = []
+
+    def render() -> str:
+        found[:] = [inspect(arguments.folder)]
+        return "\n".join(_lines(found[0], ago=False))
+
+    repeatedly(render, lambda: found[0].state == "finished", arguments.every)
+
+
+def _print(found: Status) -> None:
+    print("\n".join(_lines(found)))
     if found.parts:
         parts = [[_part(found.folder, p.folder), p.kind, _done(p), _state(p), _best(p)] for p in found.parts]
         print_table("Parts", ["folder", "kind", "done", "state", "best validation"], parts)
+
+
+def _lines(found: Status, ago: bool = True) -> list[str]:
+    """No table, so that an architecture stays in one piece."""
+    lines = [("what", found.what), ("done", _done(found)), ("state", _state(found)), ("speed", _speed(found))]
+    if ago:
+        lines.append(("last change", f"{span(max(0.0, time.time() - found.updated_at))} ago"))
+    if found.best is not None:
+        value, test = (valued(number, found.best.unit) for number in (found.best.validation, found.best.test))
+        tested = f", test {test}" if test else ""
+        least = " (least)" if found.best.minimise else ""
+        lines.append(("best so far", f"validation {value}{least}{tested}: {found.best.architecture}"))
+    lines += [(name, f"{value:,.6g}") for name, value in (found.figures or {}).items()]
+    return [f"{found.folder}: {found.kind}", *(f"  {name:<12} {text}" for name, text in lines)]
 
 
 def _part(whole: Path | str, part: Path | str) -> str:
@@ -97,9 +128,9 @@ def _done(status: Status) -> str:
 def _state(status: Status) -> str:
     if status.state == "running" and status.remaining_s is not None:
         if status.remaining_s > _FAR_S:
-            return f"running, {_span(status.remaining_s)} to go"
+            return f"running, {span(status.remaining_s)} to go"
         end = time.strftime("%H:%M", time.localtime(time.time() + status.remaining_s))
-        return f"running, {_span(status.remaining_s)} to go, about {end}"
+        return f"running, {span(status.remaining_s)} to go, about {end}"
     return {"idle": "not running; the same command resumes", "unknown": "not running"}.get(status.state, status.state)
 
 
@@ -108,27 +139,12 @@ def _speed(status: Status) -> str:
         return "-"
     unit = status.unit.split()[0]
     if status.step_s >= 1:
-        return f"{_span(status.step_s)} for one of the {unit}"
+        return f"{span(status.step_s)} for one of the {unit}"
     return f"{1 / status.step_s:,.1f} {unit} a second"
 
 
 def _best(status: Status) -> str:
-    return "-" if status.best is None else _valued(status.best.validation, status.best.unit)
-
-
-def _valued(value: float | None, unit: str) -> str:
-    """A value with its unit; those that are no percentages may be of any size."""
-    if value is None:
-        return ""
-    number = f"{value:.2f}" if unit == "%" else f"{value:,.6g}"
-    return f"{number} {unit}" if unit else number
-
-
-def _span(seconds: float) -> str:
-    for least, unit, name in ((172_800, 86_400, "days"), (5_400, 3_600, "h"), (90, 60, "min")):
-        if seconds >= least:
-            return f"{seconds / unit:.1f} {name}"
-    return f"{seconds:.1f} s"
+    return "-" if status.best is None else valued(status.best.validation, status.best.unit)
 
 
 def run_top(arguments: argparse.Namespace) -> None:
@@ -143,9 +159,9 @@ def run_top(arguments: argparse.Namespace) -> None:
         mine = [entry for entry in found if entry.objective == objective]
         print(f"{objective}: the best {len(mine)} by {arguments.by or 'validation'}")
         for number, entry in enumerate(mine, start=1):
-            test = "" if entry.test is None else f"   test {_valued(entry.test, entry.unit)}"
+            test = "" if entry.test is None else f"   test {valued(entry.test, entry.unit)}"
             extra = "".join(f"   {name} {value:,.6g}" for name, value in entry.extra.items())
             found_by = f"{entry.method}, seed {entry.seed}, evaluation {entry.evaluation}"
-            figures = f"validation {_valued(entry.validation, entry.unit)}{test}   cost {entry.cost_s:,.1f} s{extra}"
+            figures = f"validation {valued(entry.validation, entry.unit)}{test}   cost {entry.cost_s:,.1f} s{extra}"
             print(f"{number:4}  {figures}   ({found_by})")
             print(f"      {entry.architecture}")

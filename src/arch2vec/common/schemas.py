@@ -20,6 +20,7 @@ from arch2vec.common.documents import (
 )
 
 _SEED = whole(0, 2**128)
+_REPORTS = {"reports": listing(row(whole(0), optional(number()))), "pruned": flag}
 _FIDELITY = optional(whole(1))
 _ANY_NUMBER = number(finite=False)  # what an objective says beside its accuracy and cost is not checked when it does
 
@@ -35,7 +36,7 @@ TRIAL = record(
         "method_s": number(0),
         "extra": mapping(_ANY_NUMBER),
     },
-    {"fidelity": _FIDELITY, "error": optional(text())},
+    {"fidelity": _FIDELITY, "error": optional(text()), **_REPORTS},
 )
 
 MARKS = ("measured", "code", "table", "data", "space_code", "method_code")
@@ -44,6 +45,7 @@ MARKS = ("measured", "code", "table", "data", "space_code", "method_code")
 _MARKS = dict.fromkeys(MARKS, text())
 _CHANGE = {"what": text(), "from": text(), "to": text()}
 
+_GOAL = {"minimise": flag, "most": mapping(number()), "criteria": mapping(text("max", "min"))}
 STUDY = record(
     {
         "kind": text(),
@@ -53,12 +55,12 @@ STUDY = record(
                 "seed": _SEED,
                 "batch": whole(1),
             },
-            {**_MARKS, "device": text("cpu", "cuda")},
+            {**_MARKS, "device": text("cpu", "cuda"), "goal": text()},
         ),
         "trials": listing(TRIAL),
         "method": mapping(anything),
     },
-    {"signal": text(), "unit": text(), "changes": listing(record({**_CHANGE, "after_trial": whole(0)}))},
+    {"signal": text(), "unit": text(), **_GOAL, "changes": listing(record({**_CHANGE, "after_trial": whole(0)}))},
 )
 """``study.json`` of a search."""
 
@@ -109,7 +111,8 @@ JOURNAL_LINE = record(
         "cost_s": number(0),
         "extra": mapping(_ANY_NUMBER),
         "error": optional(text()),
-    }
+    },
+    _REPORTS,
 )
 """A line of a journal, see :mod:`arch2vec.studies.journal`."""
 
@@ -150,7 +153,7 @@ COMPARISON = record(
     {"kind": text()},
     {
         "all": mapping(mapping(anything)),
-        "objectives": mapping(record({}, _MARKS)),
+        "objectives": mapping(record({}, {**_MARKS, "minimise": flag})),
         "methods": mapping(mapping(anything)),
         "changes": listing(record({"objective": text(), **_CHANGE})),
     },

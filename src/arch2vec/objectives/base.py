@@ -16,8 +16,8 @@ class Outcome:
     91.2
 
     Attributes:
-        validation: the signal a search maximises, accuracy in percent unless the objective says otherwise; NaN
-            where the evaluation failed.
+        validation: the signal a search maximises (or minimises, where the objective says so), accuracy in percent
+            unless the objective says otherwise; NaN where the evaluation failed.
         test: accuracy in percent on data that no search decision may use, None
             where there is none. It is kept for reporting.
         cost_s: what the evaluation cost (or, in a table, would have cost), seconds.
@@ -53,12 +53,18 @@ class Objective(ABC):
     unit: str = "%"
     """Of validation and test values, empty where they have none or it is not known. Where it is ``%``, other values
     than 0 to 100 are a mistake."""
+    minimise: bool = False
+    """Whether less of :attr:`Outcome.validation` is better, as of an error or a loss. Outcomes, records and outputs
+    hold the values as they are; methods are told minus them (:mod:`arch2vec.searching.goal`)."""
     note: str = ""
     """One line that every output has to show: what is estimated, what is no training, which signal is test data."""
     code: str | None = None
     """The mark of the code that makes it, where that is a user's; see :mod:`arch2vec.common.code_identity`."""
     fidelities: tuple[int, ...] = ()
     """The training epochs to choose from, ascending; empty where there is no choice or any number will do."""
+
+    reports: bool = False
+    """Whether it may report what a training reaches on its way, see :mod:`arch2vec.objectives.reporting`."""
 
     apart: bool = False
     """Whether searches evaluate it in processes of their own even where nobody asks for it."""

@@ -4,8 +4,9 @@
 
 ``{architecture}`` and ``{fidelity}`` are replaced within its words; no shell sees them. A command that is a
 shell's own (``sh -c '...'``) finds them in the variables ``ARCHITECTURE`` and ``FIDELITY``. The last line of its
-output that is JSON, an object or a number, is the outcome; all is passed on. A command that ends with another exit
-code than 0 has failed.
+output that is JSON, an object or a number, is the outcome; all is passed on. A line such as
+``{"epoch": 3, "value": 61.2}`` is no outcome but says what the training has reached; where the search gives it up the
+command is ended. A command that ends with another exit code than 0 has failed.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from typing_extensions import override
 from arch2vec.common.code_identity import mark_of_command
 from arch2vec.errors import EvaluationError, InputError
 from arch2vec.objectives.base import Objective, Outcome
+from arch2vec.objectives.reporting import report
 from arch2vec.objectives.returned import Reader
 
 _KEPT = 60  # lines of what a command has said last, for its failure
@@ -43,8 +45,8 @@ class CommandSaidError(Exception):
 class CommandObjective(Objective):
     """Runs a command with the architecture's text and makes an outcome of the last JSON that it prints.
 
-    A number is the validation value, more is better; an object has ``validation`` and, where known, ``test``,
-    ``cost_s`` (seconds; else the run is timed) and further numbers.
+    A number is the validation value, more is better unless ``minimise`` is said; an object has ``validation`` and,
+    where known, ``test``, ``cost_s`` (seconds; else the run is timed) and further numbers.
 
     Args:
         command: a line of words, quoted as for a shell.
@@ -52,6 +54,7 @@ class CommandObjective(Objective):
         unit: of the values, ``%`` for percentages; by default they are any numbers.
         fidelity: what ``{fidelity}`` is where a search asks for none; by default the highest of ``fidelities``.
         fidelities: that a method may choose from, ascending; none for no choice.
+        minimise: whether less is better, as of an error or a loss.
 
     Raises:
         InputError: the command cannot be split into words, has no place for an architecture, needs a fidelity
@@ -59,6 +62,7 @@ class CommandObjective(Objective):
     """
 
     apart = True
+    reports = True
 
     def __init__(
         self,
@@ -67,6 +71,7 @@ class CommandObjective(Objective):
         unit: str = "",
         fidelity: int | None = None,
         fidelities: Sequence[int] = (),
+        minimise: bool = False,
     ) -> None:
         try:
             self._words = shlex.split(command)
@@ -99,7 +104,7 @@ class CommandObjective(Objective):
         self.fidelities = tuple(fidelities)
         self.space = None
         self.name = name if name is not None else _name(self._words)
-        self.unit = unit
+        self.unit, self.minimise = unit, minimise
         self.description = f"the command {command}"
         self._folder = Path.cwd()
         self._reader = Reader(self.name)
@@ -109,6 +114,11 @@ class CommandObjective(Objective):
     def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:
         if fidelity is not None and not self._takes_fidelity:
             raise InputError(f"objective {self.name} has one fidelity: its command has no place for {{fidelity}}")
+        if mark_of_command(self._words, self._folder) != self.code:
+            raise InputError(
+                f"objective {self.name}: the files of its command are not those that the search has begun with, on "
+                "this machine; put them back, or repeat the search and accept the change (--accept-changes)"
+            )
         level = self._fidelity if fidelity is None else fidelity
         words = [
             word.replace("{fidelity}", "" if level is None else str(level)).replace("{architecture}", architecture)
@@ -152,7 +162,10 @@ def _listen(process: subprocess.Popen[bytes]) -> tuple[object | None, deque[str]
             with contextlib.suppress(OSError, ValueError):
                 print(line, file=to)
             if outcome and (document := _outcome(line)) is not None:
-                found[:] = [document]
+                if isinstance(document, dict) and document.keys() == {"epoch", "value"}:
+                    report(document["epoch"], document["value"])
+                else:
+                    found[:] = [document]
 
     assert process.stdout is not None and process.stderr is not None
     errors = threading.Thread(target=read, args=(process.stderr, sys.stderr, False), daemon=True)

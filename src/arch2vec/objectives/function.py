@@ -11,6 +11,7 @@ from typing_extensions import override
 from arch2vec.common.guard import guarded
 from arch2vec.errors import EvaluationError, InputError
 from arch2vec.objectives.base import Objective, Outcome
+from arch2vec.objectives.reporting import current_report
 from arch2vec.objectives.returned import Reader
 from arch2vec.spaces import SearchSpace, get_space
 
@@ -20,7 +21,7 @@ class FunctionObjective(Objective):
 
     The function returns one of
 
-    - a number, of Python or of any library: the validation value, more is better;
+    - a number, of Python or of any library: the validation value, more is better unless ``minimise`` is said;
     - a mapping with ``validation`` and, where known, ``test``, ``cost_s`` (seconds)
       and ``extra`` (further named numbers);
     - an :class:`Outcome`.
@@ -28,7 +29,9 @@ class FunctionObjective(Objective):
     A validation of NaN means that the evaluation failed. Where no cost is
     returned it is the wall-clock time of the call. A function with a parameter
     ``fidelity`` gets the fidelity by that name; one with a default for it keeps
-    the default when the search asks for none. What the function raises passes
+    the default when the search asks for none. One with a parameter ``report`` gets a function
+    ``report(epoch, value)``, to say what the training has reached on its way; where the search gives the training up
+    it raises :class:`arch2vec.objectives.reporting.Pruned`, which is to be let through. What the function raises passes
     through; what it changes of its process does not (see :mod:`arch2vec.common.guard`).
 
     Args:
@@ -42,6 +45,7 @@ class FunctionObjective(Objective):
         code: the mark of the function's code, where it is known better than from the function.
         fidelities: the training epochs, or whatever ``fidelity`` means to the function, that
             a method may choose from, ascending; none for methods to ask for no fidelity.
+        minimise: whether less is better, as of an error or a loss.
     """
 
     def __init__(
@@ -53,11 +57,14 @@ class FunctionObjective(Objective):
         unit: str = "",
         code: str | None = None,
         fidelities: Sequence[int] = (),
+        minimise: bool = False,
     ) -> None:
         if not callable(function):
             raise InputError(f"objective {name} needs a function, got {function!r}")
         self._function = function
+        self._changed = False
         self._fidelity = _fidelity_parameter(function)
+        self.reports = _takes_report(function)
         if list(fidelities) != sorted(set(fidelities)) or any(type(each) is not int or each < 1 for each in fidelities):
             raise InputError(
                 f"objective {name}: fidelities are different whole numbers, ascending from 1, got {fidelities}"
@@ -67,7 +74,7 @@ class FunctionObjective(Objective):
         self.fidelities = tuple(fidelities)
         self._space = get_space(space) if isinstance(space, str) else space
         self.space = None if self._space is None else self._space.name
-        self.name, self.unit, self.code = name, unit, code
+        self.name, self.unit, self.code, self.minimise = name, unit, code, minimise
         self._reader = Reader(name)
         documented = (inspect.getdoc(function) or "").partition("\n")[0] if inspect.isroutine(function) else ""
         self.description = description or documented or f"the Python function {name}"
@@ -82,6 +89,18 @@ class FunctionObjective(Objective):
             self.code = mark_of(self._function)
         return {"measured": self.description} if self.code is None else {"code": self.code}
 
+    def __getstate__(self) -> dict[str, object]:
+        from arch2vec.common.code_identity import mark_of
+
+        return {**vars(self), "_mark": mark_of(self._function)}
+
+    def __setstate__(self, state: dict[str, object]) -> None:
+        from arch2vec.common.code_identity import mark_of
+
+        vars(self).update(state)
+        there, here = vars(self).pop("_mark"), mark_of(self._function)
+        self._changed = None not in (there, here) and there != here
+
     @property
     def takes_fidelity(self) -> bool:
         """Whether the function has a parameter for the fidelity."""
@@ -89,21 +108,39 @@ class FunctionObjective(Objective):
 
     @override
     def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:
+        if self._changed:
+            raise InputError(
+                f"objective {self.name}: the function's code is not the one that the search has begun with, where "
+                "it is to be trained; put it back, or repeat the search and accept the change (--accept-changes)"
+            )
         if self._space is not None:
             architecture = self._space.format(self._space.parse([architecture]))[0]
-        arguments: dict[str, int | None] = {}
+        arguments: dict[str, object] = {}
         if fidelity is not None and self._fidelity is None:
             raise InputError(f"objective {self.name} has one fidelity: its function has no parameter 'fidelity'")
         if fidelity is not None or self._fidelity == "required":
             arguments["fidelity"] = fidelity
+        if self.reports:
+            arguments["report"] = current_report()
         start = time.perf_counter()
         try:
             with guarded():
                 returned = self._function(architecture, **arguments)
+        except EvaluationError:
+            raise
         except InputError as error:  # of something that the function uses: not the search's input is bad
             raise EvaluationError(f"{type(error).__name__}: {error}") from error
         elapsed = time.perf_counter() - start
         return self._reader.outcome(returned, elapsed)
+
+
+def _takes_report(function: Callable[..., object]) -> bool:
+    """Whether the function has a parameter ``report``."""
+    try:
+        parameter = inspect.signature(function).parameters.get("report")
+    except (TypeError, ValueError):  # a built-in that does not tell
+        return False
+    return parameter is not None and parameter.kind in (parameter.POSITIONAL_OR_KEYWORD, parameter.KEYWORD_ONLY)
 
 
 def _fidelity_parameter(function: Callable[..., object]) -> str | None:

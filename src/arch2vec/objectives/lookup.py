@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -35,6 +35,9 @@ class LookupObjective(Objective):
     same. Test values go into :attr:`Outcome.test` and :attr:`TableView.test` and
     take part in nothing else.
 
+    Attributes:
+        beside: (n,) further columns that evaluations give in :attr:`Outcome.extra`, by name.
+
     Args:
         space: the architectures' space.
         graphs: the n architectures of the table, no two of them isomorphic.
@@ -47,6 +50,7 @@ class LookupObjective(Objective):
     def __init__(self, space: SearchSpace, graphs: GraphBatch, where: object) -> None:
         self._space = space
         self.space = space.name
+        self.beside: Mapping[str, NDArray[np.float64]] = {}
         self._graphs = graphs
         self._fingerprints = fingerprint(graphs)
         self._order = np.argsort(self._fingerprints, kind="stable")
@@ -101,8 +105,9 @@ class LookupObjective(Objective):
 
     @cached_property
     def optimum(self) -> float:
-        """The best value of the signal, percent."""
-        return float(np.nanmax(self.columns().validation))
+        """The best value of the signal: the largest, or the smallest where less is better."""
+        best = np.nanmin if self.minimise else np.nanmax
+        return float(best(self.columns().validation))
 
     def row_of(self, architecture: str) -> int:
         """The table's row of an architecture in the space's notation.
@@ -129,7 +134,8 @@ class LookupObjective(Objective):
         view = self.columns(fidelity)
         row = self.row_of(architecture)
         test = float(view.test[row])
-        extra = {name: float(column[row]) for name, column in view.extra.items() if not math.isnan(column[row])}
+        further = {**view.extra, **self.beside}
+        extra = {name: float(column[row]) for name, column in further.items() if not math.isnan(column[row])}
         return Outcome(float(view.validation[row]), None if math.isnan(test) else test, float(view.cost_s[row]), extra)
 
     def view(self, embedding: Embedding, fidelity: int | None = None) -> TableView:

@@ -18,6 +18,7 @@ joined by ``&``; those of a command stand before its colon::
     python:train.py:evaluate?fidelities=3,9,27
     cmd:python train.py --arch {architecture}
     cmd?fidelities=3,9,27&unit=%25:python train.py --arch {architecture} --epochs {fidelity}
+    cmd?minimise=true:python train.py --arch {architecture}
 
 ``%`` and two hexadecimal digits stand for a byte, as in URLs: ``%26`` is an
 ``&`` and ``%3F`` a ``?`` within a name. Relative paths start from the current
@@ -45,7 +46,7 @@ _FORMS = (
 )
 
 
-def resolve_objective(spec: str, space: SearchSpace | None = None) -> Objective:
+def resolve_objective(spec: str, space: SearchSpace | None = None, minimise: bool = False) -> Objective:
     """The objective that ``spec`` names; see the module's documentation for the notation.
 
     >>> import arch2vec
@@ -56,6 +57,7 @@ def resolve_objective(spec: str, space: SearchSpace | None = None) -> Objective:
         spec: one line of text.
         space: that is searched; a table's architectures are taken to be of it, unless
             ``spec`` names another one.
+        minimise: whether less is better, of a kind whose values can be any numbers; as its option ``minimise=true``.
 
     ``python:`` runs the code it names. Its module is looked for in the current
     folder too, and a file may import its neighbours.
@@ -65,9 +67,15 @@ def resolve_objective(spec: str, space: SearchSpace | None = None) -> Objective:
             the objective itself refuses what it is given.
     """
     if (command := _COMMAND.match(spec.strip())) is not None:
-        return _command(command["command"], command["options"] or "")
+        return _command(command["command"], _minimising(command["options"] or "", minimise))
     head, _, query = spec.strip().partition("?")
     kind, _, target = head.partition(":")
+    if minimise and kind in _KINDS and kind not in _ANY_NUMBERS:
+        raise InputError(
+            f"objective {head!r} measures an accuracy or a score, of which more is better; what can be minimised are "
+            "numbers of your own: table:FILE, python:WHERE:FUNCTION and cmd:COMMAND"
+        )
+    query = _minimising(query, minimise)
     if kind not in _KINDS:
         hint = ""
         if head.endswith((".parquet", ".csv")):
@@ -120,12 +128,9 @@ def _table(target: str, query: str, space: SearchSpace | None = None) -> Objecti
         raise InputError("objective table needs a file, as in table:results.parquet?validation=COLUMN")
     texts = dict.fromkeys(("validation", "test", "cost", "architecture", "space", "name"), str)
     numbers = dict.fromkeys(("cost_scale", "scale", "absent"), decimal)
-    words = dict.fromkeys(("partial", "minimise", "minimize"), yes_or_no)
     known: dict[str, Callable[[str], Any]]
-    known = {**texts, "unit": str, **numbers, **words, "seed": _run, "noise_seed": _noise}
-    options = read_options("objective table", query, known)
-    if "minimize" in options:
-        options.setdefault("minimise", options.pop("minimize"))
+    known = {**texts, "unit": str, **numbers, "partial": yes_or_no, "seed": _run, "noise_seed": _noise}
+    options = _with_direction("objective table", query, known)
     if "validation" not in options:
         raise InputError(
             f"objective table:{target} needs the column that a search maximises, as in table:{target}?validation=COLUMN"
@@ -141,13 +146,15 @@ def _table(target: str, query: str, space: SearchSpace | None = None) -> Objecti
 
 
 def _python(target: str, query: str) -> Objective:
-    options = read_options(
-        "objective python", query, {"name": str, "space": str, "unit": str, "fidelities": _whole_numbers}
-    )
+    known: dict[str, Callable[[str], Any]]
+    known = {"name": str, "space": str, "unit": str, "fidelities": _whole_numbers}
+    options = _with_direction("objective python", query, known)
     found, absolute = load_object(target, "function", "FUNCTION")
     file, _, name = absolute.rpartition(":")
     code = mark_of_name(Path(file), name) if file.endswith(".py") else None
     if isinstance(found, Objective):
+        if options.keys() == {"minimise"} and options["minimise"] == found.minimise:
+            options = {}
         if options:
             raise InputError(f"{target} is an objective already; {', '.join(options)} is said where it is made")
         found.code = code if found.code is None else found.code
@@ -163,12 +170,31 @@ _COMMAND = re.compile(r"cmd(\?(?P<options>[^:]*))?:(?P<command>.*)", re.DOTALL)
 
 
 def _command(command: str, query: str) -> Objective:
-    options = read_options(
-        "objective cmd", query, {"name": str, "unit": str, "fidelity": whole, "fidelities": _whole_numbers}
-    )
+    known: dict[str, Callable[[str], Any]]
+    known = {"name": str, "unit": str, "fidelity": whole, "fidelities": _whole_numbers}
+    options = _with_direction("objective cmd", query, known)
     from arch2vec.objectives.command import CommandObjective
 
     return CommandObjective(command, **options)
+
+
+_ANY_NUMBERS = ("table", "python", "cmd")
+_DIRECTION = re.compile(r"(^|&)minimi[sz]e=")
+
+
+def _minimising(query: str, minimise: bool) -> str:
+    """The options with what is said of the direction beside them; what they say themselves counts."""
+    if not minimise or _DIRECTION.search(query):
+        return query
+    return f"{query}&minimise=true" if query else "minimise=true"
+
+
+def _with_direction(what: str, query: str, known: Mapping[str, Callable[[str], Any]]) -> dict[str, Any]:
+    """Options, ``minimise`` in either spelling among them."""
+    options = read_options(what, query, {**known, "minimise": yes_or_no, "minimize": yes_or_no})
+    if "minimize" in options:
+        options.setdefault("minimise", options.pop("minimize"))
+    return options
 
 
 def _benchmark(name: str, known: Mapping[str, Callable[[str], Any]]) -> Callable[[str, str], Objective]:

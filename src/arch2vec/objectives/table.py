@@ -51,16 +51,15 @@ class TableObjective(LookupObjective):
 
     Args:
         path: a Parquet file or a table of text, see :mod:`arch2vec.objectives.table_files`.
-        validation: the column a search maximises.
+        validation: the column a search maximises, or minimises.
         test: the column to report, None for none.
         cost: the column of seconds an evaluation costs, None for no cost (0 s).
         cost_scale: multiplies the cost, for a column that counts epochs: 12
             epochs on half the data are 6 times the seconds of one epoch.
         scale: multiplies validation and test, instead of finding out whether
             they are fractions.
-        minimise: whether less of ``validation`` is better, as of an error or a loss. The
-            signal is then minus the column. A column whose name says that it is one is
-            refused unless this is said.
+        minimise: whether less of ``validation`` is better, as of an error or a loss. A column whose name says that
+            it is one is refused unless this is said.
         unit: what validation and test are, if not percent.
         absent: a number that stands for a missing value in these columns.
         architecture: the column of architectures; ``architecture`` or
@@ -144,10 +143,11 @@ class TableObjective(LookupObjective):
             self._require_all(path)
 
         self.unit = "%" if unit is None and not minimise else unit or ""
-        self._minimised = validation if minimise else None
+        self.minimise = bool(minimise)
+        self._column = validation
         how = unit_of(path, validation, columns[validation], scale, unit, minimise)
         notes = [f"validation {'minus ' if minimise else ''}{validation} ({how.told})"]
-        signal = columns[validation] * (-how.factor if minimise else how.factor)
+        signal = columns[validation] * how.factor
         reported = np.full(len(texts), np.nan)
         if test is not None:
             # Of the test column less may be better as well, but it is only shown.
@@ -179,7 +179,7 @@ class TableObjective(LookupObjective):
     @property
     @override
     def signal_name(self) -> str:
-        return "validation" if self._minimised is None else f"minus {self._minimised}"
+        return self._column if self.minimise else "validation"
 
     @property
     @override

@@ -47,6 +47,7 @@ def best_so_far(
     optimum: float | None = None,
     band: Band = "deviation",
     title: str | None = None,
+    minimise: bool = False,
 ) -> None:
     """Draw step curves of the best value so far, one a method, with a band where there are several runs.
 
@@ -68,6 +69,7 @@ def best_so_far(
             confidence interval of the mean (normal approximation); never beyond
             the best and the worst run.
         title: above the figure.
+        minimise: whether less is better.
 
     Raises:
         InputError: there is nothing to draw, a column or a cost is missing, a
@@ -75,7 +77,9 @@ def best_so_far(
             cannot be written to.
     """
     require_format(path)
-    figure = best_so_far_figure(trajectories, x=x, y_label=y_label, optimum=optimum, band=band, title=title)
+    figure = best_so_far_figure(
+        trajectories, x=x, y_label=y_label, optimum=optimum, band=band, title=title, minimise=minimise
+    )
     write_figure(figure, path)
 
 
@@ -87,6 +91,7 @@ def best_so_far_figure(
     optimum: float | None = None,
     band: Band = "deviation",
     title: str | None = None,
+    minimise: bool = False,
 ) -> Figure:
     """The figure that :func:`best_so_far` writes.
 
@@ -97,7 +102,7 @@ def best_so_far_figure(
         raise unknown("horizontal axis", x, ("evaluations", "cost_s"))
     if band not in _BANDS:
         raise unknown("band", band, _BANDS)
-    curves = {name: mean_progress(name, runs, x, band) for name, runs in trajectories.items()}
+    curves = {name: mean_progress(name, runs, x, band, minimise) for name, runs in trajectories.items()}
     if not curves:
         raise InputError("no trajectories to draw")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -109,7 +114,7 @@ def best_so_far_figure(
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
     draw_frame(axes, y_label, title, _band_note(curves, band))
-    _draw_curves(figure, axes, curves, x, optimum)
+    _draw_curves(figure, axes, curves, x, optimum, minimise)
     return figure
 
 
@@ -137,7 +142,9 @@ def _in_lines(title: str) -> str:
     return title if lines == 1 else "\n".join(wrap(title, max(20, int(len(title) / lines)), break_on_hyphens=False))
 
 
-def _draw_curves(figure: Figure, axes: Axes, curves: Mapping[str, BestSoFar], x: Axis, optimum: float | None) -> None:
+def _draw_curves(
+    figure: Figure, axes: Axes, curves: Mapping[str, BestSoFar], x: Axis, optimum: float | None, minimise: bool
+) -> None:
     from matplotlib.ticker import MaxNLocator
 
     axes.ticklabel_format(useOffset=False)
@@ -162,7 +169,7 @@ def _draw_curves(figure: Figure, axes: Axes, curves: Mapping[str, BestSoFar], x:
         )
     start, end = 0.0 if x == "cost_s" else 1.0, longest / unit
     axes.set_xlim(start, end if end > start else start + 1)
-    axes.set_ylim(*_limits(list(curves.values()), optimum))
+    axes.set_ylim(*_limits(list(curves.values()), optimum, minimise))
     labels = [
         (name, float(curve.x[-1]) / unit, float(curve.mean[-1]), styles[name][0]) for name, curve in curves.items()
     ]
@@ -172,8 +179,12 @@ def _draw_curves(figure: Figure, axes: Axes, curves: Mapping[str, BestSoFar], x:
     label_ends(figure, axes, labels)
 
 
-def _limits(curves: Sequence[BestSoFar], optimum: float | None) -> tuple[float, float]:
+def _limits(curves: Sequence[BestSoFar], optimum: float | None, minimise: bool) -> tuple[float, float]:
     """The vertical range: all of the curves, or all but their first steep rise if that would flatten the rest."""
+    if minimise:
+        mirrored = [BestSoFar(curve.x, -curve.mean, -curve.high, -curve.low, curve.runs) for curve in curves]
+        low, high = _limits(mirrored, None if optimum is None else -optimum, minimise=False)
+        return -high, -low
     longest = max(float(curve.x[-1]) for curve in curves)
     late = [curve.low[np.searchsorted(curve.x, min(_WARM_UP * longest, curve.x[-1])) :] for curve in curves]
     top = max([float(curve.high.max()) for curve in curves] + ([] if optimum is None else [optimum]))

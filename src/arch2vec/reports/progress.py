@@ -42,7 +42,9 @@ class BestSoFar:
     runs: int
 
 
-def mean_progress(name: str, runs: pd.DataFrame | Sequence[ArrayLike], x: Axis, band: Band) -> BestSoFar:
+def mean_progress(
+    name: str, runs: pd.DataFrame | Sequence[ArrayLike], x: Axis, band: Band, minimise: bool = False
+) -> BestSoFar:
     """The mean best so far of one method's runs.
 
     The band never reaches beyond the best and the worst run.
@@ -52,12 +54,13 @@ def mean_progress(name: str, runs: pd.DataFrame | Sequence[ArrayLike], x: Axis, 
         runs: as :func:`arch2vec.reports.best_so_far` takes them.
         x: what is counted.
         band: how wide the band is.
+        minimise: whether less is better.
 
     Raises:
         InputError: no runs, a missing column or cost, a run without a value, or
             an infinite one.
     """
-    steps = [_steps(name, values, costs) for values, costs in _split(name, runs, x)]
+    steps = [_steps(name, values, costs, minimise) for values, costs in _split(name, runs, x)]
     if not steps:
         raise InputError(f"the trajectories of {name!r} hold no run")
     start = max(float(at[0]) for at, _ in steps)
@@ -97,14 +100,14 @@ def _split(name: str, runs: pd.DataFrame | Sequence[ArrayLike], x: Axis) -> list
 
 
 def _steps(
-    name: str, values: NDArray[np.float64], costs: NDArray[np.float64] | None
+    name: str, values: NDArray[np.float64], costs: NDArray[np.float64] | None, minimise: bool
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Where one run's best so far is known, and what it is there."""
     if np.isinf(values).any():
         raise InputError(f"a run of {name!r} has an infinite value at evaluation {int(np.isinf(values).argmax()) + 1}")
     if np.isnan(values).all():
         raise InputError(f"a run of {name!r} has no value in {len(values)} evaluations")
-    best = np.fmax.accumulate(values)
+    best = np.fmin.accumulate(values) if minimise else np.fmax.accumulate(values)
     at = np.arange(1.0, len(values) + 1)
     if costs is not None:
         if not (np.isfinite(costs) & (costs >= 0)).all():

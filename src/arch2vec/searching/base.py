@@ -132,6 +132,10 @@ class SearchMethod(ABC):
         """How many different functions the embedding's architectures compute."""
         return self._num_functions
 
+    def counts_as_one(self, one: int, other: int) -> bool:
+        """Whether two rows are evaluated once for both: architectures that compute the same function."""
+        return bool(self._function[one] == self._function[other])
+
     @property
     def remaining(self) -> int:
         """How many more architectures can be proposed: the functions that are not covered."""

@@ -13,6 +13,7 @@ from arch2vec.common.guard import guarded
 from arch2vec.embedding import Embedding
 from arch2vec.errors import EvaluationError, InputError
 from arch2vec.objectives.base import Objective, Outcome
+from arch2vec.objectives.reporting import Judge, Pruned, Reports
 from arch2vec.searching.base import LARGEST, Candidate, SearchMethod
 from arch2vec.searching.budget import Budget
 from arch2vec.searching.failures import Failure, Failures
@@ -21,27 +22,35 @@ from arch2vec.searching.trials import Trial
 Returned = Outcome | float | Mapping[str, Any]
 """What a function may return for an architecture, see :class:`arch2vec.objectives.FunctionObjective`."""
 
-AnyObjective = Objective | Callable[[str], Returned] | str
+AnyObjective = Objective | Callable[..., Returned] | str
 """An objective; any function from an architecture to an outcome, a mapping or a validation accuracy; or one of
 the objectives that the command line knows, by the same text."""
 
 
-def as_objective(objective: AnyObjective, embedding: Embedding) -> Objective:
+def as_objective(objective: AnyObjective, embedding: Embedding, minimise: bool = False) -> Objective:
     """The objective, a plain function being wrapped and a text looked up, if it fits the embedding.
 
+    Args:
+        objective: as searches take it.
+        embedding: that is searched.
+        minimise: whether less is better. An objective that was made already says so itself.
+
     Raises:
-        InputError: it is for another space, or neither an objective nor callable.
+        InputError: it is for another space, neither an objective nor callable, or one that is maximised
+            is to be minimised.
     """
     if isinstance(objective, str):
         from arch2vec.objectives.spec import resolve_objective
 
-        objective = resolve_objective(objective, embedding.space)
+        objective = resolve_objective(objective, embedding.space, minimise)
     if not isinstance(objective, Objective):
         if not callable(objective):
             raise InputError(f"an objective or a function of an architecture is needed, got {type(objective).__name__}")
         from arch2vec.objectives.function import FunctionObjective
 
-        objective = FunctionObjective(objective)
+        objective = FunctionObjective(objective, minimise=minimise)
+    if minimise and not objective.minimise:
+        raise InputError(f"objective {objective.name!r} is maximised; say minimise=True where it is made")
     if objective.space not in (None, embedding.space.name):
         raise InputError(
             f"objective {objective.name!r} is for the space {objective.space!r}, "
@@ -81,6 +90,9 @@ class Attempt:
         refused: whether an objective of ours refused the architecture or the fidelity, which is
             no matter of one evaluation; ``failure`` then says why.
         lost: whether its process ended or was ended before it could tell.
+        reports: epochs and the values that it reported.
+        pruned: whether it was given up because of them; the outcome is then what it reported last.
+        leaves: whether something that it has started may be at work still.
     """
 
     seconds: float
@@ -88,25 +100,43 @@ class Attempt:
     failure: Failure | None = None
     refused: bool = False
     lost: bool = False
+    reports: tuple[tuple[int, float], ...] = ()
+    pruned: bool = False
+    leaves: bool = False
 
 
-def attempt(objective: Objective, candidate: Candidate) -> Attempt:
-    """Evaluate a candidate at its fidelity; whatever is raised but a KeyboardInterrupt makes it a failure."""
-    start = time.perf_counter()
+def attempt(objective: Objective, candidate: Candidate, judge: Judge | None = None) -> Attempt:
+    """Evaluate a candidate at its fidelity; whatever is raised but a KeyboardInterrupt makes it a failure.
+
+    Args:
+        objective: the objective that evaluates the candidate.
+        candidate: the architecture, and the fidelity that it is trained at.
+        judge: told of what the training reports, says whether it is given up.
+    """
+    start, reports = time.perf_counter(), Reports(judge)
     try:
-        outcome = _outcome(objective, candidate)
-        return Attempt(time.perf_counter() - start, outcome)
+        with reports.taken():
+            outcome = _outcome(objective, candidate)
+        return Attempt(time.perf_counter() - start, outcome, reports=reports.pairs)
     except KeyboardInterrupt:
         raise
+    except Pruned:
+        seconds = time.perf_counter() - start
+        outcome = Outcome(reports.pairs[-1][1], None, seconds)
+        return Attempt(seconds, outcome, reports=reports.pairs, pruned=True, leaves=objective.apart)
     except BaseException as raised:
         seconds = time.perf_counter() - start
         if isinstance(raised, InputError) and not isinstance(raised, EvaluationError) and _is_ours(objective):
             return Attempt(seconds, failure=Failure(str(raised)), refused=True)
-        return Attempt(seconds, failure=Failure.of(raised))
+        return Attempt(seconds, failure=Failure.of(raised), reports=reports.pairs)
 
 
 def evaluate(
-    objective: Objective, candidate: Candidate, earlier: Sequence[Trial], failures: Failures | None = None
+    objective: Objective,
+    candidate: Candidate,
+    earlier: Sequence[Trial],
+    failures: Failures | None = None,
+    judge: Judge | None = None,
 ) -> Trial:
     """Evaluate a candidate at its fidelity, as the next trial after ``earlier``. Its ``method_s`` is 0.
 
@@ -117,12 +147,13 @@ def evaluate(
         candidate: what is evaluated.
         earlier: the trials before.
         failures: where failures are noted; by default they are told of and not kept.
+        judge: says which trainings are given up on the way, by what they report.
 
     Raises:
         InputError: an objective of ours refused the architecture or the fidelity, which is
             no matter of one evaluation.
     """
-    made = attempt(objective, candidate)
+    made = attempt(objective, candidate, judge)
     return trial_of(objective, candidate, made, earlier, Failures(None) if failures is None else failures)
 
 
@@ -159,6 +190,8 @@ def alone(candidate: Candidate, made: Attempt) -> Trial:
         extra=outcome.extra,
         fidelity=candidate.fidelity,
         error=None if made.failure is None else made.failure.told,
+        reports=made.reports,
+        pruned=made.pruned,
     )
 
 

@@ -59,9 +59,11 @@ def _table_mark(objective: LookupObjective, embedding: Embedding) -> str:
     for level in (None, *objective.fidelities):
         if objective.redrawn:
             drawn = objective.drawn(embedding, level)
-            for array in (drawn.there, drawn.validation, drawn.cost_s):
+            signal = -drawn.validation if objective.minimise else drawn.validation
+            for array in (drawn.there, signal, drawn.cost_s):
                 digest.update(np.ascontiguousarray(array).tobytes())
         view = objective.view(embedding, level)
-        for array in (view.validation, view.test, view.cost_s):
+        signal = -view.validation if objective.minimise else view.validation
+        for array in (signal, view.test, view.cost_s):
             digest.update(np.ascontiguousarray(array).tobytes())
     return digest.hexdigest()

@@ -20,7 +20,9 @@ from arch2vec.common.storage import read_json, require_writable, write_json
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.searching.base import SearchMethod
+from arch2vec.searching.goal import Goal
 from arch2vec.searching.identity import NAMED, changes, in_words
+from arch2vec.searching.patience import patiently
 from arch2vec.searching.trials import Trial
 
 _KIND = "arch2vec study 1"
@@ -34,7 +36,7 @@ def embedding_digest(embedding: Embedding) -> str:
     return digest.hexdigest()[:32]
 
 
-_NOWHERE = ("device", None)
+_USUAL = (("device", None), ("goal", None))
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class StudyConfig:
     """What must be the same for a study to be continued. Its budget may differ.
 
     ``device`` is the kind of device that models look at the whole pool on, None if they do not.
+    ``goal`` is :attr:`arch2vec.searching.goal.Goal.sentence`, None where more of one value is better.
     ``marks`` are those of :func:`arch2vec.searching.identity.identity_of`: a change in them can be accepted.
     """
 
@@ -53,11 +56,12 @@ class StudyConfig:
     batch: int
     marks: Mapping[str, str]
     device: str | None = None
+    goal: str | None = None
 
     @property
     def fixed(self) -> dict[str, Any]:
-        """All but the marks, and without a device that there is none of."""
-        return {name: value for name, value in asdict(self).items() if name != "marks" and (name, value) != _NOWHERE}
+        """All but the marks, and without what is as usual."""
+        return {name: value for name, value in asdict(self).items() if name != "marks" and (name, value) not in _USUAL}
 
     def compared(
         self, stored: Mapping[str, Any], where: object, trials: int, accept_changes: bool
@@ -73,7 +77,7 @@ class StudyConfig:
         Raises:
             InputError: it is another study, or its marks differ and that is not accepted.
         """
-        for name, value in {"device": None, **self.fixed}.items():
+        for name, value in {**dict(_USUAL), **self.fixed}.items():
             if stored.get(name) != value:
                 raise InputError(
                     f"{where} is a study with {name} {stored.get(name)!r}, not {value!r}; "
@@ -104,13 +108,19 @@ class StudyFile:
         accept_changes: whether to continue a study of which the marks differ. It then says from
             which trial on they do.
         shown: further entries of the file, for those who look at it.
+        goal: what methods are told of trials.
 
     Raises:
         InputError: the folder cannot be written to.
     """
 
     def __init__(
-        self, folder: Path, config: StudyConfig, accept_changes: bool = False, shown: Mapping[str, Any] | None = None
+        self,
+        folder: Path,
+        config: StudyConfig,
+        accept_changes: bool = False,
+        shown: Mapping[str, Any] | None = None,
+        goal: Goal | None = None,
     ) -> None:
         require_writable(folder)
         self.path = folder / "study.json"
@@ -118,6 +128,7 @@ class StudyFile:
         self.changes: list[dict[str, Any]] = []
         self._accept = accept_changes
         self._shown = dict(shown or {})
+        self._goal = goal or Goal()
 
     def save(self, method: SearchMethod, trials: Sequence[Trial]) -> None:
         """Replace the file by the study as it is now."""
@@ -129,7 +140,7 @@ class StudyFile:
             "trials": [_to_json(trial) for trial in trials],
             "method": method.state_dict(),
         }
-        write_json(self.path, document)
+        patiently(str(self.path), lambda: write_json(self.path, document))
 
     def load(self, method: SearchMethod) -> list[Trial]:
         """Bring ``method`` to the stored state and return the trials; none where there is no file.
@@ -154,7 +165,7 @@ class StudyFile:
         for number, trial in enumerate(trials, start=1):
             if trial.number != number or trial.index >= len(known) or known[trial.index] != trial.architecture:
                 raise InputError(f"{self.path} is damaged: trial {number} is not one of this embedding")
-        if state.get("told") != [_told(trial) for trial in trials]:
+        if state.get("told") != self._goal.as_told(trials):
             raise InputError(f"{self.path} is damaged: its search method knows of other evaluations than its trials")
         try:
             if state.get("seed") != self.config.seed:
@@ -166,17 +177,23 @@ class StudyFile:
 
 
 def _to_json(trial: Trial) -> dict[str, Any]:
-    return asdict(trial) | {"validation": _value(trial), "extra": dict(trial.extra)}
+    plain = {name: value for name, value in vars(trial).items() if name not in ("reports", "pruned")}
+    value = None if trial.failed else trial.validation
+    return plain | {"validation": value, "extra": dict(trial.extra), **reports_entry(trial)}
 
 
-def _told(trial: Trial) -> list[int | float | None]:
-    """A trial as the state of a search method tells of it."""
-    entry = [trial.index, _value(trial)]
-    return entry if trial.fidelity is None else [*entry, trial.fidelity]
+def reports_entry(trial: Trial) -> dict[str, Any]:
+    """What a document says of a training's reports; nothing where there are none."""
+    if not trial.reports:
+        return {}
+    made = [[epoch, None if math.isnan(value) else value] for epoch, value in trial.reports]
+    return {"reports": made, **({"pruned": True} if trial.pruned else {})}
 
 
-def _value(trial: Trial) -> float | None:
-    return None if trial.failed else trial.validation
+def reports_of(entry: Mapping[str, Any]) -> dict[str, Any]:
+    """What a document says of a training's reports, as :class:`Trial` has it."""
+    made = ((epoch, math.nan if value is None else float(value)) for epoch, value in entry.get("reports", []))
+    return {"reports": tuple(made), "pruned": bool(entry.get("pruned", False))}
 
 
 def _from_json(entry: Mapping[str, Any]) -> Trial:
@@ -192,4 +209,5 @@ def _from_json(entry: Mapping[str, Any]) -> Trial:
         extra={name: float(value) for name, value in entry["extra"].items()},
         fidelity=entry.get("fidelity"),  # studies from before there were fidelities do not name it
         error=entry.get("error"),
+        **reports_of(entry),
     )

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from arch2vec.common.ownership import owning
 from arch2vec.common.request import note_start
@@ -18,14 +20,18 @@ from arch2vec.objectives.lookup import LookupObjective
 from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.budget import Budget
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget, evaluate
-from arch2vec.searching.failures import MOST_IN_A_ROW, Failures, check_limit
+from arch2vec.searching.failures import MOST_IN_A_ROW, Failures, check_limit, say
+from arch2vec.searching.goal import Goal
+from arch2vec.searching.goals import goal_of
 from arch2vec.searching.growing import for_study
 from arch2vec.searching.identity import identity_of
 from arch2vec.searching.pool import OnDevice
-from arch2vec.searching.spec import AnyMethod, resolve_method
+from arch2vec.searching.spec import AnyMethod, MethodSpec, resolve_method, resolve_pareto_method
 from arch2vec.searching.store import StudyConfig, StudyFile, embedding_digest
 from arch2vec.searching.trials import SearchResult, Trial
+from arch2vec.searching.watching import Beginning, Watcher, Watchers, ending
 from arch2vec.studies.apart import Apart, search_apart
+from arch2vec.studies.engines import Here
 from arch2vec.studies.jobs import BOOKS
 from arch2vec.studies.records import InFile, InMemory, Record
 
@@ -35,7 +41,7 @@ __all__ = ["SearchResult", "Trial", "search"]
 def search(
     embedding: Embedding,
     objective: AnyObjective,
-    method: AnyMethod = "group-bo",
+    method: AnyMethod | None = None,
     budget: int | None = 100,
     max_cost_s: float | None = None,
     seed: int = 0,
@@ -52,8 +58,13 @@ def search(
     resources: Mapping[str, float] | None = None,
     storage: str | None = None,
     study_name: str | None = None,
+    minimise: bool = False,
+    at_most: Mapping[str, float] | None = None,
+    against: Sequence[str] = (),
+    pruner: str | None = None,
+    watchers: Sequence[Watcher] = (),
 ) -> SearchResult:
-    """Search the embedding's architectures for one of high validation accuracy.
+    """Search the embedding's architectures for one of high validation accuracy, or whatever else the goal is.
 
     >>> import arch2vec, numpy as np
     >>> space = arch2vec.get_space("nasbench201")
@@ -74,11 +85,12 @@ def search(
 
     Args:
         embedding: the architectures and their vectors.
-        objective: what is maximised; a function from an architecture to an
+        objective: what is searched for; a function from an architecture to an
             outcome, a mapping or an accuracy will do, and a text as on the command line.
         method: the name of a search method, with settings (``bo?initial=10``) or without; one of your own, as
             ``python:FILE:CLASS``, its class or a function that makes it (see :mod:`arch2vec.searching.spec`);
-            or one that was made already, whose own seed then counts.
+            or one that was made already, whose own seed then counts. None is ``group-bo``, and ``ehvi`` against
+            further criteria.
         budget: evaluations at most, None for no limit but the cost.
         max_cost_s: no evaluation starts once those before it cost this many seconds.
         seed: of everything random in the method.
@@ -103,6 +115,16 @@ def search(
             the same arguments at once: no architecture is evaluated twice. Of a space too large to list, the
             architectures of the embedding are searched, and none besides.
         study_name: of the study in the storage; by default it says what is searched, and how.
+        minimise: whether less of what is measured is better. An objective that was made already says so itself.
+        at_most: the largest values that further numbers may have, by name: ``parameters`` and ``macs``, which the
+            space may know, and numbers that the objective returns (of a table: columns). What is beyond is never
+            the best.
+        against: criteria that are weighed against the validation value, smaller ones being better: the same
+            names, or ``max:NAME``. The result then has a :attr:`~SearchResult.front`.
+        pruner: which trainings are given up on the way, by what they report (see
+            :mod:`arch2vec.objectives.reporting`): ``median``, ``percentile``, ``successive-halving`` or
+            ``hyperband``, with settings as ``hyperband?least=1&most=81&factor=3``.
+        watchers: those who look on, see :mod:`arch2vec.searching.watching`.
 
     Raises:
         InputError: an unknown method, a limit that cannot be, a budget beyond the
@@ -115,7 +137,12 @@ def search(
     if batch < 1:
         raise InputError(f"a batch holds at least 1 architecture, got {batch}")
     check_limit(max_failures)
-    spec = resolve_method(method)
+    if against:
+        if not isinstance(method, str | MethodSpec | None):
+            raise InputError("a search against further criteria takes the name of a multi-objective method")
+        spec = method if isinstance(method, MethodSpec) else resolve_pareto_method(method or "ehvi")
+    else:
+        spec = resolve_method("group-bo" if method is None else method)
     if spec.instance is not None:
         seed = spec.instance.seed
         if not (folder is None and storage is None) and (spec.instance.told or spec.instance.pending):
@@ -127,17 +154,27 @@ def search(
                 "a search method that was made already computes where it was made for; make it with "
                 f"pool=OnDevice({device!r}), or leave the device out"
             )
-    target = as_objective(objective, embedding).for_search(seed)
+    target = as_objective(objective, embedding, minimise).for_search(seed)
+    goal, target, embedding = goal_of(target, embedding, at_most, against)
+    if pruner is not None:
+        _check_pruner(pruner, target, bool(against))
     pool = None if device is None else OnDevice(device)
     # Drivers of one storage number rows alike, which embeddings that grow do not.
     anywhere = not isinstance(target, LookupObjective) and storage is None
-    searcher = for_study(spec, embedding, seed=seed, fidelities=target.fidelities, pool=pool, anywhere=anywhere)
+    if against:
+        known = _known_criteria(goal, len(embedding))
+        searcher = spec.make(embedding, goal.criteria, seed=seed, known=known)
+    else:
+        searcher = for_study(spec, embedding, seed=seed, fidelities=target.fidelities, pool=pool, anywhere=anywhere)
     place = searcher.computed_on
     check_budget(end, searcher)
+    onlookers = Watchers(list(watchers))
     failures = Failures(max_failures, None if folder is None else folder.absolute())
     if target.apart and executor is None:
         workers = 1 if workers is None else workers
     apart = Apart(workers, executor, timeout_s, retries, resources or {})
+    if pruner is not None and not apart.wanted and storage is None:
+        apart = Apart(executor=Here())
     if storage is None and study_name is not None:
         raise InputError(f"a study is named in a storage, and none is: leave out the name {study_name!r}")
 
@@ -145,31 +182,69 @@ def search(
         if folder is not None:
             reference = embedding.space.reference
             note_start(folder, done=len(trials), budget=budget, max_cost_s=max_cost_s, space=reference)
+        settings = {**config.fixed, **config.marks}
+        onlookers.begin(Beginning(target, goal, spec.name, seed, budget, max_cost_s, list(trials), settings))
 
-    with owning(folder):
+    said: set[str] = set()
+
+    def ended(trial: Trial) -> None:
+        for name in goal.missing(trial):
+            if name not in said:
+                said.add(name)
+                say(
+                    f"objective {target.name} gave no {name!r} of {trial.architecture}: what lacks it is never the best"
+                )
+        if on_evaluation is not None:
+            on_evaluation(trial)
+        onlookers.trial(trial)
+
+    with owning(folder), ending(onlookers):
         books = None if folder is None else folder.absolute() / BOOKS
         marks = {} if folder is None and storage is None else {**identity_of(target, embedding), **spec.marks}
         digest = "" if folder is None and storage is None else embedding_digest(embedding)
-        config = StudyConfig(embedding.space.name, digest, target.name, spec.name, seed, batch, marks, place)
-        about = {"signal": target.signal, "unit": target.unit}
+        config = StudyConfig(
+            embedding.space.name, digest, target.name, spec.name, seed, batch, marks, place, goal.sentence
+        )
+        about = {"signal": target.signal, "unit": target.unit, **goal.facts}
         file = None
-        record: Record = InMemory()
+        record: Record = InMemory(pruner, goal.minimise)
         if storage is not None:
             from arch2vec.studies.optuna.record import InStorage, books_of, name_of
 
             name = study_name or name_of(config)
-            record = InStorage(storage, name, config, accept_changes, {**about, "budget": budget})
+            record = InStorage(storage, name, config, accept_changes, {**about, "budget": budget}, goal, pruner)
             books = books or books_of(storage, name)
         elif folder is not None:
-            file = StudyFile(folder.absolute(), config, accept_changes, about)
-            record = InFile(file, folder.absolute() / BOOKS)
+            file = StudyFile(folder.absolute(), config, accept_changes, about, goal)
+            record = InFile(file, folder.absolute() / BOOKS, pruner, goal.minimise)
         if storage is not None or apart.wanted:
-            return search_apart(apart, target, searcher, record, end, failures, batch, books, on_evaluation, begin)
+            kept_by = (end, failures, goal, batch, books, ended, begin, pruner, storage is not None)
+            return search_apart(apart, target, searcher, record, *kept_by)
         trials = [] if file is None else file.load(searcher)
         if len(kept := end.within(trials)) < len(trials):
-            return SearchResult(kept)
+            return SearchResult(kept, goal)
         begin(trials)
-        return SearchResult(_run(target, searcher, trials, end, batch, failures, file, on_evaluation))
+        return SearchResult(_run(target, searcher, trials, end, batch, failures, goal, file, ended), goal)
+
+
+def _known_criteria(goal: Goal, rows: int) -> np.ndarray:
+    """(N, m) the criteria that need no evaluation, NaN for the others."""
+    unknown = np.full(rows, np.nan)
+    return np.stack([goal.known.get(criterion.column, unknown) for criterion in goal.criteria], axis=1)
+
+
+def _check_pruner(pruner: str, objective: Objective, several: bool) -> None:
+    from arch2vec.studies.pruning import make_pruner
+
+    make_pruner(pruner)
+    if several:
+        raise InputError("trainings are given up by one value; leave the pruner or the further criteria out")
+    ours = type(objective).__module__.partition(".")[0] == "arch2vec"
+    if ours and not objective.reports:
+        raise InputError(
+            f"objective {objective.name} reports nothing on the way, by which trainings could be given up: let its "
+            "function have a parameter report, and call report(epoch, value)"
+        )
 
 
 def _run(
@@ -179,8 +254,9 @@ def _run(
     budget: Budget,
     batch: int,
     failures: Failures,
+    goal: Goal,
     file: StudyFile | None,
-    on_evaluation: Callable[[Trial], None] | None,
+    ended: Callable[[Trial], None],
 ) -> list[Trial]:
     """Go on from some trials to the end of the budget; returns all."""
     # What an interrupted study had proposed and not evaluated comes first. Batches are asked for
@@ -196,11 +272,10 @@ def _run(
         candidate = waiting.pop(0)
         trial = evaluate(target, candidate, trials, failures)
         start = time.perf_counter()
-        searcher.tell([candidate], [trial.validation])
+        goal.tell(searcher, trial, trials)
         trials.append(replace(trial, method_s=ask_s + time.perf_counter() - start))
         if file is not None:
             file.save(searcher, trials)
-        if on_evaluation is not None:
-            on_evaluation(trials[-1])
+        ended(trials[-1])
         failures.check()
     return trials

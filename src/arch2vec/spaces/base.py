@@ -31,6 +31,7 @@ from arch2vec.spaces.roles import Roles, ends_of, roles_by_name
 
 if TYPE_CHECKING:
     from arch2vec.reports.cells import Drawing
+    from arch2vec.spaces.network_cost import NetworkCost
 
 _LOOKED_AT = 1_000  # architectures that tell where a space's inputs and outputs are
 _CANDIDATES = 20_000  # architectures that the most likely is looked for among, where a space knows no better way
@@ -184,12 +185,21 @@ class SearchSpace(ABC):
         some = self.sample(min(self.size or _LOOKED_AT, _LOOKED_AT), np.random.default_rng(0))
         return roles_by_name(self.operations, *ends_of(some))
 
+    def network_cost(self, graphs: GraphBatch) -> NetworkCost | None:
+        """Parameters and multiply-adds of N architectures' networks; None where the space knows none, as this default.
+
+        Limits on what a search may propose are on these numbers.
+        """
+        del graphs
+        return None
+
     def costs(self, graphs: GraphBatch) -> tuple[NDArray[np.float32], tuple[str, ...]]:
         """What N architectures cost where the space knows: (N, C) numbers on a logarithmic scale, and their C names.
 
-        A space that knows nothing gives (N, 0), as does this default.
+        By default those of :meth:`network_cost`; a space that knows nothing gives (N, 0).
         """
-        return np.empty((len(graphs), 0), dtype=np.float32), ()
+        cost = self.network_cost(graphs)
+        return (np.empty((len(graphs), 0), dtype=np.float32), ()) if cost is None else cost.logarithms()
 
     def numbers(self, graphs: GraphBatch) -> tuple[NDArray[np.float32], tuple[str, ...]]:
         """Ordered numbers that N architectures' operations are or have, widths for example: (N, C), and C names.

@@ -14,6 +14,7 @@ from arch2vec.objectives.lookup import LookupObjective
 from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.budget import Budget
 from arch2vec.searching.failures import Failures, say
+from arch2vec.searching.goal import Goal
 from arch2vec.searching.trials import SearchResult, Trial
 
 if TYPE_CHECKING:
@@ -88,10 +89,13 @@ def search_apart(
     record: Record,
     budget: Budget,
     failures: Failures,
+    goal: Goal,
     batch: int,
     books: Path | None,
     on_evaluation: Callable[[Trial], None] | None,
     on_start: Callable[[list[Trial]], None],
+    pruner: str | None = None,
+    durable: bool = False,
 ) -> SearchResult:
     """Go on with a recorded search to the end of its budget.
 
@@ -99,26 +103,34 @@ def search_apart(
 
     Args:
         apart: how evaluations are made.
-        objective: what is maximised.
+        objective: what is searched for.
         searcher: the method that proposes architectures.
         record: of the search.
         budget: where it ends.
         failures: what becomes of failures.
+        goal: what is better.
         batch: how many architectures the method proposes at a time.
         books: the folder in which workers write down what they have finished, None for nowhere.
         on_evaluation: called with every new trial.
         on_start: called with the trials there are, before the first new one.
+        pruner: which trainings are given up on the way, None for none.
+        durable: whether the record is in a storage, which trainings anywhere can ask.
     """
     from arch2vec.common.parcels import pack
     from arch2vec.studies.parallel import Drive
 
     trials = record.load(searcher)
     if len(kept := budget.within(trials)) < len(trials):
-        return SearchResult(kept)
+        return SearchResult(kept, goal)
     on_start(trials)
     engine = apart.engine(objective)
+    if pruner is not None and not engine.asks and not durable:
+        raise InputError(
+            "trainings that an executor makes elsewhere cannot ask whether they are given up: keep the search in a "
+            "storage that they reach (--storage), or leave the pruner out"
+        )
     packed = objective if engine.here else pack(objective, f"objective {objective.name}")
     drive = Drive(
-        objective, packed, searcher, record, engine, budget, failures, batch, apart.retries, books, on_evaluation
+        objective, packed, searcher, record, engine, budget, failures, goal, batch, apart.retries, books, on_evaluation
     )
-    return SearchResult(budget.within(drive.run(trials)))
+    return SearchResult(budget.within(drive.run(trials)), goal)

@@ -6,6 +6,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Protocol
 
 from arch2vec.errors import InputError
+from arch2vec.objectives.reporting import Judge
 from arch2vec.searching.evaluation import Attempt
 from arch2vec.studies.jobs import Job, perform
 from arch2vec.studies.processes import perform_apart
@@ -27,13 +28,20 @@ class Engine(Protocol):
     Attributes:
         slots: how many at once.
         here: whether in this process, so that nothing needs to be packed.
+        asks: whether whoever submits a job can be asked about its reports while it is made.
     """
 
     slots: int
     here: bool
+    asks: bool
 
-    def submit(self, job: Job) -> Pending:
-        """Begin an evaluation, or let it wait until something is free."""
+    def submit(self, job: Job, judge: Judge | None = None) -> Pending:
+        """Begin an evaluation, or let it wait until something is free.
+
+        Args:
+            job: the evaluation that is to be made.
+            judge: says here whether it is given up on the way; None where it never is, or the job has one.
+        """
 
     def close(self) -> None:
         """Give up what has not ended."""
@@ -42,12 +50,12 @@ class Engine(Protocol):
 class Here:
     """Evaluates in this process, one at a time: for what is looked up."""
 
-    slots, here = 1, True
+    slots, here, asks = 1, True, True
 
-    def submit(self, job: Job) -> Pending:
+    def submit(self, job: Job, judge: Judge | None = None) -> Pending:
         """Make an evaluation."""
         made: Future[Attempt] = Future()
-        made.set_result(perform(job))
+        made.set_result(perform(job, judge))
         return made
 
     def close(self) -> None:
@@ -82,12 +90,14 @@ class Foreign:
             raise InputError(f"at least 1 worker is needed, got {found}")
         self.slots = found
         self._executor, self._timeout_s = executor, timeout_s
-        self.here = isinstance(executor, ThreadPoolExecutor) and timeout_s is None
+        self.here = self.asks = isinstance(executor, ThreadPoolExecutor) and timeout_s is None
         self._begun: list[Any] = []
 
-    def submit(self, job: Job) -> Pending:
+    def submit(self, job: Job, judge: Judge | None = None) -> Pending:
         """Hand an evaluation to the executor."""
-        if self._timeout_s is None:
+        if self.asks:
+            begun = self._executor.submit(perform, job, judge)
+        elif self._timeout_s is None:
             begun = self._executor.submit(perform, job)
         else:
             begun = self._executor.submit(perform_apart, job, self._timeout_s)

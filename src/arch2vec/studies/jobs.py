@@ -16,6 +16,7 @@ from pathlib import Path
 from arch2vec.common.parcels import Parcel, unpack
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
+from arch2vec.objectives.reporting import Judge
 from arch2vec.searching.base import Candidate
 from arch2vec.searching.evaluation import Attempt, alone, attempt
 from arch2vec.searching.failures import Failure
@@ -35,6 +36,8 @@ class Job:
         seed: of the search.
         books: the folder that the outcome is written down in, if it is there; None for nowhere.
         last: whether a failure is final, because it is not tried again.
+        judge: says whether the training is given up on the way, wherever it is made; None where it never is, or
+            where whoever hands the job over has one that only works there.
     """
 
     objective: Parcel | Objective
@@ -42,16 +45,22 @@ class Job:
     seed: int
     books: Path | None = None
     last: bool = True
+    judge: Judge | None = None
 
 
-def perform(job: Job) -> Attempt:
-    """Make an evaluation in this process, and write down what came of it."""
+def perform(job: Job, judge: Judge | None = None) -> Attempt:
+    """Make an evaluation in this process, and write down what came of it.
+
+    Args:
+        job: the evaluation that is to be made.
+        judge: in the place of the job's own.
+    """
     try:
         objective = load(job.objective)
     except InputError as error:
         return Attempt(0.0, failure=Failure(str(error)), refused=True)
     me = os.getpid()
-    made = attempt(objective, job.candidate)
+    made = attempt(objective, job.candidate, job.judge if judge is None else judge)
     if os.getpid() != me:  # a process that the evaluation forked and forgot: not ours to speak for
         os._exit(0)
     if job.books is not None and job.books.is_dir() and not made.refused and (made.failure is None or job.last):

@@ -20,6 +20,7 @@ from arch2vec.common.schemas import JOURNAL_LINE
 from arch2vec.common.storage import reading, writing
 from arch2vec.errors import InputError
 from arch2vec.searching.base import Candidate
+from arch2vec.searching.store import reports_entry, reports_of
 from arch2vec.searching.trials import Trial
 
 SUFFIX = ".journal.jsonl"
@@ -70,6 +71,7 @@ class Journal:
             "cost_s": trial.cost_s,
             "extra": dict(trial.extra),
             "error": trial.error,
+            **reports_entry(trial),
         }
         # A write that was killed may have left half a line.
         line = ("" if self._begun else "\n") + json.dumps(sealed(entry)) + "\n"
@@ -105,5 +107,6 @@ def _read(line: bytes, where: str) -> tuple[_Key, Trial] | None:
         extra={name: float(value) for name, value in entry["extra"].items()},
         fidelity=entry["fidelity"],
         error=entry["error"],
+        **reports_of(entry),
     )
     return (entry["seed"], trial.architecture, trial.fidelity), trial

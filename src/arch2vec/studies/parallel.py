@@ -26,6 +26,7 @@ from arch2vec.searching.base import Candidate, SearchMethod
 from arch2vec.searching.budget import Budget
 from arch2vec.searching.evaluation import Attempt, numbered, trial_of
 from arch2vec.searching.failures import Failure, Failures, say
+from arch2vec.searching.goal import Goal
 from arch2vec.searching.trials import Trial
 from arch2vec.studies.engines import Engine, Pending
 from arch2vec.studies.jobs import Job, finished
@@ -49,13 +50,14 @@ class Drive:
     """One driver of a search.
 
     Attributes:
-        objective: what is maximised.
+        objective: what is searched for.
         packed: the same for those who evaluate.
         searcher: proposes.
         record: where all is written down.
         engine: evaluates.
         budget: of the search.
         failures: what becomes of failures.
+        goal: what is better.
         batch: how many architectures the method proposes at a time.
         retries: how often a failed evaluation is tried again.
         books: where workers write down what they have finished, None for nowhere.
@@ -69,6 +71,7 @@ class Drive:
     engine: Engine
     budget: Budget
     failures: Failures
+    goal: Goal = field(default_factory=Goal)
     batch: int = 1
     retries: int = 0
     books: Path | None = None
@@ -154,9 +157,11 @@ class Drive:
         return self._waiting.pop(0)
 
     def _begin(self, run: _Run) -> None:
-        job = Job(self.packed, run.candidate, self.searcher.seed, self.books, run.attempts >= self.retries)
+        judge, anywhere = self.record.judge(run.candidate)
+        last = run.attempts >= self.retries
+        job = Job(self.packed, run.candidate, self.searcher.seed, self.books, last, judge if anywhere else None)
         try:
-            pending = self.engine.submit(job)
+            pending = self.engine.submit(job, judge if self.engine.asks else None)
         except BrokenExecutor as error:
             raise _broken(error) from error
         self._number += 1
@@ -204,9 +209,8 @@ class Drive:
 
     def _add(self, trial: Trial, ask_s: float, ours: bool = True) -> None:
         """Tell the method of a trial, and everybody else."""
-        candidate = Candidate(trial.index, trial.architecture, trial.fidelity)
         start = time.perf_counter()
-        self.searcher.tell([candidate], [trial.validation])
+        self.goal.tell(self.searcher, trial, self.trials)
         trial = replace(numbered(trial, self.trials), method_s=ask_s + time.perf_counter() - start)
         self.trials.append(trial)
         if ours:

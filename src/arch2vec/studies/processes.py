@@ -19,11 +19,13 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from dataclasses import replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 
 from arch2vec.common.workers import WorkerProcess, end_with_parent
 from arch2vec.errors import InputError, WorkerError
+from arch2vec.objectives.reporting import Judge
 from arch2vec.searching.evaluation import Attempt
 from arch2vec.searching.failures import Failure
 from arch2vec.studies.jobs import Job, load, perform
@@ -45,8 +47,16 @@ class Worker:
         self._process: WorkerProcess | None = None
         self._closed = False
 
-    def run(self, job: Job, timeout_s: float | None = None) -> Attempt:
-        """Make an evaluation there, for at most so many seconds; the process's start does not count."""
+    def run(self, job: Job, timeout_s: float | None = None, judge: Judge | None = None) -> Attempt:
+        """Make an evaluation there, for at most so many seconds; the process's start does not count.
+
+        Args:
+            job: the evaluation that is to be made.
+            timeout_s: None for any time.
+            judge: asked here about what the training reports there.
+        """
+        if judge is not None:
+            job = replace(job, judge=_asked)
         began = time.perf_counter()
         for left in reversed(range(_STARTS)):
             try:
@@ -64,20 +74,28 @@ class Worker:
         with contextlib.suppress(EOFError, OSError):
             pipe.recv()
         start = time.perf_counter()
-        ready = wait([pipe, process.sentinel], timeout_s)
-        if not ready:
-            self.end()
-            return _failed(start, f"it took longer than {timeout_s:g} s (--timeout-per-training)")
-        try:
-            if pipe in ready or pipe.poll(0):
-                made = pipe.recv()
-                assert isinstance(made, Attempt)
-                return made
-        except (EOFError, OSError):
-            pass
-        except Exception as error:  # the evaluation wrote to what is not its own
-            self.end()
-            return _failed(start, f"its process sent what cannot be read ({type(error).__name__})")
+        while True:
+            left_s = None if timeout_s is None else max(0.0, timeout_s - (time.perf_counter() - start))
+            ready = wait([pipe, process.sentinel], left_s)
+            if not ready:
+                self.end()
+                return _failed(start, f"it took longer than {timeout_s:g} s (--timeout-per-training)")
+            try:
+                if pipe not in ready and not pipe.poll(0):
+                    break
+                said = pipe.recv()
+                if isinstance(said, Attempt):
+                    if said.leaves:
+                        self.end()
+                    return said
+            except (EOFError, OSError):
+                break
+            except Exception as error:  # the evaluation wrote to what is not its own
+                self.end()
+                return _failed(start, f"its process sent what cannot be read ({type(error).__name__})")
+            given_up = judge is not None and judge(*said)
+            with contextlib.suppress(OSError):  # it has ended meanwhile, as the next look tells
+                pipe.send(given_up)
         process.join(_GRACE_S)
         code = process.exitcode
         self.end()
@@ -148,7 +166,7 @@ class Workers:
     ) -> None:
         if workers < 1:
             raise InputError(f"at least 1 worker is needed, got {workers}")
-        self.slots, self.here = workers, False
+        self.slots, self.here, self.asks = workers, False, True
         self._timeout_s = timeout_s
         self._workers = [Worker(environments[n] if n < len(environments) else None) for n in range(workers)]
         self._idle: queue.SimpleQueue[Worker] = queue.SimpleQueue()
@@ -156,14 +174,14 @@ class Workers:
             self._idle.put(worker)
         self._threads = ThreadPoolExecutor(workers, thread_name_prefix="arch2vec-worker")
 
-    def submit(self, job: Job) -> Future[Attempt]:
+    def submit(self, job: Job, judge: Judge | None = None) -> Future[Attempt]:
         """Make an evaluation as soon as a worker is free."""
-        return self._threads.submit(self._run, job)
+        return self._threads.submit(self._run, job, judge)
 
-    def _run(self, job: Job) -> Attempt:
+    def _run(self, job: Job, judge: Judge | None) -> Attempt:
         worker = self._idle.get()
         try:
-            return worker.run(job, self._timeout_s)
+            return worker.run(job, self._timeout_s, judge)
         finally:
             self._idle.put(worker)
 
@@ -185,11 +203,23 @@ def perform_apart(job: Job, timeout_s: float | None) -> Attempt:
 _APART = threading.local()
 
 
+_ASKING = threading.Lock()  # reports may come from any of a training's threads
+_OURS: list[Connection] = []  # of a worker process: to whoever has started it
+
+
+def _asked(epoch: int, value: float) -> bool:
+    """What the process that has started this one says about a training that has reached a value."""
+    with _ASKING:
+        _OURS[0].send((epoch, value))
+        return bool(_OURS[0].recv())
+
+
 def _serve(pipe: Connection, lifeline: Connection) -> None:
     """What a worker process does."""
     if hasattr(os, "setpgid"):
         os.setpgid(0, 0)  # whoever ends the worker ends what it has started
     end_with_parent(lifeline)
+    _OURS[:] = [pipe]
     pipe.send(None)
     while True:
         try:

@@ -7,6 +7,7 @@ from concurrent.futures import Future
 from typing import Any
 
 from arch2vec.errors import InputError
+from arch2vec.objectives.reporting import Judge
 from arch2vec.searching.evaluation import Attempt
 from arch2vec.studies.engines import Pending
 from arch2vec.studies.jobs import Job, perform
@@ -57,15 +58,16 @@ class RayEngine:
                 f"the cluster of Ray's has {there.get('CPU', 0):g} cores and {there.get('GPU', 0):g} graphics cards, "
                 f"an evaluation needs cpu={cpu:g} and gpu={gpu:g}"
             )
-        self.slots, self.here = slots if slots is not None else fit, False
+        self.slots, self.here, self.asks = slots if slots is not None else fit, False, False
         self._ray: Any = ray
         self._timeout_s = timeout_s
         options = {"num_cpus": cpu, "num_gpus": gpu, "max_retries": 0}
         self._task = ray.remote(**options)(perform if timeout_s is None else perform_apart)
         self._begun: list[tuple[Any, Future[Attempt]]] = []
 
-    def submit(self, job: Job) -> Pending:
+    def submit(self, job: Job, judge: Judge | None = None) -> Pending:
         """Hand an evaluation to the cluster."""
+        del judge  # it is not there; the job has its own
         arguments = (job,) if self._timeout_s is None else (job, self._timeout_s)
         reference = self._task.remote(*arguments)
         begun: Future[Attempt] = reference.future()

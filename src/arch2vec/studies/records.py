@@ -5,13 +5,17 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from typing_extensions import override
 
+from arch2vec.objectives.reporting import Judge
 from arch2vec.searching.base import Candidate, SearchMethod
 from arch2vec.searching.store import StudyFile
 from arch2vec.searching.trials import Trial
+
+if TYPE_CHECKING:
+    from arch2vec.studies.pruning import Memory
 
 Claim = Literal["ours", "taken", "full"]
 """Whether a candidate is ours to evaluate, another driver's, or beyond the budget as it stands."""
@@ -57,13 +61,41 @@ class Record(ABC):
     def close(self) -> None:  # noqa: B027
         """Nothing is evaluated here any more."""
 
+    def judge(self, candidate: Candidate) -> tuple[Judge | None, bool]:
+        """Who says whether the training of a claimed candidate is given up on the way, and whether from anywhere.
+
+        By default nobody.
+        """
+        del candidate
+        return None, True
+
 
 class InMemory(Record):
-    """Nowhere."""
+    """Nowhere.
+
+    Args:
+        pruner: which trainings are given up on the way, None for none.
+        minimise: whether less is better.
+    """
+
+    def __init__(self, pruner: str | None = None, minimise: bool = False) -> None:
+        self._pruner, self._minimise = pruner, minimise
+        self._memory: Memory | None = None
 
     @override
     def load(self, searcher: SearchMethod) -> list[Trial]:
+        self._remember([])
         return []
+
+    def _remember(self, trials: Sequence[Trial]) -> None:
+        if self._pruner is not None:
+            from arch2vec.studies.pruning import Memory
+
+            self._memory = Memory(self._pruner, self._minimise, trials)
+
+    @override
+    def judge(self, candidate: Candidate) -> tuple[Judge | None, bool]:
+        return (None, True) if self._memory is None else (self._memory.begin(candidate), False)
 
     @override
     def claim(self, candidate: Candidate, budget: int | None) -> Claim:
@@ -71,18 +103,22 @@ class InMemory(Record):
 
     @override
     def settle(self, trials: Sequence[Trial]) -> None:
-        pass
+        if self._memory is not None:
+            self._memory.end(trials[-1])
 
 
-class InFile(Record):
+class InFile(InMemory):
     """``study.json``, of which one driver at a time is the owner.
 
     Args:
         file: the file that the study is kept in.
         books: the folder in which workers write down what they have finished.
+        pruner: which trainings are given up on the way, None for none.
+        minimise: whether less is better.
     """
 
-    def __init__(self, file: StudyFile, books: Path) -> None:
+    def __init__(self, file: StudyFile, books: Path, pruner: str | None = None, minimise: bool = False) -> None:
+        super().__init__(pruner, minimise)
         self._file, self._books = file, books
         self._trials: list[Trial] = []
 
@@ -90,6 +126,7 @@ class InFile(Record):
     def load(self, searcher: SearchMethod) -> list[Trial]:
         self._searcher = searcher
         self._trials = self._file.load(searcher)
+        self._remember(self._trials)
         return list(self._trials)
 
     @override
@@ -106,6 +143,7 @@ class InFile(Record):
     def settle(self, trials: Sequence[Trial]) -> None:
         self._trials = list(trials)
         self._file.save(self._searcher, self._trials)
+        super().settle(trials)
 
     @override
     def close(self) -> None:

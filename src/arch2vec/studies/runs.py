@@ -28,9 +28,10 @@ class SearchRuns:
         lengths: (R,) int64, evaluations of each run.
         rows: (R, T) int32, rows of the embedding; -2 - k for an architecture that is in ``beyond``, at place k.
         fidelity: (R, T) int32, training epochs, 0 for the objective's default.
-        validation: (R, T) float64, the signal the method was told, percent; NaN for a failure.
+        validation: (R, T) float64, the signal the method was told, of which more is better: minus the value where
+            less is; NaN for a failure.
         test: (R, T) float64, percent, never seen by the method.
-        reported: (R, T) float64, the validation accuracy that tables show, percent.
+        reported: (R, T) float64, the validation value that tables show, in the objective's unit.
         cost_s: (R, T) float64, seconds an evaluation cost.
         method_s: (R, T) float32, seconds the method itself took, not simulated ones.
         beyond: architectures that were evaluated and are not in the embedding, as text.
@@ -81,7 +82,7 @@ class SearchRuns:
         """(R, T) which evaluation (counted from 0) is the best up to each; -1 where none has succeeded.
 
         The best has the highest validation accuracy among those of the highest
-        fidelity so far, the first of equal ones, as in :meth:`Trial.beats`.
+        fidelity so far, the first of equal ones, as in :meth:`arch2vec.searching.goal.Goal.beats`.
         """
         worth = _ordered(self.fidelity, np.where(np.isnan(self.validation), -np.inf, self.validation))
         best = np.maximum.accumulate(worth, axis=1)

@@ -232,6 +232,8 @@ def _claims(
         end = budgets[name]
         limits = {"budget": end.evaluations, "max_cost_s": end.max_cost_s, "both limits": end.both}
         objectives[name] = {**identity_of(target, embedding), **limits, "fidelities": list(fidelities[name])}
+        if target.minimise:
+            objectives[name]["minimise"] = True
     sample = None if pool is None else asdict(pool)
     subject = {"space": embedding.space.reference, "embedding": embedding_digest(embedding), "pool": sample}
     return subject, objectives, {name: {"batch": batches[name], **spec.marks} for name, spec in methods.items()}

@@ -19,6 +19,7 @@ from arch2vec.objectives.view import TableView
 from arch2vec.searching.base import Candidate
 from arch2vec.searching.evaluation import evaluate
 from arch2vec.searching.failures import Failures
+from arch2vec.searching.goal import Goal
 from arch2vec.searching.trials import Trial
 from arch2vec.studies.journal import Journal
 
@@ -33,7 +34,7 @@ class Outcomes:
     """Evaluations of n candidates, (n,) float64 each; percent and seconds.
 
     Attributes:
-        validation: the signal, NaN for a failure.
+        validation: the signal that methods are told, of which more is better; NaN for a failure.
         test: NaN where there is none.
         reported: the validation accuracy to report.
         cost_s: of each evaluation.
@@ -67,10 +68,12 @@ class TableValues:
     Attributes:
         name: of the objective, for complaints.
         views: the columns by fidelity; None is the objective's default.
+        goal: what is better.
     """
 
     name: str
     views: dict[int | None, TableView | DrawnView]
+    goal: Goal = field(default_factory=Goal)
 
     def of(self, candidates: Sequence[Candidate], seeds: Seeds) -> Outcomes:
         """As :class:`Values` says."""
@@ -86,6 +89,8 @@ class TableValues:
         if np.isnan(found[3]).any():
             unknown = candidates[int(np.isnan(found[3]).argmax())].architecture
             raise InputError(f"{unknown!r} is not among the architectures of objective {self.name}")
+        if self.goal.minimise:
+            found[0] = -found[0]
         return Outcomes(*found)
 
     def _view(self, fidelity: int | None) -> TableView | DrawnView:
@@ -122,8 +127,9 @@ class ObjectiveValues:
         """As :class:`Values` says."""
         met = {seed: self.objective.for_search(seed) for seed in set(seeds.tolist())}
         trials = [self._trial(met[seed], each, seed) for each, seed in zip(candidates, seeds.tolist(), strict=True)]
+        goal = Goal(self.objective.minimise)
         return Outcomes(
-            validation=np.array([trial.validation for trial in trials], dtype=np.float64),
+            validation=np.array([goal.told(trial, []) for trial in trials], dtype=np.float64),
             test=np.array([math.nan if trial.test is None else trial.test for trial in trials], dtype=np.float64),
             reported=np.array([trial.extra.get(REPORTED, trial.validation) for trial in trials], dtype=np.float64),
             cost_s=np.array([trial.cost_s for trial in trials], dtype=np.float64),
@@ -150,4 +156,4 @@ def values_of(objective: Objective, embedding: Embedding) -> Values:
         return ObjectiveValues(objective)
     levels: list[int | None] = [None, *objective.fidelities]
     view = objective.drawn if objective.redrawn else objective.view
-    return TableValues(objective.name, {level: view(embedding, level) for level in levels})
+    return TableValues(objective.name, {level: view(embedding, level) for level in levels}, Goal(objective.minimise))

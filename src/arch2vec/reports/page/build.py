@@ -17,6 +17,7 @@ from arch2vec.common.storage import AnyPath, write_text
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
 from arch2vec.reports.cells import cell_svg
+from arch2vec.reports.numbers import number, valued
 from arch2vec.reports.page.charts import search_chart
 from arch2vec.reports.page.commands import commands_for
 from arch2vec.reports.page.evaluations import Evaluations, evaluations_in, evaluations_of
@@ -24,11 +25,11 @@ from arch2vec.reports.page.landscape import Landscape, landscape
 from arch2vec.reports.page.parts import MOST, MOST_MAPS, PAGED, Part, leaves, page_of_parts, part_name
 from arch2vec.reports.page.sources import known_space, vectors_for
 from arch2vec.reports.page.training import TrainedRun, training_in
+from arch2vec.searching.patience import shown as shown_url
 from arch2vec.spaces import SearchSpace
 from arch2vec.studies.inspection import Status, inspect
 from arch2vec.studies.inspection.top import best_first
 from arch2vec.studies.optuna.storage import is_storage
-from arch2vec.studies.optuna.storage import shown as shown_url
 
 NAME = "report.html"
 _MOST_DRAWN = 100
@@ -271,10 +272,9 @@ class _Page:
             facts.append(("evaluations", f"{len(frame):,}, {failed:,} failed, {_span(float(frame['cost_s'].sum()))}"))
             for name, rows in self.chosen.items():
                 if rows:
-                    unit = self.found.unit and f" {self.found.unit}"
-                    test = rows[0]["test"]
-                    tested = "" if test != test else f", test {test:.2f}{unit}"
-                    facts.append((f"best, {name}", f"validation {rows[0]['validation']:.2f}{unit}{tested}"))
+                    unit, test = self.found.unit, valued(rows[0]["test"], self.found.unit)
+                    tested = f", test {test}" if test else ""
+                    facts.append((f"best, {name}", f"validation {valued(rows[0]['validation'], unit)}{tested}"))
         at = datetime.fromtimestamp(status.updated_at, UTC)
         facts.append(("last change", f"{at:%Y-%m-%d %H:%M} UTC"))
         return facts
@@ -292,8 +292,8 @@ class _Page:
             drawing = ""
             if graphs is not None and self.space is not None:
                 drawing = cell_svg(self.space, graphs[place])
-            numbers = [f"{row['validation']:.2f}"]
-            numbers += [f"{row['test']:.2f}" if row["test"] == row["test"] else "-"] if tested else []
+            numbers = [number(row["validation"], self.found.unit)]
+            numbers += [number(row["test"], self.found.unit) if row["test"] == row["test"] else "-"] if tested else []
             numbers.append(f"{row['cost_s']:,.1f}")
             numbers += [f"{row[name]:,.6g}" if row.get(name) == row.get(name) else "-" for name in extra]
             by = f"{row['method']}, seed {row['seed']}, evaluation {row['evaluation']}"

@@ -43,7 +43,7 @@ def search_chart(found: Evaluations, objective: str, optimum: Mapping[str, float
             notes.append(f"{int((~alive).sum())} of {len(runs)} runs of {method} have no evaluation that succeeded.")
         if alive.any():
             many.append(runs.select(runs.seeds[alive].tolist()))
-    columns = [("validation", f"best {found.signal}")]
+    columns = [("reported", f"best {found.signal}")]
     if mine["test"].notna().any():
         what = "test value of the best by validation" + (f", {found.unit}" if found.unit else "")
         columns.append(("test", what))
@@ -52,7 +52,9 @@ def search_chart(found: Evaluations, objective: str, optimum: Mapping[str, float
     for axis in ("evaluations", "seconds") if longest > 0 else ("evaluations",):
         for column, what in columns:
             drawn = [runs for runs in many if np.isfinite(getattr(runs, column)).any()]
-            if view := _search_view(drawn, column, axis, what, longest, optimum.get(column)):
+            if view := _search_view(
+                drawn, column, axis, what, longest, optimum.get("test" if column == "test" else "validation")
+            ):
                 views.append(view)
     if not views:
         return None, notes

@@ -13,6 +13,7 @@ from arch2vec.errors import InputError
 from arch2vec.studies.inspection.readers import (
     COLUMNS,
     COMPARISON,
+    DESCRIBING,
     PARETO,
     SEARCH,
     comparison_frame,
@@ -25,7 +26,7 @@ from arch2vec.studies.runs import SearchRuns
 if TYPE_CHECKING:
     import pandas as pd
 
-_NOT_SHOWN = {"row", "cumulative_cost_s", "method_s"}
+_NOT_SHOWN = {*DESCRIBING, "row", "cumulative_cost_s", "method_s"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,9 +104,10 @@ def evaluations_of(url: str, name: str) -> Evaluations:
     for study in stored_studies(url):
         if study.name == name:
             config = study.config
-            signal = "validation" + (study.unit and f", {study.unit}")
+            unit = str(study.about.get("unit", "%"))
+            signal = "validation" + (unit and f", {unit}")
             digest = str(config.get("embedding", ""))
-            return Evaluations(study.frame, config["space"], {"search": config}, signal, study.unit, digest)
+            return Evaluations(study.frame, config["space"], {"search": config}, signal, unit, digest)
     raise InputError(f"the storage holds no study {name!r} any more")
 
 
@@ -128,6 +130,7 @@ def runs_of(frame: pd.DataFrame) -> SearchRuns:
             array[row, : len(part)] = part[name].to_numpy(dtype=np.float64)
         return array
 
+    value, less = column("validation", np.nan), bool(frame["minimise"].iloc[0])
     return SearchRuns(
         method=str(frame["method"].iloc[0]),
         objective=str(frame["objective"].iloc[0]),
@@ -135,9 +138,9 @@ def runs_of(frame: pd.DataFrame) -> SearchRuns:
         lengths=lengths,
         rows=np.full(shape, -1, dtype=np.int32),
         fidelity=np.nan_to_num(column("fidelity", 0.0)).astype(np.int32),
-        validation=column("validation", np.nan),
+        validation=np.where(column("competes", 0.0) > 0, -value if less else value, np.nan),
         test=column("test", np.nan),
-        reported=np.full(shape, np.nan),
+        reported=value,
         cost_s=column("cost_s", 0.0),
         method_s=np.zeros(shape, dtype=np.float32),
     )

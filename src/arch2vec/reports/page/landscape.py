@@ -196,7 +196,7 @@ def _of_table(table: LookupObjective, graphs: GraphBatch, masked: bool) -> list[
     for name, (label, unit) in named.items():
         values = np.where(rows >= 0, getattr(view, name)[rows], np.nan)
         if np.isfinite(values).any() and not (masked and (name == "test" or "TEST" in label)):
-            high = name != "cost_s"
+            high = name != "cost_s" and not (name == "validation" and table.minimise)
             columns.append(
                 _column(f"table:{name}", f"{label}, all architectures ({table.name})", unit, values, high=high)
             )
@@ -214,7 +214,8 @@ def _of_searches(found: Evaluations, place: Mapping[str, int]) -> list[dict[str,
         means = mine.groupby(rows)
         shown, columns = np.array(sorted(set(rows.tolist())), dtype=np.int64), []
         tested = "test" + (found.unit and f", {found.unit}")
-        labels: dict[str, tuple[str, bool | None]] = {"validation": (found.signal, True), "test": (tested, True)}
+        more = not bool(mine["minimise"].any())
+        labels: dict[str, tuple[str, bool | None]] = {"validation": (found.signal, more), "test": (tested, True)}
         labels |= {"cost_s": ("cost, s", False)} | {name: (name, None) for name in found.extra}
         for name, (label, high) in labels.items():
             values = means[name].mean().reindex(shown).to_numpy(dtype=np.float64)

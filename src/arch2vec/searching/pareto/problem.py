@@ -144,7 +144,10 @@ def problem_of(
             or named twice, or no architecture has all criteria.
     """
     if not isinstance(objective, LookupObjective):
-        raise InputError(f"objective {objective.name} is no table; accuracy against other criteria needs one")
+        raise InputError(
+            f"objective {objective.name} is no table, and how much of the best possible front is found can be told of "
+            "one only; 'arch2vec search --against' searches with the numbers that a function returns"
+        )
     if objective.signal_split != "validation":
         raise InputError(
             f"the signal of objective {objective.name} is {objective.signal_split.upper()} data: {objective.note}"
@@ -160,7 +163,10 @@ def problem_of(
         chosen = [entry.criterion.column for entry in found if entry.computed]
     else:
         chosen = [_named(name, dict(zip(against, names, strict=True))) for name in known]
-    criteria = (Criterion(ACCURACY, maximise=True, accuracy=True), *(entry.criterion for entry in found))
+    criteria = (
+        Criterion(ACCURACY, maximise=not objective.minimise, accuracy=objective.unit == "%"),
+        *(entry.criterion for entry in found),
+    )
     rows = objective.rows_of(embedding.graphs)
     view = objective.view(embedding)
     columns = [view.validation, *(np.where(rows < 0, np.nan, entry.values[rows]) for entry in found)]
@@ -172,7 +178,7 @@ def problem_of(
     problem = ParetoProblem(
         objective.name,
         criteria,
-        ("accuracy, percent", *(entry.unit for entry in found)),
+        ("accuracy, percent" if objective.unit == "%" else objective.signal, *(entry.unit for entry in found)),
         values[kept],
         view.test[kept],
         view.cost_s[kept],

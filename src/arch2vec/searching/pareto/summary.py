@@ -77,7 +77,7 @@ def _deviation(values: Array) -> float:
 def _by_test(problem: ParetoProblem) -> Array:
     """(N, m) the gains with test accuracy in the place of the signal. For reports only."""
     points = problem.gains
-    points[:, 0] = problem.test
+    points[:, 0] = problem.test if problem.criteria[0].maximise else -problem.test
     return points
 
 

@@ -28,7 +28,7 @@ from arch2vec.spaces.darts.cells import (
     is_cell_as_released,
     most_likely_cells,
 )
-from arch2vec.spaces.darts.cost import CIFAR10, IMAGENET, cost_of_cells
+from arch2vec.spaces.darts.cost import CIFAR10, IMAGENET, DARTSCost, cost_of_cells
 from arch2vec.spaces.darts.moves import (
     FUNCTIONS,
     GRAPHS,
@@ -160,9 +160,9 @@ class DARTSPair(SearchSpace):
         return darts_roles(self.operations, [OUTPUT, REDUCE_OUTPUT])
 
     @override
-    def costs(self, graphs: GraphBatch) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    def network_cost(self, graphs: GraphBatch) -> DARTSCost:
         normal, reduce = (DARTSCells.of(half) for half in _halves(graphs))
-        return cost_of_cells(normal, reduce, CIFAR10).logarithms()
+        return cost_of_cells(normal, reduce, CIFAR10)
 
     @override
     def is_valid(self, graphs: GraphBatch) -> NDArray[np.bool_]:

@@ -36,7 +36,7 @@ from arch2vec.spaces.darts.cells import (
     is_cell_as_released,
     most_likely_cells,
 )
-from arch2vec.spaces.darts.cost import CIFAR10, IMAGENET, cost_of_cells
+from arch2vec.spaces.darts.cost import CIFAR10, IMAGENET, DARTSCost, cost_of_cells
 from arch2vec.spaces.darts.moves import draw_cells, functions_of, mutate_cells, neighbor_cells, sample_distinct
 from arch2vec.spaces.darts.notation import format_cells, format_genotype, parse_cells
 from arch2vec.spaces.darts.reading import cells_of
@@ -126,9 +126,9 @@ class DARTS(SearchSpace):
         return darts_roles(VOCABULARY, [OUTPUT])
 
     @override
-    def costs(self, graphs: GraphBatch) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    def network_cost(self, graphs: GraphBatch) -> DARTSCost:
         cells = DARTSCells.of(graphs)
-        return cost_of_cells(cells, cells, CIFAR10).logarithms()
+        return cost_of_cells(cells, cells, CIFAR10)
 
     @override
     def is_valid(self, graphs: GraphBatch) -> NDArray[np.bool_]:

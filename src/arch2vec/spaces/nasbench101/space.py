@@ -27,6 +27,7 @@ from arch2vec.spaces.nasbench101.cost import count_cost, operation_widths
 from arch2vec.spaces.nasbench101.enumeration import NUM_CELLS, published_cells
 from arch2vec.spaces.nasbench101.hashes import module_hashes
 from arch2vec.spaces.nasbench101.reading import imported, is_hash
+from arch2vec.spaces.network_cost import NetworkCost
 from arch2vec.spaces.reading import Reading, published_index, read_texts
 from arch2vec.spaces.roles import Roles, roles_by_name
 
@@ -167,9 +168,13 @@ class NASBench101(SearchSpace):
         return roles_by_name(self.operations, [0], [len(self.operations) - 1])
 
     @override
+    def network_cost(self, graphs: GraphBatch) -> NetworkCost:
+        return count_cost(graphs)
+
+    @override
     def costs(self, graphs: GraphBatch) -> tuple[NDArray[np.float32], tuple[str, ...]]:
         """Parameters and multiply-adds, and how wide the last stack's operations of each kind are."""
-        values, names = count_cost(graphs).logarithms()
+        values, names = super().costs(graphs)
         widths, width_names = operation_widths(graphs)
         return np.concatenate([values, widths], axis=1), (*names, *width_names)
 

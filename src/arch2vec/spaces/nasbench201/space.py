@@ -23,6 +23,7 @@ from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.spaces.base import SearchSpace
 from arch2vec.spaces.nasbench201.reading import imported
+from arch2vec.spaces.network_cost import NetworkCost
 from arch2vec.spaces.reading import Reading, published_index, read_texts
 from arch2vec.spaces.roles import Roles, roles_by_name
 
@@ -171,10 +172,10 @@ class NASBench201(SearchSpace):
         return roles_by_name(OPERATIONS, [0], [len(OPERATIONS) - 1], [OPERATIONS[SKIP]], [OPERATIONS[NONE]])
 
     @override
-    def costs(self, graphs: GraphBatch) -> tuple[NDArray[np.float32], tuple[str, ...]]:
+    def network_cost(self, graphs: GraphBatch) -> NetworkCost:
         from arch2vec.spaces.nasbench201.cost import count_cost  # which knows this space
 
-        return count_cost(graphs).logarithms()
+        return count_cost(graphs)
 
     @override
     def _most_likely(self, op_logits: NDArray[np.floating], edge_logits: NDArray[np.floating]) -> GraphBatch:

@@ -10,22 +10,21 @@ from arch2vec.common.documents import anything, checked, listing, mapping, numbe
 from arch2vec.common.ownership import is_owned
 from arch2vec.common.storage import AnyPath, read_json, read_text
 from arch2vec.errors import InputError
+from arch2vec.searching.patience import shown
 from arch2vec.studies.inspection.readers import (
     COMPARISON,
     CONFIG,
     PARETO,
-    PERCENT,
     SEARCH,
     comparison_frame,
     document,
     pareto_frame,
     search_frame,
     unfinished,
-    units_of,
 )
 from arch2vec.studies.inspection.status import Asked, Best, Pace, Status, asked_of, changed_at, status_of, with_owner
 from arch2vec.studies.inspection.top import best_first
-from arch2vec.studies.optuna.storage import is_storage, shown
+from arch2vec.studies.optuna.storage import is_storage
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -89,9 +88,7 @@ def _storage(url: str) -> Status:
         step = (updated - study.started_at) / len(frame) if len(frame) and updated > study.started_at else None
         pace = Pace(len(frame), study.budget, step, updated)
         figures = {**_spent(frame), "running": float(sum(entry.running for entry in study.entries))}
-        status = status_of(
-            study.name, "search", what, "evaluations", pace, _best(frame, {config["objective"]: study.unit}), figures
-        )
+        status = status_of(study.name, "search", what, "evaluations", pace, _best(frame), figures)
         parts.append(with_owner(status, study.alive))
     return parts[0] if len(parts) == 1 else _together(shown(url), tuple(parts))
 
@@ -106,7 +103,7 @@ def _search(folder: Path) -> Status | None:
     updated = changed_at(folder / SEARCH)
     done = len(frame)
     pace = _pace(asked, done, of, updated)
-    return status_of(folder, "search", what, "evaluations", pace, _best(frame, units_of(folder)), _spent(frame))
+    return status_of(folder, "search", what, "evaluations", pace, _best(frame), _spent(frame))
 
 
 def _comparison(folder: Path) -> Status | None:
@@ -126,7 +123,7 @@ def _comparison(folder: Path) -> Status | None:
     spent, journalled = _spent(frame), unfinished(folder, frame, methods, objectives)
     if journalled:
         spent["evaluations of runs in progress"] = float(journalled)
-    return status_of(folder, "comparison", what, "runs", pace, _best(frame, units_of(folder)), spent)
+    return status_of(folder, "comparison", what, "runs", pace, _best(frame), spent)
 
 
 def _pareto(folder: Path) -> Status | None:
@@ -141,7 +138,7 @@ def _pareto(folder: Path) -> Status | None:
     of = sum(runs.values()) * budget if runs and budget else None
     updated = changed_at(folder / PARETO, *(folder / "runs").glob("*.json"))
     pace = _pace(asked, len(frame), of, updated)
-    best = _best(frame, units_of(folder))
+    best = _best(frame)
     return status_of(folder, "multi-objective study", what, "evaluations", pace, best, _spent(frame))
 
 
@@ -233,16 +230,19 @@ def _epoch(value: Any, place: str) -> None:
             number(0)(entry, f"{place}.{name}")
 
 
-def _best(frame: pd.DataFrame, units: Mapping[str, str]) -> Best | None:
+def _best(frame: pd.DataFrame) -> Best | None:
     found = best_first(frame).head(1).to_dict("records")
     if not found:
         return None
     row = found[0]
     test = None if row["test"] != row["test"] else float(row["test"])
-    unit = units.get(str(row["objective"]), PERCENT)
-    return Best(str(row["architecture"]), float(row["validation"]), test, float(row["cost_s"]), unit)
+    described = str(row["unit"]), bool(row["minimise"])
+    return Best(str(row["architecture"]), float(row["validation"]), test, float(row["cost_s"]), *described)
 
 
 def _spent(frame: pd.DataFrame) -> dict[str, float]:
     failed = int(frame["validation"].isna().sum())
-    return {"evaluations": float(len(frame)), "failed": float(failed), "cost_s": float(frame["cost_s"].sum())}
+    pruned = int(frame["pruned"].sum())
+    given_up = {"pruned": float(pruned)} if pruned else {}
+    found = {"evaluations": float(len(frame)), "failed": float(failed), **given_up}
+    return {**found, "cost_s": float(frame["cost_s"].sum())}

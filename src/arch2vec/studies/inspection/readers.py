@@ -10,7 +10,8 @@ from __future__ import annotations
 import glob
 import itertools
 import json
-from collections.abc import Callable, Mapping, Sequence
+import math
+from collections.abc import Callable, Container, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -54,12 +55,31 @@ def document(path: Path) -> dict[str, Any] | None:
 PERCENT = "%"
 """The unit of values where a folder does not say."""
 
+DESCRIBING = ("unit", "minimise", "competes", "pruned")
+"""Columns of what is read that say how a row's validation value is to be taken: its unit, whether less is better,
+whether the row may be the best, and whether its training was given up on the way."""
 
-def units_of(folder: Path) -> dict[str, str]:
+
+def described(frame: pd.DataFrame, units: Mapping[str, str], minimised: Container[str] = ()) -> pd.DataFrame:
+    """The rows with the columns :data:`DESCRIBING`.
+
+    Args:
+        frame: evaluations; what it says itself of which compete stays.
+        units: of the objectives' values, as far as they are known.
+        minimised: the objectives of which less is better.
+    """
+    names = frame["objective"].tolist()
+    competes = frame.get("competes", True)
+    return frame.assign(
+        unit=[units.get(name, PERCENT) for name in names],
+        minimise=[name in minimised for name in names],
+        competes=competes & frame["validation"].notna(),
+        pruned=frame.get("pruned", False),
+    )
+
+
+def _units_asked(folder: Path) -> dict[str, str]:
     """The units of the values of a folder's objectives, as far as it says them."""
-    study = document(folder / SEARCH)
-    if study is not None:
-        return {study["config"]["objective"]: study.get("unit", PERCENT)}
     try:
         asked = checked(read_json(folder / ASKED), stored_studies.ASKED, folder / ASKED)
     except InputError:  # of older folders, or being written
@@ -94,25 +114,35 @@ def unfinished(folder: Path, frame: pd.DataFrame, methods: Sequence[str], object
 
 
 def search_frame(study: Mapping[str, Any]) -> pd.DataFrame:
-    """The trials of a ``study.json``: :data:`COLUMNS`, and the objective's further numbers."""
-    return trials_frame(study["config"], study["trials"])
+    """The trials of a ``study.json``: :data:`COLUMNS`, :data:`DESCRIBING`, and the objective's further numbers."""
+    return trials_frame(study["config"], study["trials"], study)
 
 
-def trials_frame(config: Mapping[str, Any], trials: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
-    """Trials of one search, as ``study.json`` has them: :data:`COLUMNS`, and the objective's further numbers."""
+def trials_frame(
+    config: Mapping[str, Any], trials: Sequence[Mapping[str, Any]], about: Mapping[str, Any]
+) -> pd.DataFrame:
+    """Trials of one search, as ``study.json`` has them, and what it says about them."""
     import pandas as pd
 
     head = {name: config[name] for name in COLUMNS[:3]}
     rows = [
         {**head, "evaluation": trial["number"], **{name: trial.get(name) for name in COLUMNS[4:]}}
         | {name: value for name, value in trial["extra"].items() if name not in COLUMNS}
+        | {"competes": _competes(trial, about.get("most", {})), "pruned": bool(trial.get("pruned"))}
         for trial in trials
     ]
-    return _typed(pd.DataFrame(rows, columns=None if rows else list(COLUMNS)))
+    objective = config["objective"]
+    frame = _typed(pd.DataFrame(rows, columns=None if rows else list(COLUMNS)))
+    return described(frame, {objective: about.get("unit", PERCENT)}, [objective] if about.get("minimise") else [])
+
+
+def _competes(trial: Mapping[str, Any], most: Mapping[str, float]) -> bool:
+    """Whether a trial may be the best: it was not given up, and is within the limits on what it has returned."""
+    return not trial.get("pruned") and all(trial["extra"].get(name, math.inf) <= most[name] for name in most)
 
 
 def comparison_frame(folder: Path) -> pd.DataFrame:
-    """All finished runs of a comparison: :data:`COLUMNS`; reads no file that is being written.
+    """All finished runs of a comparison: :data:`COLUMNS`, :data:`DESCRIBING`; reads no file that is being written.
 
     Raises:
         InputError: a file is damaged.
@@ -126,19 +156,24 @@ def comparison_frame(folder: Path) -> pd.DataFrame:
         blocks = sorted(path for path in (folder / "blocks").glob("*.parquet") if not path.name.startswith("."))
         parts = [read_table(path).to_pandas() for path in ([whole] if whole.exists() else []) + blocks]
         if not parts:
-            return pd.DataFrame(columns=list(COLUMNS))
+            return described(pd.DataFrame(columns=list(COLUMNS)), {})
         for part in parts:
             for name in ("method", "objective", "architecture"):
                 part[name] = part[name].astype(str)
         frame = pd.concat(parts, ignore_index=True)
         # What was put together and not yet removed is there twice.
-        return _typed(frame.drop_duplicates(["method", "objective", "seed", "evaluation"]))
+        frame = _typed(frame.drop_duplicates(["method", "objective", "seed", "evaluation"]))
+        settings = document(folder / COMPARISON) or {}
+        minimised = {name for name, entry in settings.get("objectives", {}).items() if entry.get("minimise")}
+        found = described(frame, _units_asked(folder), minimised)
+        # Runs hold what methods were told.
+        return found.assign(validation=found["validation"].where(~found["minimise"], -found["validation"]))
 
     return _again(read)
 
 
 def pareto_frame(folder: Path, settings: Mapping[str, Any]) -> pd.DataFrame:
-    """All trials of a multi-objective study: :data:`COLUMNS` and a column a criterion.
+    """All trials of a multi-objective study: :data:`COLUMNS`, :data:`DESCRIBING` and a column a criterion.
 
     Raises:
         InputError: a file is damaged.
@@ -158,7 +193,9 @@ def pareto_frame(folder: Path, settings: Mapping[str, Any]) -> pd.DataFrame:
                 if "validation" not in trial["criteria"]:
                     raise InputError(f"{path} is damaged: trial {trial['number']} has no criterion 'validation'")
                 rows.append(trial["criteria"] | entry)
-        return _typed(pd.DataFrame(rows, columns=None if rows else list(COLUMNS)))
+        frame = _typed(pd.DataFrame(rows, columns=None if rows else list(COLUMNS)))
+        least = "validation (min)" in settings["criteria"]
+        return described(frame, {}, [settings["objective"]] if least else [])
 
     return _again(read)
 

@@ -25,10 +25,11 @@ class Best:
 
     Attributes:
         architecture: in the space's notation.
-        validation: what the search maximises, percent.
+        validation: what the search maximises or minimises.
         test: percent, not seen by the search; None where there is none.
         cost_s: what its evaluation cost, seconds.
         unit: of its values, empty where they have none.
+        minimise: whether less of the validation value is better.
     """
 
     architecture: str
@@ -36,6 +37,7 @@ class Best:
     test: float | None
     cost_s: float
     unit: str = "%"
+    minimise: bool = False
 
 
 @dataclass(frozen=True)

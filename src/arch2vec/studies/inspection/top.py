@@ -15,14 +15,13 @@ from arch2vec.errors import InputError
 from arch2vec.studies.inspection.readers import (
     COLUMNS,
     COMPARISON,
+    DESCRIBING,
     PARETO,
-    PERCENT,
     SEARCH,
     comparison_frame,
     document,
     pareto_frame,
     search_frame,
-    units_of,
 )
 from arch2vec.studies.optuna.storage import is_storage
 
@@ -48,6 +47,7 @@ class Evaluated:
         evaluation: which of that search's evaluations it was, from 1.
         extra: further numbers: other criteria, parameters, epochs.
         unit: of the values, empty where they have none.
+        minimise: whether less of the validation value is better.
     """
 
     architecture: str
@@ -60,6 +60,7 @@ class Evaluated:
     evaluation: int
     extra: Mapping[str, float] = field(default_factory=dict)
     unit: str = "%"
+    minimise: bool = False
 
 
 def top(folder: AnyPath, k: int = 10, by: str | None = None) -> list[Evaluated]:
@@ -83,7 +84,7 @@ def top(folder: AnyPath, k: int = 10, by: str | None = None) -> list[Evaluated]:
     if is_storage(folder):
         from arch2vec.studies.optuna.reading import stored_studies
 
-        frames = [study.frame.assign(unit=study.unit) for study in stored_studies(str(folder))]
+        frames = [study.frame for study in stored_studies(str(folder))]
     elif not (folder := Path(folder)).is_dir():
         raise InputError(f"{folder} is no folder")
     else:
@@ -164,10 +165,12 @@ def _space(folder: Path, deep: int) -> str | None:
 def best_first(frame: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
     """Different architectures of the highest fidelity that succeeded, the best first, the earliest of equal ones.
 
+    What was given up on the way or is beyond a limit is none of them.
+
     Raises:
         InputError: no evaluation has a number ``by``.
     """
-    valid = frame[frame["validation"].notna()]
+    valid = frame[frame["competes"].astype(bool)]
     level = valid["fidelity"].fillna(np.inf)
     valid = valid[level == level.max()] if len(valid) else valid
     column = "validation" if by is None else by.removeprefix("min:")
@@ -175,31 +178,27 @@ def best_first(frame: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
     if by is not None and not known:
         numbers = [name for name in frame.columns if name not in _NOT_NUMBERS and frame[name].notna().any()]
         raise InputError(f"no evaluation has a number {column!r} to sort by; there are {', '.join(map(str, numbers))}")
-    smallest = by is not None and by.startswith("min:")
     valid = valid[valid[column].notna()]
-    return valid.sort_values(column, ascending=smallest, kind="stable").drop_duplicates("architecture")
+    smallest = valid["minimise"].astype(bool) if by is None else by.startswith("min:")
+    order = np.argsort(valid[column].to_numpy(dtype=np.float64) * np.where(smallest, 1.0, -1.0), kind="stable")
+    return valid.iloc[order].drop_duplicates("architecture")
 
 
 def _frames(folder: Path, deep: int) -> list[pd.DataFrame]:
     if (study := document(folder / SEARCH)) is not None:
-        return [_with_units(search_frame(study), folder)]
+        return [search_frame(study)]
     if document(folder / COMPARISON) is not None:
-        return [_with_units(comparison_frame(folder), folder)]
+        return [comparison_frame(folder)]
     if (settings := document(folder / PARETO)) is not None:
-        return [_with_units(pareto_frame(folder, settings), folder)]
+        return [pareto_frame(folder, settings)]
     if deep == 0:
         return []
     below = sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
     return [frame for path in below for frame in _frames(path, deep - 1)]
 
 
-def _with_units(frame: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    units = units_of(folder)
-    return frame.assign(unit=[units.get(name, PERCENT) for name in frame["objective"].tolist()])
-
-
-_NOT_NUMBERS = {"unit", "method", "objective", "architecture", "seed", "evaluation", "fidelity", "row"}
-_OTHER = {*COLUMNS, "unit", "row", "cumulative_cost_s", "method_s", "reported_validation"}
+_NOT_NUMBERS = {*DESCRIBING, "method", "objective", "architecture", "seed", "evaluation", "fidelity", "row"}
+_OTHER = {*COLUMNS, *DESCRIBING, "row", "cumulative_cost_s", "method_s", "reported_validation"}
 
 
 def _entry(row: Mapping[Any, Any]) -> Evaluated:
@@ -219,4 +218,5 @@ def _entry(row: Mapping[Any, Any]) -> Evaluated:
         int(row["evaluation"]),
         extra,
         str(row["unit"]),
+        bool(row["minimise"]),
     )

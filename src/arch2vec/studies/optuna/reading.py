@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from arch2vec.errors import InputError
+from arch2vec.searching.patience import patiently, shown
 from arch2vec.studies.optuna.drivers import PREFIX, Drivers
-from arch2vec.studies.optuna.storage import open_storage, patiently, shown
+from arch2vec.studies.optuna.storage import open_storage
 from arch2vec.studies.optuna.trials import STUDY, Entry, entry_of
 
 if TYPE_CHECKING:
@@ -25,7 +27,7 @@ class Stored:
         entries: its trials, but for void ones.
         started_at: when the first began, seconds since 1970; 0 where none has.
         alive: whether a driver is at work on it, None where that cannot be known.
-        unit: of its values.
+        about: what else is kept with it: the unit of its values, whether less is better, limits.
     """
 
     name: str
@@ -34,7 +36,7 @@ class Stored:
     entries: tuple[Entry, ...]
     started_at: float
     alive: bool | None
-    unit: str = "%"
+    about: Mapping[str, Any]
 
     @property
     def frame(self) -> pd.DataFrame:
@@ -53,10 +55,12 @@ class Stored:
                     "test": entry.trial.test,
                     "cost_s": entry.trial.cost_s,
                     "extra": entry.trial.extra,
+                    "pruned": entry.trial.pruned,
                 }
                 for number, entry in enumerate(ended, start=1)
                 if entry.trial is not None
             ],
+            self.about,
         )
 
 
@@ -86,7 +90,7 @@ def stored_studies(url: str) -> list[Stored]:
                 tuple(entries),
                 min(starts, default=0.0),
                 _alive(study.user_attrs),
-                str(about.get("unit", "%")),
+                about,
             )
         )
     if not found:

@@ -11,6 +11,7 @@ after the other, so every driver comes to the same view.
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -21,13 +22,16 @@ from typing_extensions import override
 
 from arch2vec.common.cache import cache_folder
 from arch2vec.errors import InputError
+from arch2vec.objectives.reporting import Judge
 from arch2vec.searching.base import Candidate, SearchMethod
 from arch2vec.searching.failures import say
+from arch2vec.searching.goal import Goal
+from arch2vec.searching.patience import patiently, shown
 from arch2vec.searching.store import StudyConfig
 from arch2vec.searching.trials import Trial
 from arch2vec.studies.optuna.drivers import Drivers
 from arch2vec.studies.optuna.parameters import Parameters
-from arch2vec.studies.optuna.storage import open_storage, patiently, shown
+from arch2vec.studies.optuna.storage import open_storage
 from arch2vec.studies.optuna.trials import (
     AFTER,
     DRIVER,
@@ -42,10 +46,15 @@ from arch2vec.studies.records import Claim, Record
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
+    from optuna.study import StudyDirection
     from optuna.trial import FrozenTrial
 
 KIND = "arch2vec study 1"
 T = TypeVar("T")
+
+CONSTRAINTS = "constraints"
+"""Optuna's own name for what says how far a trial is beyond its limits."""
+_FAR = 1e300  # beyond a limit, of a number that is not known
 
 _LOOK_S = 1.0  # between looks at what other drivers do
 _ANOTHER_S = 10.0  # for another driver to say what the study is that it has just made
@@ -74,6 +83,8 @@ class InStorage(Record):
         config: what it is.
         accept_changes: whether to go on with a study of which the marks differ.
         about: further facts that are kept with it, for those who look at it.
+        goal: what is better.
+        pruner: which trainings are given up on the way, None for none.
 
     Raises:
         InputError: there is no such storage, or it does not answer.
@@ -86,9 +97,12 @@ class InStorage(Record):
         config: StudyConfig,
         accept_changes: bool = False,
         about: Mapping[str, Any] | None = None,
+        goal: Goal | None = None,
+        pruner: str | None = None,
     ) -> None:
         self._url, self._name, self._config, self._accept = url, name, config, accept_changes
         self._about = dict(about or {})
+        self._goal, self._pruner = goal or Goal(), pruner
         self._storage: BaseStorage = open_storage(url)
         self._where = f"study {name!r} in {shown(url)}"
         self._seen: set[int] = set()  # ended trials that the method has been told of
@@ -120,7 +134,7 @@ class InStorage(Record):
         def tell(upto: int) -> None:
             for entry in ended[len(told) : upto]:
                 assert entry.trial is not None
-                searcher.tell([entry.candidate], [entry.trial.validation])
+                self._goal.tell(searcher, entry.trial, told)
                 self._seen.add(entry.id)
                 told.append(entry.trial)
 
@@ -232,15 +246,43 @@ class InStorage(Record):
         mine = self._ours.pop((trial.index, trial.fidelity))
         self._seen.add(mine)
         try:
-            for name, value in outcome_attributes(trial).items():
+            several = {"validation": trial.validation} if self._goal.criteria and not trial.failed else {}
+            for name, value in {**outcome_attributes(trial), **several}.items():
                 self._do(lambda name=name, value=value: self._storage.set_trial_user_attr(mine, name, value))  # type: ignore[misc]
+            state = TrialState.COMPLETE
+            values: list[float] | None = [trial.validation]
             if trial.failed:
-                self._do(lambda: self._storage.set_trial_state_values(mine, TrialState.FAIL))
-            else:
-                self._do(lambda: self._storage.set_trial_state_values(mine, TrialState.COMPLETE, [trial.validation]))
+                state, values = TrialState.PRUNED if trial.pruned else TrialState.FAIL, None
+            elif trial.pruned:
+                state = TrialState.PRUNED
+                values = values if not self._goal.criteria else None
+            elif self._goal.criteria:
+                values = self._goal.values(trial)
+                if not all(map(math.isfinite, values)):  # Optuna takes all criteria or none
+                    state, values = TrialState.FAIL, None
+            if self._pruner is None:
+                for epoch, value in trial.reports:
+                    self._do(lambda at=epoch, value=value: self._storage.set_trial_intermediate_value(mine, at, value))  # type: ignore[misc]
+            if self._goal.most:
+                self._do(lambda: self._storage.set_trial_system_attr(mine, CONSTRAINTS, self._excess(trial)))
+            self._do(lambda: self._storage.set_trial_state_values(mine, state, values))
         except UpdateFinishedTrialError:
             # The storage has it already, where an attempt was not confirmed; or this driver was taken for dead.
             pass
+
+    @override
+    def judge(self, candidate: Candidate) -> tuple[Judge | None, bool]:
+        if self._pruner is None:
+            return None, True
+        from arch2vec.studies.pruning import TrialJudge
+
+        mine = self._ours[candidate.index, candidate.fidelity]
+        return TrialJudge(self._url, self._name, mine, self._pruner), True
+
+    def _excess(self, trial: Trial) -> list[float]:
+        """How far a trial is beyond each limit, as Optuna's samplers and plots have it: above 0 is not feasible."""
+        found = [self._goal.number(trial, name) - limit for name, limit in sorted(self._goal.most.items())]
+        return [_FAR if math.isnan(excess) else excess for excess in found]
 
     @override
     def close(self) -> None:
@@ -267,8 +309,7 @@ class InStorage(Record):
         return self._entries
 
     def _alike(self, one: tuple[int, int | None], other: tuple[int, int | None]) -> bool:
-        functions = self._searcher.embedding.function_classes
-        return one[1] == other[1] and bool(functions[one[0]] == functions[other[0]])
+        return one[1] == other[1] and self._searcher.counts_as_one(one[0], other[0])
 
     def _template(self, candidate: Candidate) -> FrozenTrial:
         import optuna
@@ -300,12 +341,11 @@ class InStorage(Record):
             InputError: it is another program's, or of another configuration.
         """
         from optuna.exceptions import DuplicatedStudyError
-        from optuna.study import StudyDirection
 
         config: dict[str, Any] = {**self._config.fixed, **self._config.marks}
         fresh = {"kind": KIND, "config": config, **self._about}
         try:
-            study = self._do(lambda: self._storage.create_new_study([StudyDirection.MAXIMIZE], self._name))
+            study = self._do(lambda: self._storage.create_new_study(self._directions(), self._name))
             self._do(
                 lambda: self._storage.set_study_user_attr(study, STUDY, {"kind": KIND, "config": config, **self._about})
             )
@@ -334,6 +374,12 @@ class InStorage(Record):
         if told != there:
             self._do(lambda: self._storage.set_study_user_attr(study, STUDY, told))
         return study
+
+    def _directions(self) -> list[StudyDirection]:
+        from optuna.study import StudyDirection
+
+        least = [not criterion.maximise for criterion in self._goal.criteria] or [self._goal.minimise]
+        return [StudyDirection.MINIMIZE if each else StudyDirection.MAXIMIZE for each in least]
 
     def _entries_of(self, study: int) -> list[Entry]:
         found = self._do(lambda: self._storage.get_all_trials(study, deepcopy=False))

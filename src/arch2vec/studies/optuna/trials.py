@@ -30,6 +30,7 @@ _ABOUT: Check = record(
         "test": optional(number(finite=False)),
         "cost_s": number(0),
         "error": optional(text()),
+        "validation": number(),
         "extra": mapping(number(finite=False)),
     },
 )
@@ -78,20 +79,20 @@ def entry_of(found: FrozenTrial, where: str) -> Entry | None:
     if "architecture" not in found.user_attrs or DRIVER not in found.system_attrs:
         return None
     extra = {key[len(EXTRA) :]: value for key, value in found.user_attrs.items() if key.startswith(EXTRA)}
-    names = ("architecture", "row", "fidelity", "test", "cost_s", "error")
+    names = ("architecture", "row", "fidelity", "test", "cost_s", "error", "validation")
     about: dict[str, Any] = {name: found.user_attrs[name] for name in names if name in found.user_attrs}
     checked({**about, "extra": extra}, _ABOUT, f"trial {found.number} of {where}")
     candidate = Candidate(about["row"], about["architecture"], about.get("fidelity"))
     running = not found.state.is_finished()
     trial = None
     if not running:
-        complete = found.state == TrialState.COMPLETE and found.value is not None
+        values = found.values if found.state in (TrialState.COMPLETE, TrialState.PRUNED) else None
         cost = float(about.get("cost_s", 0.0))
         trial = Trial(
             number=1,
             index=candidate.index,
             architecture=candidate.architecture,
-            validation=float(found.value) if complete and found.value is not None else math.nan,
+            validation=float(about.get("validation", math.nan)) if not values else float(values[0]),
             test=about.get("test"),
             cost_s=cost,
             cumulative_cost_s=cost,
@@ -99,6 +100,8 @@ def entry_of(found: FrozenTrial, where: str) -> Entry | None:
             extra={name: float(value) for name, value in extra.items()},
             fidelity=candidate.fidelity,
             error=about.get("error"),
+            reports=tuple(sorted(found.intermediate_values.items())),
+            pruned=found.state == TrialState.PRUNED,
         )
     return Entry(
         id=found._trial_id,
