@@ -19,7 +19,8 @@ from matplotlib.figure import Figure
 from matplotlib.text import Annotation
 from numpy.typing import NDArray
 
-from arch2vec.reports import best_so_far, draw_cell
+from arch2vec.reports.cells import draw_cell
+from arch2vec.reports.curves import best_so_far
 from arch2vec.reports.progress import Axis, mean_progress
 from arch2vec.reports.style import PALETTE, method_styles, mixed
 from arch2vec.spaces import get_space
@@ -302,7 +303,7 @@ def test_settings_of_matplotlib_stay_as_they_are(draw: Callable[[Path], None], t
 
 def test_matplotlib_is_imported_late_and_pyplot_never(tmp_path: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; import arch2vec.reports as plots;"
+        "import sys; from pathlib import Path; import arch2vec.reports.curves as plots;"
         "assert not {'matplotlib', 'pandas', 'scipy', 'torch'} & set(sys.modules), 'too early';"
         f"plots.best_so_far({{'a': [[1.0, 2.0]]}}, Path({str(tmp_path / 'a.png')!r}));"
         "assert 'matplotlib.pyplot' not in sys.modules, 'pyplot'"

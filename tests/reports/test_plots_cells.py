@@ -17,8 +17,7 @@ from matplotlib.patches import Circle, FancyArrowPatch, FancyBboxPatch
 from matplotlib.transforms import Bbox
 
 from arch2vec.graphs import PADDING, GraphBatch
-from arch2vec.reports import draw_cell
-from arch2vec.reports.cells import cell_svg, operation_colours, readable
+from arch2vec.reports.cells import cell_svg, draw_cell, operation_colours, readable
 from arch2vec.reports.layered import layered_layout, longest_paths
 from arch2vec.reports.style import GREY, INK, text_width
 from arch2vec.spaces import SPACES, get_space

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from matplotlib.text import Annotation
 
-from arch2vec.reports import regret_curves, regret_distributions
 from arch2vec.reports.names import cost_label, objective_title
+from arch2vec.reports.regret import regret_curves, regret_distributions
 from arch2vec.studies.curves import Curve
 from figures import assert_texts_are_apart_and_inside, drawn, text_boxes
 from one_line import error_of

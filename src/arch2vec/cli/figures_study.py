@@ -44,7 +44,7 @@ def run_figures(arguments: argparse.Namespace) -> None:
     """``arch2vec experiment figures``."""
     import numpy as np
 
-    from arch2vec.cli.representation import load_encoder
+    from arch2vec.cli.runs import load_encoder
     from arch2vec.embedding import Embedding
     from arch2vec.experiments import figures
     from arch2vec.experiments.prediction_inputs import benchmarked, choose_targets, columns_of, sources_of

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from arch2vec.cli.devices import add_device
 from arch2vec.cli.output import command, print_json, say
-from arch2vec.cli.representation import add_run, add_sampling, load_encoder
+from arch2vec.cli.runs import add_run, add_sampling, load_encoder
 from arch2vec.errors import InputError
 
 if TYPE_CHECKING:

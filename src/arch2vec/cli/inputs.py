@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from arch2vec.cli.choices import LEARNED, REPRESENTATION
 from arch2vec.cli.output import say
-from arch2vec.cli.representation import add_space, embed_some, load_encoder
+from arch2vec.cli.runs import add_space, embed_some, load_encoder
 from arch2vec.errors import InputError
 
 if TYPE_CHECKING:

@@ -221,3 +221,11 @@ def pretraining_bar(label: str) -> Iterator[Callable[[PretrainingProgress], None
 def percent(share: float, digits: int = 2) -> str:
     """A share between 0 and 1 as percent."""
     return f"{100 * share:.{digits}f}"
+
+
+def span(seconds: float) -> str:
+    """A time in words."""
+    for least, unit, name in ((172_800, 86_400, "days"), (5_400, 3_600, "h"), (90, 60, "min")):
+        if seconds >= least:
+            return f"{seconds / unit:.1f} {name}"
+    return f"{seconds:.1f} s"

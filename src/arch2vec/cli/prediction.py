@@ -81,7 +81,7 @@ def run_prediction(arguments: argparse.Namespace) -> None:
         raise InputError(f"--seeds must be at least 1, got {arguments.seeds}")
     labels = labels_of(arguments.labels)
 
-    from arch2vec.cli.representation import load_encoder
+    from arch2vec.cli.runs import load_encoder
     from arch2vec.experiments import prediction
     from arch2vec.experiments.prediction_inputs import choose_targets, sources_of
     from arch2vec.experiments.prediction_table import to_rows, write_tables

@@ -112,7 +112,7 @@ def sampled(space: SearchSpace, sample: int | None, seed: int) -> GraphBatch:
 def run_proxies(arguments: argparse.Namespace) -> None:
     """``arch2vec proxies``."""
     from arch2vec.cli.inputs import names
-    from arch2vec.cli.representation import load_encoder
+    from arch2vec.cli.runs import load_encoder
     from arch2vec.common.storage import require_writable
     from arch2vec.spaces import get_space
 

@@ -17,12 +17,11 @@ from arch2vec.cli.architectures import (
 from arch2vec.cli.choices import REPRESENTATION
 from arch2vec.cli.devices import add_device
 from arch2vec.cli.output import command, percent, pretraining_bar, print_json, print_table, say
+from arch2vec.cli.runs import add_run, add_sampling, add_space, embed_some, load_encoder
 from arch2vec.cli.transfer import add_transfer, check_transfer, with_evaluations
 from arch2vec.errors import InputError
 
 if TYPE_CHECKING:
-    from arch2vec.embedding import Embedding
-    from arch2vec.encoder import Encoder
     from arch2vec.pretraining.settings import PretrainConfig
     from arch2vec.spaces import SearchSpace
 
@@ -219,37 +218,6 @@ def _add_departures(parser: argparse.ArgumentParser) -> None:
         type=int,
         default=16,
         help="how many numbers describe a vertex, and each pool of an architecture (default 16)",
-    )
-
-
-def add_run(parser: argparse.ArgumentParser) -> None:
-    """A run's folder, and its space where that has to be named."""
-    parser.add_argument("run_folder", type=Path, metavar="RUN", help="a folder made by 'arch2vec pretrain'")
-    add_space(parser)
-
-
-def add_sampling(parser: argparse.ArgumentParser) -> None:
-    """How architectures are generated."""
-    parser.add_argument(
-        "--temperature",
-        type=float,
-        default=0.0,
-        metavar="T",
-        help="how much noise is added to what the decoder believes: 0 takes the most likely architecture (default), "
-        "1 draws from its probabilities",
-    )
-    parser.add_argument(
-        "--prior",
-        default="independent",
-        help="where points are drawn from: independent, a normal distribution for each number, as in the paper "
-        "(default), or joint, one for all vertices of an architecture together",
-    )
-
-
-def add_space(parser: argparse.ArgumentParser) -> None:
-    """The flag by which a user allows their own Python search space to be run."""
-    parser.add_argument(
-        "--space", metavar="SPACE", help="needed where RUN is of a space in your own Python code: python:FILE:NAME"
     )
 
 
@@ -506,29 +474,3 @@ def run_nearest(arguments: argparse.Namespace) -> None:
         ["architecture", "distance"],
         [[architecture, f"{distance:.4f}"] for architecture, distance in found],
     )
-
-
-def embed_some(encoder: Encoder) -> Embedding:
-    """The embedding of all architectures of the encoder's space.
-
-    A space too large to list is embedded as far as the encoder has learned from it.
-    """
-    if encoder.space.enumerable:
-        return encoder.embed(encoder.space)
-    from arch2vec.pretraining.pretrain import architectures, config_of
-
-    return encoder.embed(architectures(encoder.space, config_of(encoder)))
-
-
-def load_encoder(run: Path, space: str | None = None, device: str | None = "cpu") -> Encoder:
-    """The encoder of a run's folder, on a device; None for a GPU if there is one.
-
-    Raises:
-        InputError: there is none, or its training has not finished.
-    """
-    if not run.exists():  # before PyTorch is imported, which takes seconds
-        raise InputError(f"no run in {run}; make one with: arch2vec pretrain SPACE --out {run}")
-    from arch2vec.encoder import Encoder
-    from arch2vec.spaces import get_space
-
-    return Encoder.load(run, device, space=get_space(space) if space else None)

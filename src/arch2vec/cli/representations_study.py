@@ -73,7 +73,7 @@ def run_representations(arguments: argparse.Namespace) -> None:
     if arguments.draws < 1:
         raise InputError(f"--draws must be at least 1, got {arguments.draws}")
 
-    from arch2vec.cli.representation import load_encoder
+    from arch2vec.cli.runs import load_encoder
     from arch2vec.experiments import prediction, representations
     from arch2vec.experiments.prediction_inputs import TARGETS, choose_targets, sources_of
 

@@ -53,7 +53,7 @@ def add_command(experiments: Any) -> None:
 
 def run_smoothness(arguments: argparse.Namespace) -> None:
     """``arch2vec experiment smoothness``."""
-    from arch2vec.cli.representation import load_encoder
+    from arch2vec.cli.runs import load_encoder
     from arch2vec.experiments import smoothness, smoothness_report
     from arch2vec.experiments.prediction_inputs import choose_targets, columns_of, sources_of
     from arch2vec.reports.projection import PROJECTIONS

@@ -8,8 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from arch2vec.cli.output import command, print_json, print_table
-from arch2vec.cli.watch import span
+from arch2vec.cli.output import command, print_json, print_table, span
 from arch2vec.errors import InputError
 from arch2vec.reports.numbers import valued
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from typing import TYPE_CHECKING, Any
 
-from arch2vec.cli.output import progress_bar, say
+from arch2vec.cli.output import progress_bar, say, span
 from arch2vec.reports.numbers import valued
 from arch2vec.searching.watching import Beginning, Watcher
 
@@ -106,14 +106,6 @@ def remaining(made: int, to_make: int | None, spent_s: float) -> str:
     if not made or to_make is None or to_make <= 0:
         return ""
     return span(spent_s / made * to_make)
-
-
-def span(seconds: float) -> str:
-    """A time in words."""
-    for least, unit, name in ((172_800, 86_400, "days"), (5_400, 3_600, "h"), (90, 60, "min")):
-        if seconds >= least:
-            return f"{seconds / unit:.1f} {name}"
-    return f"{seconds:.1f} s"
 
 
 def view_of(label: str, watched: bool) -> Watcher:

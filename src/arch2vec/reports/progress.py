@@ -51,7 +51,7 @@ def mean_progress(
 
     Args:
         name: of the method, for errors.
-        runs: as :func:`arch2vec.reports.best_so_far` takes them.
+        runs: as :func:`arch2vec.reports.curves.best_so_far` takes them.
         x: what is counted.
         band: how wide the band is.
         minimise: whether less is better.
