@@ -22,7 +22,7 @@ from arch2vec.reports.page.charts import search_chart
 from arch2vec.reports.page.commands import commands_for
 from arch2vec.reports.page.evaluations import Evaluations, evaluations_in, evaluations_of
 from arch2vec.reports.page.landscape import Landscape, landscape
-from arch2vec.reports.page.parts import MOST, MOST_MAPS, PAGED, Part, leaves, page_of_parts, part_name
+from arch2vec.reports.page.parts import MOST, MOST_MAPS, PAGED, PagePart, leaves, page_of_parts, part_name
 from arch2vec.reports.page.sources import known_space, vectors_for
 from arch2vec.reports.page.training import TrainedRun, training_in
 from arch2vec.searching.patience import shown as shown_url
@@ -131,7 +131,7 @@ def _several(status: Status, asked: _Asked) -> tuple[str, int, bool]:
         text, number, masked = _one(part, asked)
         of = "" if part.of is None else f" of {part.of:,}"
         what = f"{part.kind}: {part.what}; {part.done:,}{of} {part.unit}, {part.state}"
-        parts.append(Part(part_name(part, status), what, text))
+        parts.append(PagePart(part_name(part, status), what, text))
         points, hidden = points + number, hidden or masked
     title = Path(status.folder).resolve().name if isinstance(status.folder, Path) else str(status.folder)
     return page_of_parts(f"{title}: {len(parts)} parts", parts, notes), points, hidden

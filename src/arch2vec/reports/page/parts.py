@@ -19,7 +19,7 @@ PAGED = ("training", "search", "comparison", "multi-objective study")
 """Kinds of work that have a page."""
 
 
-class Part(NamedTuple):
+class PagePart(NamedTuple):
     """A part's name, one line on it, and its page."""
 
     name: str
@@ -39,7 +39,7 @@ def part_name(part: Status, whole: Status) -> str:
     return str(part.folder)
 
 
-def page_of_parts(title: str, parts: Sequence[Part], notes: Sequence[str]) -> str:
+def page_of_parts(title: str, parts: Sequence[PagePart], notes: Sequence[str]) -> str:
     """The page that holds the parts' pages; what users name is escaped."""
     from jinja2 import Environment
 
