@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from arch2vec.common.devices import CPU, Device, get_device
 from arch2vec.common.documents import anything, checked, flag, mapping, number, parse_json, record, text, whole
+from arch2vec.common.kinds import is_series
 from arch2vec.common.storage import AnyPath, read_arrays, write_arrays
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
@@ -123,7 +124,7 @@ class Encoder:
         """What the model reads of ``graphs`` and reconstructs: themselves, or the graphs of their functions."""
         return read_graphs(graphs, self.space, self.config)[0]
 
-    def embed(self, graphs: GraphBatch | SearchSpace | str | Sequence[str] | None = None) -> Embedding:
+    def embed(self, graphs: GraphBatch | SearchSpace | str | Iterable[str] | None = None) -> Embedding:
         """The embedding of architectures, by default of the whole search space.
 
         Args:
@@ -141,9 +142,9 @@ class Encoder:
             graphs = self.space.enumerate()
         elif isinstance(graphs, GraphBatch):
             self.space.check(graphs)
-        elif isinstance(graphs, str | Sequence):
-            graphs = self.space.parse([graphs] if isinstance(graphs, str) else graphs)
-        else:
+        elif is_series(graphs):
+            graphs = self.space.parse([graphs] if isinstance(graphs, str) else list(graphs))
+        else:  # a set has no order
             raise InputError(
                 "embed takes architectures as text, a batch of graphs or the encoder's space, "
                 f"got {type(graphs).__name__}"

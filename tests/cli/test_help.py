@@ -50,6 +50,12 @@ def test_an_option_is_understood_alone(command: str, action: argparse.Action) ->
         assert number in said or str(action.default) in said or "both" in said, text
 
 
+@pytest.mark.parametrize("command", ALL)
+def test_help_is_printed(command: str) -> None:
+    """A sign that argparse would fill in makes ``--help`` end in a traceback."""
+    assert ALL[command].format_help().startswith("usage: arch2vec")
+
+
 def test_every_method_is_named() -> None:
     assert set(choices.METHODS) == set(METHODS)
     for command in ("search", "compare"):

@@ -7,6 +7,7 @@ import json
 import locale
 import math
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
+import scipy.special  # noqa: F401  (adds filters of warnings when it is first imported)
 import torch
 from typing_extensions import override
 
@@ -166,6 +168,12 @@ def settings() -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "precision": torch.get_float32_matmul_precision(),
         "anomalies": torch.is_anomaly_enabled(),
+        "inference": torch.is_inference_mode_enabled(),
+        "autocast": torch.is_autocast_enabled("cpu"),
+        "environment": dict(os.environ),
+        "arguments": list(sys.argv),
+        "blocked": signal.pthread_sigmask(signal.SIG_BLOCK, ()),
+        "descriptors": [os.path.sameopenfile(number, number) and os.fstat(number).st_ino for number in (0, 1, 2)],
     }
 
 
@@ -190,6 +198,15 @@ def vandal(architecture: str) -> float:
     torch.set_num_threads(3)
     torch.set_float32_matmul_precision("medium")
     torch.autograd.set_detect_anomaly(True)
+    torch.inference_mode().__enter__()
+    torch.autocast("cpu").__enter__()  # type: ignore[no-untyped-call]
+    os.environ.clear()
+    os.environ["HOME"] = "/nowhere"
+    sys.path.clear()
+    sys.argv.clear()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    os.close(1)
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
     torch.manual_seed(0)
     np.random.seed(0)  # noqa: NPY002
     return float(architecture.count("b"))
@@ -204,12 +221,58 @@ def test_what_a_function_changes_of_its_process_ends_with_the_call(
     method: str, embedding: Embedding, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    before = settings()
+    before, folders = settings(), list(sys.path)
     found = search(embedding, vandal, method, 20, out=Path("study"))
     assert settings() == before
+    assert {*folders} <= {*sys.path}
     expected = search(embedding, quiet, method, 20)
     assert [trial.index for trial in found.trials] == [trial.index for trial in expected.trials]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["study"]
+
+
+@pytest.mark.parametrize("end", ["return 50.0", "raise ValueError('of the copy')", "sys.exit(0)"])
+def test_a_copy_that_a_function_forks_and_leaves_does_not_go_on_searching(
+    end: str, embedding: Embedding, tmp_path: Path
+) -> None:
+    """A function that forgets to end what it has forked would have as many searches as it was called."""
+    (tmp_path / "forks.py").write_text(
+        "import os, sys\nME = os.getpid()\n"
+        "def worth(a):\n    if os.getpid() == ME and os.fork() == 0:\n"
+        f"        {end}\n    if os.getpid() != ME: os._exit(9)\n"
+        "    return float(os.waitstatus_to_exitcode(os.wait()[1]))\n"
+    )
+    found = search(embedding, f"python:{tmp_path}/forks.py:worth", "bo", 8, out=tmp_path / "study")
+    assert [trial.validation for trial in found.trials] == [float("raise" in end)] * 8
+
+
+any_search: Any = search
+any_run_many: Any = run_many
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (lambda space: any_search(space, len, budget="5"), "a whole number, got '5'"),
+        (lambda space: any_search(space, len, budget=2.5), "a whole number, got 2.5"),
+        (lambda space: any_search(space, len, budget=3, seed=1.5), "a seed is a whole number"),
+        (lambda space: any_search(space, len, max_cost_s="3", budget=None), "above 0 seconds, got '3'"),
+        (lambda space: any_search({"space": space}, len, budget=3), "a search takes an embedding, a search space"),
+        (lambda space: any_run_many(7, len, ["random"], 1, 3), "a space's name, got int"),
+        (lambda space: space.parse(None), "an architecture is text, got NoneType None"),
+        (lambda space: space.parse(b"a|b"), "an architecture is text, got bytes"),
+        (lambda space: space.parse([b"a|b"]), "an architecture is text, got bytes"),
+    ],
+)
+def test_python_types_that_cannot_be_are_one_line(call: Callable[[Any], object], line: str) -> None:
+    with pytest.raises(InputError, match=re.escape(line)):
+        call(chain(4))
+
+
+def test_a_search_takes_a_space_as_well() -> None:
+    found = search(chain(4), lambda text: float(text.count("b")), budget=6)
+    assert found.evaluations == 6
+    frame = run_many("nasbench201", "digits-201", ["random"], 1, 3)
+    assert len(frame) == 3
 
 
 def test_guards_within_guards_and_beside_them() -> None:

@@ -78,7 +78,7 @@ class Unprintable:
     ("returned", "message"),
     [
         (None, "returned None (NoneType) as 'validation'; a number is needed"),
-        ("93 %", "returned '93 %' (str) as 'validation'; a number is needed"),
+        ("93 apples", "returned '93 apples' (str) as 'validation'; a number is needed"),
         (True, "returned True (bool) as 'validation'; a number is needed"),
         (1j, "returned 1j (complex) as 'validation'; a number is needed"),
         ((90.0, 89.0), "returned (90.0, 89.0) (tuple) as 'validation'; a number is needed"),
@@ -92,8 +92,8 @@ class Unprintable:
             "a number that fits 64 bits is needed",
         ),
         (math.inf, "returned inf as 'validation'; NaN marks a failed evaluation"),
-        ({}, "returned no 'validation'; keys: none"),
-        ({"test": 3}, "returned no 'validation'; keys: test"),
+        ({}, "returned no 'validation'; keys: none; it returned {} (dict)"),
+        ({"test": 3}, "returned no 'validation'; keys: test; it returned {'test': 3} (dict)"),
         ({"validation": [90, 91]}, "returned [90, 91] (list) as 'validation'; a number is needed"),
     ],
 )
@@ -302,7 +302,7 @@ FORMS = (
             "there is no Python file a.py; write your own, which examples/mine.py of the repository shows",
         ),
         ("python:os:getcwdd", "os has no function 'getcwdd'; it has getcwd, getcwdb, getuid"),
-        ("python:os:sep", "'sep' in os is a str, not a function"),
+        ("python:os:sep", "'sep' in os is of type str, not a function"),
         (
             "python:os:getcwd?seed=1",
             "objective python has no option 'seed'; it has name, space, unit, fidelities, minimise, minimize",

@@ -278,3 +278,18 @@ class TestResume:
         with pytest.raises(InputError, match="cannot write to the output folder"):
             search(embedding, objective, "random", 3, out=tmp_path / "file")
         assert not objective.evaluated
+
+
+def test_a_space_of_the_same_name_is_told_apart_in_words(tmp_path: Path) -> None:
+    from arch2vec.representations.ready import structure_embedding
+    from arch2vec.spaces import DeclaredSpace, SpaceDeclaration
+
+    def of(*operations: str) -> Embedding:
+        edges = tuple((vertex, vertex + 1) for vertex in range(3))
+        return structure_embedding(DeclaredSpace(SpaceDeclaration("mine", operations, vertices=4, edges=edges)))
+
+    search(of("a", "b"), len, "random", 3, out=tmp_path)
+    with pytest.raises(InputError, match=r"or of another space of this name: trial 1, '[ab]\|[ab]', is not one"):
+        search(of("c", "d"), len, "random", 4, out=tmp_path)
+    with pytest.raises(InputError, match="is a study with embedding of other vectors, of other architectures"):
+        search(of("a", "b", "c"), len, "random", 4, out=tmp_path)

@@ -36,6 +36,7 @@ from arch2vec.searching.supervised_bo import ReleasedSupervisedBayesianOptimizat
 from arch2vec.searching.trials import Trial
 from arch2vec.spaces import get_space
 from arch2vec.studies import Budget, Trajectories, run_many, run_study, summarise
+from arch2vec.studies.inspection import top
 from arch2vec.studies.simulation import simulate
 from arch2vec.studies.values import ObjectiveValues, TableValues, values_of
 from one_line import error_of
@@ -224,11 +225,23 @@ class TestStudy:
         assert path.stat().st_size < 40 * len(found)
         names = ["asked.json", "comparison.json", "trajectories.parquet"]
         assert sorted(path.name for path in tmp_path.iterdir()) == names
-        frame = pd.read_parquet(path)
+        frame = pd.read_parquet(path).drop(columns="further")  # which no look-up in a table fills
         pd.testing.assert_frame_equal(frame, found.frame(), check_categorical=False)
         assert frame["architecture"].tolist() == [embedding.architectures[row] for row in frame["row"]]
         assert frame["fidelity"].isna().all()
         pd.testing.assert_frame_equal(plain(Trajectories.read(path)), plain(found))
+
+    def test_what_a_function_tells_beside_its_value_is_kept(self, embedding: Embedding, tmp_path: Path) -> None:
+        def worth(text: str) -> dict[str, float]:
+            return {"validation": 50.0 + len(text), **({"macs": float(text.count("conv"))} if "conv" in text else {})}
+
+        for runs in (2, 3):  # in blocks, put together, and added to
+            found = run_many(embedding, worth, ["random", "evolution"], runs, 5, out=tmp_path)
+        expected = [float(text.count("conv")) or np.nan for text in found["architecture"]]
+        np.testing.assert_array_equal(found["macs"], expected)
+        assert "further" not in found
+        best = top(tmp_path, by="macs")
+        assert best[0].extra["macs"] == np.nanmax(expected)
 
     def test_a_method_chooses_among_the_fidelities_it_is_given(self, embedding: Embedding) -> None:
         class Levels(Worth):

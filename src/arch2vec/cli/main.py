@@ -91,6 +91,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         sys.stdout = None
         return 1
     except OSError as error:
+        if error.errno == errno.EBADF:
+            print("arch2vec: a file that this command had open was closed, by the objective's code?", file=sys.stderr)
+            return 1
         if error.errno not in _NO_ROOM:
             raise
         print(

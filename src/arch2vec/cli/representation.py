@@ -104,7 +104,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument(
         "--compile",
         action="store_true",
-        help="compile the encoder before training, which takes a minute and is up to 15 % faster then (default: not)",
+        help="compile the encoder before training, which takes a minute and is up to 15 %% faster then (default: not)",
     )
     parser.add_argument(
         "--replay",

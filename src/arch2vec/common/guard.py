@@ -16,21 +16,15 @@ are kept and are put back when the last one has ended.
 from __future__ import annotations
 
 import contextlib
-import gc
-import locale
 import os
-import signal
 import sys
 import threading
-import warnings
-from collections.abc import Callable, Iterator, Mapping
+import traceback
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NoReturn
 
-import numpy as np
-
-Setting = tuple[Callable[[], Any], Callable[[Any], object]]
-"""How a setting is read, and how it is put back."""
+from arch2vec.common.process_settings import OF_A_CALL, OF_AN_IMPORT, put_settings, read_settings
 
 
 @contextmanager
@@ -40,16 +34,30 @@ def guarded(*, importing: bool = False) -> Iterator[None]:
     Args:
         importing: whether the block imports the code, so that what it changes is there in later calls.
     """
+    process = os.getpid()
     outermost = _enter()
     try:
         yield
     finally:
+        if os.getpid() != process:
+            _end_of_a_copy()
         _leave(importing and outermost)
+
+
+def _end_of_a_copy() -> NoReturn:
+    """End this process, which a user's code has made by ``fork`` and left: the search is its parent's to go on with."""
+    error = sys.exc_info()[1]
+    if error is not None and not isinstance(error, SystemExit):
+        traceback.print_exc()
+    _flush()
+    code = error.code if isinstance(error, SystemExit) else int(error is not None)
+    os._exit(code if isinstance(code, int) else int(code is not None))
 
 
 _LOCK = threading.Lock()
 _inside = 0
 _ours: dict[str, Any] = {}
+_descriptors: list[_Descriptor] = []
 _at_import: dict[str, Any] = {}
 
 
@@ -60,8 +68,10 @@ def _enter() -> bool:
         if _inside > 1:
             return False
         _ours.clear()
-        _ours.update(_read(_settings()))
-        _put(_at_import)
+        _ours.update(read_settings())
+        put_settings(_at_import)
+        _flush()  # a copy of this process would write it again
+        _descriptors[:] = [_Descriptor(number) for number in (0, 1, 2)]
         # A stream that is closed is gone for good; these only lend it.
         sys.stdout, sys.stderr = _Lent(sys.stdout), _Lent(sys.stderr)
         return True
@@ -73,14 +83,54 @@ def _leave(keep: bool) -> None:
         _inside -= 1
         if _inside:
             return
-        now = _read(_settings())
+        now = read_settings()
         # What cannot be read here, as handlers of signals in another thread, stays.
         changed = {name: now[name] for name, value in _ours.items() if name in now and not _same(now[name], value)}
         if keep:
-            _at_import.update({name: value for name, value in changed.items() if name not in _OF_A_CALL})
+            changed = {name: value for name, value in changed.items() if name not in OF_AN_IMPORT}
+            _at_import.update({name: value for name, value in changed.items() if name not in OF_A_CALL})
+        _flush()
+        put_settings({name: _ours[name] for name in changed})
+        for descriptor in _descriptors:
+            descriptor.put_back()
+
+
+def _same(one: Any, other: Any) -> bool:
+    return one is other or bool(one == other)
+
+
+def _flush() -> None:
+    for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(Exception):
-            sys.stdout.flush()
-        _put({name: _ours[name] for name in changed})
+            stream.flush()
+
+
+class _Descriptor:
+    """One of the three files that every process has open, whatever a user's code closes or opens in its place."""
+
+    def __init__(self, number: int) -> None:
+        self._number, self._file, self._copy = number, _file_of(number), -1
+        if self._file is not None:
+            with contextlib.suppress(OSError):
+                self._copy = os.dup(number)
+
+    def put_back(self) -> None:
+        """The file under its number, and no copy of it."""
+        if self._copy < 0 or _file_of(self._copy) != self._file:
+            return  # the copy was closed too
+        with contextlib.suppress(OSError):
+            if _file_of(self._number) != self._file:
+                os.dup2(self._copy, self._number)
+            os.close(self._copy)
+
+
+def _file_of(number: int) -> tuple[int, int, int] | None:
+    """Which file a descriptor is of; None for one that is closed."""
+    try:
+        found = os.fstat(number)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_rdev
 
 
 class _Lent:
@@ -101,125 +151,3 @@ class _Lent:
     def detach(self) -> Any:
         """The same stream: its owner goes on writing to it."""
         return self._stream
-
-
-_OF_A_CALL = ("streams", "timer", "signals")  # no setting that an import could have made for calls
-
-
-def _read(settings: Mapping[str, Setting]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for name, (get, _) in settings.items():
-        with contextlib.suppress(Exception):  # a folder that is gone, a locale without a name
-            found[name] = get()
-    return found
-
-
-def _put(values: Mapping[str, Any]) -> None:
-    settings = _settings()
-    for name, value in values.items():
-        if name in settings:
-            with contextlib.suppress(Exception):
-                settings[name][1](value)
-
-
-def _same(one: Any, other: Any) -> bool:
-    return one is other or bool(one == other)
-
-
-def _settings() -> dict[str, Setting]:
-    """Everything that is put back, by name."""
-    settings = dict(_OF_PYTHON)
-    if threading.current_thread() is threading.main_thread():  # no other may set handlers
-        settings["signals"] = _handlers, _set_handlers
-        settings["timer"] = _timer, _set_timer
-    if "torch" in sys.modules:
-        settings.update(_of_torch())
-    return settings
-
-
-def _streams() -> tuple[Any, ...]:
-    return sys.stdin, sys.stdout, sys.stderr, sys.excepthook, sys.displayhook
-
-
-def _set_streams(streams: tuple[Any, ...]) -> None:
-    sys.stdin, sys.stdout, sys.stderr, sys.excepthook, sys.displayhook = streams
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _set_warnings(filters: tuple[Any, ...]) -> None:
-    warnings.resetwarnings()  # tells the interpreter that they change
-    warnings.filters[:] = list(filters)  # type: ignore[index]
-
-
-_SIGNALS = [
-    getattr(signal, name)
-    for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGALRM", "SIGCHLD", "SIGPIPE", "SIGUSR1", "SIGUSR2")
-    if hasattr(signal, name)
-]
-
-
-def _handlers() -> dict[int, Any]:
-    return {number: signal.getsignal(number) for number in _SIGNALS}
-
-
-def _set_handlers(handlers: Mapping[int, Any]) -> None:
-    for number, handler in handlers.items():
-        if handler is not None and signal.getsignal(number) is not handler:
-            with contextlib.suppress(OSError, ValueError):
-                signal.signal(number, handler)
-
-
-def _timer() -> bool:
-    return signal.getitimer(signal.ITIMER_REAL)[0] > 0
-
-
-def _set_timer(running: bool) -> None:
-    if not running:  # an alarm that was forgotten would find no handler, and end the process
-        signal.setitimer(signal.ITIMER_REAL, 0)
-
-
-_OF_PYTHON: dict[str, Setting] = {
-    "timer": (lambda: False, lambda _: None),
-    "streams": (_streams, _set_streams),
-    "folder": (os.getcwd, os.chdir),
-    "umask": (_umask, os.umask),
-    "warnings": (lambda: tuple(warnings.filters), _set_warnings),
-    "locale": (lambda: locale.setlocale(locale.LC_ALL), lambda name: locale.setlocale(locale.LC_ALL, name)),
-    "recursion": (sys.getrecursionlimit, sys.setrecursionlimit),
-    "collector": (gc.isenabled, lambda enabled: gc.enable() if enabled else gc.disable()),
-    "errors of NumPy": (np.geterr, lambda kinds: np.seterr(**kinds)),
-    "printing of NumPy": (np.get_printoptions, lambda options: np.set_printoptions(**options)),
-}
-
-
-def _of_torch() -> dict[str, Setting]:
-    import torch
-
-    def set_device(device: torch.device) -> None:
-        # None takes the default away, where a device of any name would stay in every call's way.
-        torch.set_default_device(None if device.type == "cpu" else device)
-
-    def set_deterministic(mode: int) -> None:
-        torch.set_deterministic_debug_mode(mode)
-
-    return {
-        "default type": (torch.get_default_dtype, torch.set_default_dtype),
-        "default device": (torch.get_default_device, set_device),
-        "gradients": (torch.is_grad_enabled, torch._C._set_grad_enabled),
-        "threads": (torch.get_num_threads, torch.set_num_threads),
-        "determinism": (torch.get_deterministic_debug_mode, set_deterministic),
-        "precision": (torch.get_float32_matmul_precision, torch.set_float32_matmul_precision),
-        "anomalies": (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
-        "denormals": (_flushes_denormals, torch.set_flush_denormal),
-    }
-
-
-def _flushes_denormals() -> bool:
-    import torch
-
-    return not bool((torch.full((1,), 1e-310, dtype=torch.float64, device="cpu") * 1.0).item())

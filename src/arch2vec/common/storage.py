@@ -213,9 +213,31 @@ def claim(path: Path, kind: str, settings: Mapping[str, Any]) -> None:
     for name, value in settings.items():
         if found.get(name) != value:
             raise InputError(
-                f"{path.parent} holds a {kind} with {name} {found.get(name)!r}, not {value!r}; "
+                f"{path.parent} holds a {kind} with {difference(name, found.get(name), value)}; "
                 "choose another output folder"
             )
+
+
+def difference(name: str, stored: object, wanted: object) -> str:
+    """How a setting differs, in words that a person can do something with.
+
+    >>> difference("method", "random", "bo")
+    "method 'random', not 'bo'"
+    """
+    if name == "embedding":  # two long numbers say nothing
+        return "embedding of other vectors, of other architectures, or in another order"
+    one, other = _short(stored), _short(wanted)
+    return f"{name} {one}, not {other if one != other else f'this other {name} of that name'}"
+
+
+def _short(value: object) -> str:
+    """A setting; of a declared space, its name."""
+    if not (isinstance(value, str) and value.startswith("declared:{")):
+        return repr(value)
+    try:
+        return repr(json.loads(value.removeprefix("declared:"))["name"])
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return "a declared one"
 
 
 def write_arrays(path: AnyPath, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:

@@ -42,7 +42,9 @@ class Reader:
             entries = returned if isinstance(returned, Mapping) else {"validation": returned}
         if "validation" not in entries:
             keys = ", ".join(map(str, entries)) or "none"
-            raise EvaluationError(f"objective {self._name} returned no 'validation'; keys: {keys}")
+            raise EvaluationError(
+                f"objective {self._name} returned no 'validation'; keys: {keys}; it returned {_shown(dict(entries))}"
+            )
         try:
             validation = real_number(entries["validation"])
         except ValueError as error:
@@ -111,6 +113,8 @@ def real_number(value: object) -> float:
         return real_number(value[0])
     if value is None or _is_truth(value):
         raise ValueError("a number is needed")
+    if isinstance(value, str):
+        value = value.strip().removesuffix("%")
     try:
         item = getattr(value, "item", None)
         return float(item() if callable(item) else value)  # type: ignore[arg-type]

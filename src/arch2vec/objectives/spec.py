@@ -160,7 +160,7 @@ def _python(target: str, query: str) -> Objective:
         found.code = code if found.code is None else found.code
         return found
     if not callable(found):
-        raise InputError(f"{name!r} in {target.rpartition(':')[0]} is a {type(found).__name__}, not a function")
+        raise InputError(f"{name!r} in {target.rpartition(':')[0]} is of type {type(found).__name__}, not a function")
     from arch2vec.objectives.function import FunctionObjective
 
     return FunctionObjective(found, **{"name": name, "code": code, **options})

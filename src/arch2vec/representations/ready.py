@@ -69,6 +69,24 @@ def structure_embedding(
     return represent(space, "structure", graphs, sample=sample, seed=seed)
 
 
+def searchable(source: Embedding | SearchSpace | str) -> Embedding:
+    """What a search takes: an embedding, or a space, by itself or by its name, of which it takes structure vectors.
+
+    Raises:
+        InputError: it is none of these, or the space is unknown or too large to list.
+    """
+    if isinstance(source, Embedding):
+        return source
+    if isinstance(source, str):
+        return structure_embedding(get_space(source))
+    if isinstance(source, SearchSpace):
+        return structure_embedding(source)
+    raise InputError(
+        f"a search takes an embedding, a search space or a space's name, got {type(source).__name__}; an encoder's "
+        "embedding is encoder.embed()"
+    )
+
+
 def represent(
     space: SearchSpace | str,
     representation: AnyRepresentation = "structure",

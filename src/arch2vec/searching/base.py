@@ -33,6 +33,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 from numpy.typing import NDArray
 
+from arch2vec.common.kinds import is_whole
 from arch2vec.common.schemas import METHOD_STATE
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
@@ -101,8 +102,8 @@ class SearchMethod(ABC):
         return made
 
     def __init__(self, embedding: Embedding, *, seed: int) -> None:
-        if seed < 0:
-            raise InputError(f"a seed must not be negative, got {seed}")
+        if not is_whole(seed) or seed < 0:
+            raise InputError(f"a seed is a whole number and must not be negative, got {seed!r}")
         self.embedding = embedding
         self.seed = seed
         self._rng = np.random.default_rng(seed)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from arch2vec.common.kinds import is_real, is_whole
 from arch2vec.errors import InputError
 from arch2vec.searching.trials import Trial
 
@@ -38,10 +39,10 @@ class Budget:
     def __post_init__(self) -> None:
         if self.evaluations is None and self.max_cost_s is None:
             raise InputError("a search needs a budget of evaluations, a maximum cost, or both")
-        if self.evaluations is not None and self.evaluations < 1:
-            raise InputError(f"the budget must be at least 1 evaluation, got {self.evaluations}")
-        if self.max_cost_s is not None and not self.max_cost_s > 0:
-            raise InputError(f"the maximum cost must be above 0 seconds, got {self.max_cost_s}")
+        if self.evaluations is not None and not (is_whole(self.evaluations) and self.evaluations >= 1):
+            raise InputError(f"the budget must be at least 1 evaluation, a whole number, got {self.evaluations!r}")
+        if self.max_cost_s is not None and not (is_real(self.max_cost_s) and self.max_cost_s > 0):
+            raise InputError(f"the maximum cost must be above 0 seconds, got {self.max_cost_s!r}")
 
     def reached(self, evaluations: ArrayLike, cost_s: ArrayLike) -> NDArray[np.bool_]:
         """Whether no further evaluation may start, of shape (...).

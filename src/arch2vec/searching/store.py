@@ -16,7 +16,7 @@ from typing import Any
 
 from arch2vec.common.documents import checked, shown
 from arch2vec.common.schemas import STUDY
-from arch2vec.common.storage import read_json, require_writable, write_json
+from arch2vec.common.storage import difference, read_json, require_writable, write_json
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.searching.base import SearchMethod
@@ -80,7 +80,7 @@ class StudyConfig:
         for name, value in {**dict(_USUAL), **self.fixed}.items():
             if stored.get(name) != value:
                 raise InputError(
-                    f"{where} is a study with {name} {stored.get(name)!r}, not {value!r}; "
+                    f"{where} is a study with {difference(name, stored.get(name), value)}; "
                     f"repeat its {name} or name another {_elsewhere(where)}"
                 )
         changed = changes(stored, self.marks)
@@ -93,6 +93,14 @@ class StudyConfig:
             {"what": NAMED.get(name, name), "from": stored[name], "to": self.marks[name], "after_trial": trials}
             for name in changed
         ]
+
+
+def misplaced(where: object, architecture: str, number: int) -> str:
+    """The complaint about a stored trial that is not where the embedding has it."""
+    return (
+        f"{where} is damaged, or of another space of this name: trial {number}, {architecture!r}, is not one of "
+        "this embedding"
+    )
 
 
 def _elsewhere(where: object) -> str:
@@ -164,7 +172,7 @@ class StudyFile:
             raise InputError(f"{self.path} is damaged: {error}") from error
         for number, trial in enumerate(trials, start=1):
             if trial.number != number or trial.index >= len(known) or known[trial.index] != trial.architecture:
-                raise InputError(f"{self.path} is damaged: trial {number} is not one of this embedding")
+                raise InputError(misplaced(self.path, trial.architecture, number))
         if state.get("told") != self._goal.as_told(trials):
             raise InputError(f"{self.path} is damaged: its search method knows of other evaluations than its trials")
         try:

@@ -17,6 +17,7 @@ from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
 from arch2vec.objectives.lookup import LookupObjective
+from arch2vec.representations.ready import searchable
 from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.budget import Budget
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget, evaluate
@@ -30,6 +31,7 @@ from arch2vec.searching.spec import AnyMethod, MethodSpec, resolve_method, resol
 from arch2vec.searching.store import StudyConfig, StudyFile, embedding_digest
 from arch2vec.searching.trials import SearchResult, Trial
 from arch2vec.searching.watching import Beginning, Watcher, Watchers, ending
+from arch2vec.spaces import SearchSpace
 from arch2vec.studies.apart import Apart, search_apart
 from arch2vec.studies.engines import Here
 from arch2vec.studies.jobs import BOOKS
@@ -39,7 +41,7 @@ __all__ = ["SearchResult", "Trial", "search"]
 
 
 def search(
-    embedding: Embedding,
+    embedding: Embedding | SearchSpace | str,
     objective: AnyObjective,
     method: AnyMethod | None = None,
     budget: int | None = 100,
@@ -132,6 +134,7 @@ def search(
             another space, a device that is not there, an ``out`` that is damaged, in use or holds another study, or
             too many failures in a row.
     """
+    embedding = searchable(embedding)
     end = Budget(budget, max_cost_s)
     folder = None if out is None else Path(out)
     if batch < 1:

@@ -13,6 +13,7 @@ import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+from arch2vec.common.kinds import is_series
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 
@@ -68,12 +69,14 @@ def texts_of(architectures: Sequence[str]) -> list[str]:
     """
     if isinstance(architectures, str):
         return [architectures]
+    if not is_series(architectures):
+        return [_written(architectures)]  # complains
     return [architecture if isinstance(architecture, str) else _written(architecture) for architecture in architectures]
 
 
 def _written(value: object) -> str:
     """The text of an architecture that is given as a Python object."""
-    if isinstance(value, Sequence | Mapping):
+    if isinstance(value, Sequence | Mapping) and not isinstance(value, bytes):
         return repr(value)
     raise InputError(
         f"an architecture is text, got {type(value).__name__} {str(value)[:40]}; "

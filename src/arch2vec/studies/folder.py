@@ -20,10 +20,10 @@ import pyarrow.parquet
 from arch2vec.common.documents import checked
 from arch2vec.common.parquet import opened_parquet, write_parquet
 from arch2vec.common.schemas import COMPARISON
-from arch2vec.common.storage import atomic_path, read_json, require_writable, write_json
+from arch2vec.common.storage import atomic_path, difference, read_json, require_writable, write_json
 from arch2vec.errors import InputError
 from arch2vec.searching.identity import NAMED, changes, in_words
-from arch2vec.studies.table import SCHEMA, TEXTS, Trajectories, read_table
+from arch2vec.studies.table import SCHEMA, TEXTS, Trajectories, in_schema, read_table
 
 BLOCKS = "blocks"
 
@@ -97,8 +97,8 @@ class StudyFolder:
                 for key, value in earlier.items():
                     if key not in NAMED and entry.get(key) != value:
                         raise InputError(
-                            f"{path.parent} holds {name if group == 'all' else f'runs of {name!r}'} with {key} "
-                            f"{value!r}, not {entry.get(key)!r}; repeat its {key} or name another output folder"
+                            f"{path.parent} holds {name if group == 'all' else f'runs of {name!r}'} with "
+                            f"{difference(key, value, entry.get(key))}; repeat its {key} or name another output folder"
                         )
                 marks = {key: str(value) for key, value in entry.items() if key in NAMED}
                 for key in changes(earlier, marks):
@@ -159,7 +159,7 @@ class StudyFolder:
                 if group is None:
                     yield read_table(path)
                 elif opened is not None:
-                    yield opened.read_row_group(group).select(SCHEMA.names).cast(SCHEMA)
+                    yield in_schema(opened.read_row_group(group))
 
     def _place(self, table: pa.Table) -> tuple[int, int, int]:
         """Where a block of one method and objective stands among the others."""

@@ -10,19 +10,22 @@ import numpy as np
 
 from arch2vec.common.storage import AnyPath
 from arch2vec.embedding import Embedding
+from arch2vec.representations.ready import searchable
 from arch2vec.searching.budget import Budget
 from arch2vec.searching.evaluation import AnyObjective
 from arch2vec.searching.failures import MOST_IN_A_ROW
 from arch2vec.searching.spec import AnyMethod, resolve_methods
+from arch2vec.spaces import SearchSpace
 from arch2vec.studies.runs import SearchRuns
 from arch2vec.studies.study import run_study
+from arch2vec.studies.table import with_further
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 def run_many(
-    embedding: Embedding,
+    embedding: Embedding | SearchSpace | str,
     objective: AnyObjective,
     methods: Sequence[AnyMethod],
     runs: int,
@@ -73,7 +76,7 @@ def run_many(
     """
     import pandas as pd
 
-    specs = resolve_methods(methods)
+    embedding, specs = searchable(embedding), resolve_methods(methods)
     found = run_study(
         embedding,
         objective,
@@ -102,7 +105,8 @@ def best_so_far(runs: SearchRuns, architectures: Sequence[str]) -> pd.DataFrame:
         architectures: the embedding's, by row.
 
     Returns:
-        The columns ``method``, ``seed`` and those of :meth:`SearchResult.trajectory`.
+        The columns ``method``, ``seed`` and those of :meth:`SearchResult.trajectory`, and one for each number that
+        a function returned beside its value.
     """
     import pandas as pd
 
@@ -112,7 +116,7 @@ def best_so_far(runs: SearchRuns, architectures: Sequence[str]) -> pd.DataFrame:
     def at_best(values: np.ndarray) -> np.ndarray:
         return np.where(best < 0, np.nan, np.take_along_axis(values, np.maximum(best, 0), axis=1))
 
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "method": runs.method,
             "seed": np.repeat(runs.seeds, runs.lengths),
@@ -128,6 +132,7 @@ def best_so_far(runs: SearchRuns, architectures: Sequence[str]) -> pd.DataFrame:
             "fidelity": np.where(runs.fidelity == 0, np.nan, runs.fidelity)[made],
         }
     )
+    return frame if runs.further is None else with_further(frame.assign(further=runs.further[made]))
 
 
 def summarise(frame: pd.DataFrame) -> pd.DataFrame:

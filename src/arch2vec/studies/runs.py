@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +36,7 @@ class SearchRuns:
         cost_s: (R, T) float64, seconds an evaluation cost.
         method_s: (R, T) float32, seconds the method itself took, not simulated ones.
         beyond: architectures that were evaluated and are not in the embedding, as text.
+        further: (R, T) what else evaluations told, as JSON objects of numbers, empty for nothing; None where none did.
     """
 
     method: str
@@ -49,6 +51,7 @@ class SearchRuns:
     cost_s: NDArray[np.float64]
     method_s: NDArray[np.float32]
     beyond: tuple[str, ...] = ()
+    further: NDArray[np.object_] | None = None
 
     def __len__(self) -> int:
         return len(self.seeds)
@@ -59,7 +62,7 @@ class SearchRuns:
     def select(self, seeds: Iterable[int]) -> SearchRuns:
         """The runs of some seeds."""
         kept = np.isin(self.seeds, list(seeds))
-        columns = {name: value[kept] for name, value in vars(self).items() if name in _BY_RUN}
+        columns = {name: value[kept] for name, value in vars(self).items() if name in _BY_RUN and value is not None}
         return SearchRuns(self.method, self.objective, **columns, beyond=self.beyond)
 
     def texts(self, rows: Iterable[int], architectures: Sequence[str]) -> list[str]:
@@ -126,18 +129,23 @@ def joined(parts: Sequence[SearchRuns]) -> SearchRuns:
     order = np.argsort(seeds)
 
     beyond = {text: place for place, text in enumerate(dict.fromkeys(text for part in parts for text in part.beyond))}
-    rows = [_renumbered(part, beyond) for part in parts]
+    own: dict[str, list[NDArray[Any]]] = {
+        "rows": [_renumbered(part, beyond) for part in parts],
+        "further": [_told(part) for part in parts],
+    }
 
-    def column(name: str, filler: float) -> NDArray[np.generic]:
-        arrays = [getattr(part, name) for part in parts] if name != "rows" else rows
+    def column(name: str, filler: float | str) -> NDArray[np.generic]:
+        arrays = own.get(name) or [getattr(part, name) for part in parts]
         padded = [
             np.pad(array, ((0, 0), (0, longest - array.shape[1])), constant_values=array.dtype.type(filler))
             for array in arrays
         ]
         return np.concatenate(padded)[order]
 
-    fillers = dict.fromkeys(("validation", "test", "reported"), np.nan)
+    fillers: dict[str, float | str] = dict.fromkeys(("validation", "test", "reported"), np.nan)
     fillers |= {"rows": -1, "fidelity": 0, "cost_s": 0, "method_s": 0}
+    if any(part.further is not None for part in parts):
+        fillers |= {"further": ""}
     return SearchRuns(
         method=parts[0].method,
         objective=parts[0].objective,
@@ -146,6 +154,11 @@ def joined(parts: Sequence[SearchRuns]) -> SearchRuns:
         beyond=tuple(beyond),
         **{name: column(name, filler) for name, filler in fillers.items()},  # type: ignore[arg-type]
     )
+
+
+def _told(part: SearchRuns) -> NDArray[np.object_]:
+    """What else the evaluations of some runs told."""
+    return np.full(part.rows.shape, "", dtype=object) if part.further is None else part.further
 
 
 def _renumbered(part: SearchRuns, beyond: Mapping[str, int]) -> NDArray[np.int32]:

@@ -137,6 +137,7 @@ class _Record:
     def __init__(self, runs: int, capacity: int, known: int) -> None:
         self._known = known  # rows of the embedding; architectures that searches have added come after them
         self._beyond: dict[str, int] = {}
+        self._further: dict[tuple[int, int], str] = {}
         self.lengths = np.zeros(runs, dtype=np.int64)
         self.spent_s = np.zeros(runs)
         self._columns = {name: np.full((runs, capacity), filler, kind) for name, (kind, filler) in _COLUMNS.items()}
@@ -158,6 +159,8 @@ class _Record:
         columns["reported"][runs, places] = outcomes.reported
         columns["cost_s"][runs, places] = outcomes.cost_s
         columns["method_s"][runs, places] = method_s
+        if outcomes.further is not None and any(outcomes.further):
+            self._further.update(zip(zip(runs.tolist(), places.tolist(), strict=True), outcomes.further, strict=True))
         self.lengths[runs] += 1
         self.spent_s[runs] += outcomes.cost_s
 
@@ -172,4 +175,8 @@ class _Record:
         columns: dict[str, Any] = {name: column[:, :longest].copy() for name, column in self._columns.items()}
         method, objective = names
         columns["beyond"] = tuple(self._beyond)
+        if self._further:
+            columns["further"] = np.full(self._columns["rows"][:, :longest].shape, "", dtype=object)
+            for place, text in self._further.items():
+                columns["further"][place] = text
         return SearchRuns(method, objective, np.array(seeds, dtype=np.int64), self.lengths, **columns)

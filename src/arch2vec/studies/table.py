@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
@@ -12,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute
 from numpy.typing import NDArray
 
+from arch2vec.common.documents import checked, mapping, number, parse_json
 from arch2vec.common.parquet import checked_metadata, opened_parquet
 from arch2vec.errors import InputError
 from arch2vec.studies.runs import FIRST_BEYOND, SearchRuns, joined
@@ -37,10 +40,11 @@ SCHEMA = pa.schema(
         ("cost_s", pa.float64()),
         ("cumulative_cost_s", pa.float64()),
         ("method_s", pa.float32()),
+        ("further", _TEXT),
     ]
 )
 """The columns. ``evaluation`` counts from 1 in each run; ``row`` is the embedding's, negative for what is
-not in it; no ``fidelity`` is the default."""
+not in it; no ``fidelity`` is the default; ``further`` is a JSON object of what else a function told."""
 
 _NEEDED = ("method", "objective", "seed", "evaluation", "row", "architecture", "cost_s")
 
@@ -71,8 +75,13 @@ def to_table(runs: SearchRuns, architectures: Sequence[str]) -> pa.Table:
         runs.cost_s[made],
         runs.cumulative_cost_s[made],
         runs.method_s[made],
+        pa.nulls(count, _TEXT) if runs.further is None else _further(runs.further[made]),
     ]
     return pa.table([pa.array(column) for column in columns], schema=SCHEMA)
+
+
+def _further(texts: NDArray[np.object_]) -> pa.Array:
+    return pa.array([text or None for text in texts.tolist()]).dictionary_encode()
 
 
 def _constant(text: str, count: int) -> pa.Array:
@@ -93,6 +102,12 @@ def to_runs(table: pa.Table) -> SearchRuns:
         array[made] = _numbers(table, name, kind)
         return array
 
+    def texts_of(column: pa.ChunkedArray) -> NDArray[np.object_]:
+        array = np.full(shape, "", dtype=object)
+        array[made] = [text or "" for text in column.to_pylist()]
+        return array
+
+    told = table.column("further")
     rows = column("row", np.int32, -1)
     outside = rows <= FIRST_BEYOND
     if outside.any():  # parts of a table number them each in its own way: their texts tell
@@ -112,6 +127,7 @@ def to_runs(table: pa.Table) -> SearchRuns:
         reported=column("reported_validation", np.float64, np.nan),
         cost_s=column("cost_s", np.float64, 0),
         method_s=column("method_s", np.float32, 0),
+        further=None if told.null_count == len(told) else texts_of(told),
     )
 
 
@@ -120,6 +136,13 @@ def _numbers(table: pa.Table, name: str, kind: type[np.generic]) -> NDArray[Any]
     if column.null_count:
         column = pyarrow.compute.fill_null(column, np.nan if issubclass(kind, np.floating) else 0)
     return column.to_numpy(zero_copy_only=False).astype(kind, copy=False)
+
+
+def in_schema(table: pa.Table) -> pa.Table:
+    """The columns of :data:`SCHEMA`; files of earlier versions have no ``further``."""
+    if "further" not in table.column_names:
+        table = table.append_column("further", pa.nulls(len(table), _TEXT))
+    return table.select(SCHEMA.names).cast(SCHEMA)
 
 
 class Trajectories:
@@ -183,7 +206,20 @@ class Trajectories:
     def frame(self) -> pd.DataFrame:
         """The table for pandas; texts are categorical."""
         frame: pd.DataFrame = self.table.to_pandas()
+        return with_further(frame)
+
+
+def with_further(frame: pd.DataFrame) -> pd.DataFrame:
+    """What functions told beside their values as columns of its own, in place of ``further``."""
+    told, frame = frame["further"], frame.drop(columns="further")
+    if not told.notna().any():
         return frame
+    import pandas as pd
+
+    numbers = [json.loads(text) if isinstance(text, str) and text else {} for text in told.tolist()]
+    names = dict.fromkeys(name for each in numbers for name in each if name not in frame.columns)
+    columns = {name: [each.get(name, math.nan) for each in numbers] for name in names}
+    return pd.concat([frame, pd.DataFrame(columns, index=frame.index, dtype="float64")], axis=1)
 
 
 def read_table(path: Path) -> pa.Table:
@@ -194,13 +230,15 @@ def read_table(path: Path) -> pa.Table:
     """
     with opened_parquet(path) as opened:
         names = opened.schema_arrow.names
-    if missing := [name for name in SCHEMA.names if names.count(name) != 1]:
+    if missing := [name for name in SCHEMA.names if names.count(name) != 1 and name != "further"]:
         raise InputError(f"cannot read {path}: not written by a comparison, it has no column {missing[0]!r}")
     with opened_parquet(path, TEXTS) as opened:
         stored = opened.read()
         checked_metadata(stored, path)
-        table = stored.select(SCHEMA.names).cast(SCHEMA).unify_dictionaries()
+        table = in_schema(stored).unify_dictionaries()
         for name in _NEEDED:
             if table.column(name).null_count:
                 raise InputError(f"{path} is damaged: its column {name!r} has empty entries")
+        for text in table.column("further").unique().drop_null().to_pylist():
+            checked(parse_json(text, path), mapping(number(finite=False)), path)
         return table

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -38,12 +39,15 @@ class Outcomes:
         test: NaN where there is none.
         reported: the validation accuracy to report.
         cost_s: of each evaluation.
+        further: what else an evaluation told, as a JSON object of numbers, empty where it told nothing; None for
+            tables, which have it in their columns.
     """
 
     validation: NDArray[np.float64]
     test: NDArray[np.float64]
     reported: NDArray[np.float64]
     cost_s: NDArray[np.float64]
+    further: Sequence[str] | None = None
 
 
 class Values(Protocol):
@@ -133,6 +137,7 @@ class ObjectiveValues:
             test=np.array([math.nan if trial.test is None else trial.test for trial in trials], dtype=np.float64),
             reported=np.array([trial.extra.get(REPORTED, trial.validation) for trial in trials], dtype=np.float64),
             cost_s=np.array([trial.cost_s for trial in trials], dtype=np.float64),
+            further=[_written({**trial.extra}) for trial in trials],
         )
 
     def _trial(self, objective: Objective, candidate: Candidate, seed: int) -> Trial:
@@ -144,6 +149,12 @@ class ObjectiveValues:
             self.journal.add(seed, trial)
         self.failures.check()
         return trial
+
+
+def _written(extra: dict[str, float]) -> str:
+    """What else an evaluation told, without what has a column of its own."""
+    extra.pop(REPORTED, None)
+    return json.dumps(extra) if extra else ""
 
 
 def values_of(objective: Objective, embedding: Embedding) -> Values:

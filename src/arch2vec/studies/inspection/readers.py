@@ -150,11 +150,11 @@ def comparison_frame(folder: Path) -> pd.DataFrame:
     import pandas as pd
 
     def read() -> pd.DataFrame:
-        from arch2vec.studies.table import read_table
+        from arch2vec.studies.table import read_table, with_further
 
         whole = folder / "trajectories.parquet"
         blocks = sorted(path for path in (folder / "blocks").glob("*.parquet") if not path.name.startswith("."))
-        parts = [read_table(path).to_pandas() for path in ([whole] if whole.exists() else []) + blocks]
+        parts = [with_further(read_table(path).to_pandas()) for path in ([whole] if whole.exists() else []) + blocks]
         if not parts:
             return described(pd.DataFrame(columns=list(COLUMNS)), {})
         for part in parts:

@@ -27,7 +27,7 @@ from arch2vec.searching.base import Candidate, SearchMethod
 from arch2vec.searching.failures import say
 from arch2vec.searching.goal import Goal
 from arch2vec.searching.patience import patiently, shown
-from arch2vec.searching.store import StudyConfig
+from arch2vec.searching.store import StudyConfig, misplaced
 from arch2vec.searching.trials import Trial
 from arch2vec.studies.optuna.drivers import Drivers
 from arch2vec.studies.optuna.parameters import Parameters
@@ -127,7 +127,7 @@ class InStorage(Record):
             known = searcher.embedding.architectures
             row, architecture = entry.candidate.index, entry.candidate.architecture
             if row >= len(known) or known[row] != architecture:
-                raise InputError(f"{self._where} is damaged: trial {entry.number} is not one of this embedding")
+                raise InputError(misplaced(self._where, architecture, entry.number))
         ended = sorted((entry for entry in entries if not entry.running), key=lambda each: (each.ended_at, each.number))
         told: list[Trial] = []
 
