@@ -8,6 +8,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+# How long an example takes says how busy the machine is, not whether a law holds.
+settings.register_profile("arch2vec", deadline=None)
+settings.load_profile("arch2vec")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -55,10 +55,12 @@ def test_what_is_shown_of_a_method_is_what_was_measured(site: ModuleType) -> Non
 
 @pytest.mark.slow
 def test_the_site_builds_without_a_warning(tmp_path: Path) -> None:
-    for package in ("sphinx", "myst_parser", "furo"):
+    for package in ("sphinx", "myst_nb", "ipykernel", "furo"):
         pytest.importorskip(package, reason=LACKING)
     command = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "-b", "html", "docs", str(tmp_path / "html")]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=1200, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
-    for page in ("index", "api", "why-not-optuna", "methods/group-bo", "results/README"):
+    for page in ("index", "api", "why-not-optuna", "methods/group-bo", "results/README", "tutorials/paper"):
         assert (tmp_path / "html" / f"{page}.html").exists()
+    gallery = (tmp_path / "html" / "gallery.html").read_text(encoding="utf-8")
+    assert gallery.count("<img") + gallery.count("<svg") >= 10 and "Traceback" not in gallery

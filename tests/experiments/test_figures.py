@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from test_smoothness import MadeColumns
 
+from arch2vec.cli import main
 from arch2vec.embedding import Embedding
 from arch2vec.experiments import figures
 from arch2vec.experiments.prediction_inputs import Target
@@ -17,6 +18,7 @@ from arch2vec.graphs.edit_distance import edit_distance
 from arch2vec.models.autoencoder import ModelConfig
 from arch2vec.pretraining.pretrain import PretrainConfig, pretrain
 from arch2vec.representations.discrete import adjacency_one_hot
+from arch2vec.spaces import get_space
 
 COLUMNS = MadeColumns()
 DRAW = Draw.of(COLUMNS, Target("nasbench201", "made", ""), SmoothnessSettings(sample=0, pairs=2), 0)
@@ -62,3 +64,16 @@ def test_groups_worth(tmp_path: Path) -> None:
     assert weights[1, terms.index("learned")] < 0.1  # noise is worth nothing
     figures.draw_group_weights(terms, weights, [10, 60], tmp_path / "groups.svg", "made")
     assert "labelled architectures" in (tmp_path / "groups.svg").read_text()
+
+
+def test_a_space_without_a_benchmark_has_walks_and_a_line(tmp_path: Path) -> None:
+    (tmp_path / "small.yaml").write_text(
+        "name: small\ncarries: vertices\noperations: [relu, tanh]\nvertices: 5\nmax_edges: 7\n"
+    )
+    small = PretrainConfig(model=ModelConfig(hidden=8, latent=4), epochs=1, batch_size=64, sample=100)
+    pretrain(get_space(str(tmp_path / "small.yaml")), small, out=tmp_path / "run")
+    assert main(["experiment", "figures", str(tmp_path / "run"), "--sample", "60", "--out", str(tmp_path / "out")]) == 0
+    made = {path.name for path in (tmp_path / "out").iterdir()}
+    assert made == {"walk.png", "walk.svg", "line.png", "line.svg"}
+    text = (tmp_path / "out" / "walk.svg").read_text()
+    assert "arch2vec: " in text and "untrained: " in text

@@ -76,8 +76,9 @@ class TestExperiment:
         leads = pd.read_csv(tmp_path / "leads.csv")
         assert len(leads) == 3 * 6 * 2
         assert (leads["p_holm"] >= leads["p"]).all()
-        for figure in ("regret-evaluations", "regret-seconds", "distribution"):
-            assert (tmp_path / f"{CIFAR10}-{figure}.png").stat().st_size > 10_000
+        for figure in ("regret-evaluations", "regret-seconds", "distribution", "budgets"):
+            for suffix in ("png", "svg"):
+                assert (tmp_path / f"{CIFAR10}-{figure}.{suffix}").stat().st_size > 10_000
 
     @staticmethod
     def check_against_the_trajectories(rows: list[dict[str, Any]], table: Path, study: Path) -> None:
@@ -231,6 +232,7 @@ class TestCompare:
         assert names == {
             "asked.json", "comparison.json", "trajectories.parquet", "table.csv",
             f"figure-{CIFAR10}.png", f"figure-{CIFAR10}-200epochs.png",
+            f"figure-{CIFAR10}.svg", f"figure-{CIFAR10}-200epochs.svg",
         }  # fmt: skip
         assert main(arguments) == 0
         assert "Methods on the same seeds" in capsys.readouterr().out

@@ -14,6 +14,8 @@ from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.reports.maps import embedding_map
 from arch2vec.reports.strips import Strip, draw_strips
 from arch2vec.representations.structure import structure
+from arch2vec.searching.group_bo import GroupedBayesianOptimization
+from arch2vec.searching.random_search import RandomSearch
 from arch2vec.searching.study import search
 from arch2vec.searching.trials import SearchResult
 from arch2vec.spaces import get_space
@@ -44,6 +46,11 @@ RESULT = search(CELLS, Made(), "random", budget=8)
         CELLS,
         CELLS.graphs,
         RESULT,
+        Made(),
+        arch2vec.resolve_objective("digits-201"),
+        RandomSearch(CELLS, seed=0),
+        GroupedBayesianOptimization(CELLS, seed=0),
+        arch2vec.resolve_representation("structure"),
         SearchResult([]),
         structure(CELLS.graphs, SPACE),
         SPACE,

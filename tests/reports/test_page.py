@@ -20,9 +20,11 @@ from arch2vec.embedding import Embedding
 from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.objectives.spec import resolve_objective
 from arch2vec.reports.page import landscape, report
+from arch2vec.reports.page import parts as parts_module
 from arch2vec.searching.study import search
 from arch2vec.spaces import get_space
 from arch2vec.studies import Budget, run_study
+from arch2vec.studies.inspection.top import top
 from one_line import error_of
 from search_helpers import chain, embed
 
@@ -203,10 +205,44 @@ def test_what_is_refused(tmp_path: Path, searched: Path) -> None:
     assert "of the search space 'nasbench201', not 'nasbench101'" in error_of(
         lambda: report(study, space="nasbench101")
     )
-    for name in ("a", "b"):
-        search(CELLS, Made(), "random", budget=2, out=tmp_path / "two" / name)
-    assert "holds 2 parts, and a page is of one: name a, b" in error_of(lambda: report(tmp_path / "two"))
+    assert "there is no storage sqlite:" in error_of(lambda: report(f"sqlite:///{tmp_path}/none.db"))
     assert list(tmp_path.glob("*.html")) == []
+
+
+def parts_of(page: Path) -> list[str]:
+    found = re.findall(r'id="part\d+">([^<]*)<', page.read_text())
+    return [gzip.decompress(base64.b64decode(text)).decode() for text in found]
+
+
+def test_a_folder_of_several_parts_has_a_page_for_each(tmp_path: Path) -> None:
+    for name, budget in (("a", 3), ("b/<i>c", 4)):
+        search(CELLS, Made(), "random", budget=budget, out=tmp_path / "two" / name)
+    made = report(tmp_path / "two", projection=None)
+    assert made.file == tmp_path / "two" / "report.html" and made.points == 0
+    text, parts = made.file.read_text(), parts_of(made.file)
+    assert "two: 2 parts" in text and "b/&lt;i&gt;c" in text and "<i>c" not in text
+    assert [
+        f"{number} evaluations" in part or f">{number}, " in part for number, part in zip((3, 4), parts, strict=True)
+    ]
+    assert "study b" not in parts[0] and "random on made" in parts[0]
+    for number in range(parts_module.MOST):
+        search(CELLS, Made(), "random", budget=1, out=tmp_path / "many" / f"{number:02}")
+    found = report(tmp_path / "many")
+    assert found.points == 0 and "there are no maps" in found.file.read_text()
+    search(CELLS, Made(), "random", budget=1, out=tmp_path / "many" / "one-more")
+    assert "holds 61 parts, a page shows at most 60: name 00, 01, 02 ..." in error_of(lambda: report(tmp_path / "many"))
+
+
+def test_a_study_in_a_storage_has_a_page(tmp_path: Path) -> None:
+    url = f"sqlite:///{tmp_path}/trials.db"
+    search(CELLS, Made(), "random", budget=12, storage=url)
+    kept = report(url, tmp_path / "page.html", projection=None)
+    text = kept.file.read_text()
+    listed = re.findall(r"<code>([^<]*)</code>", text)
+    assert listed[:5] == [entry.architecture for entry in top(url, 5)]
+    assert f"arch2vec top {url}" in text
+    search(CELLS, Made(), "evolution", budget=5, storage=url)
+    assert len(parts_of(report(url, tmp_path / "page.html", projection=None).file)) == 2
 
 
 def test_the_command_says_where_the_page_is(searched: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -177,6 +177,27 @@ def test_curves_answer(page: Page, made: tuple[Path, Embedding]) -> None:
     assert page.complaints == []
 
 
+def test_several_parts_are_chosen_from(page: Page, tmp_path: Path) -> None:
+    for name in ("first", "second"):
+        search(Embedding(SPACE, CELLS, CELLS.ops[:, 1:4].astype(np.float32)), Made(), "random", 6, out=tmp_path / name)
+    made = report(tmp_path).file
+    inner = "document.getElementById('part').contentDocument"
+    ready = f"{inner}?.documentElement?.dataset.ready === 'yes' && {inner}.querySelector('h1').textContent"
+    for width in (1280, 390):
+        page.complaints.clear()
+        page.open(made, width)
+        page.wait(f"{ready} === 'first: search'")
+        page.value("document.querySelectorAll('button[data-part]')[1].click()")
+        page.wait(f"{ready} === 'second: search'")
+        page.value(f"{inner}.querySelector(\"nav a[href='#map']\").click()")
+        page.wait(f"{inner}.defaultView.scrollY > 0")  # the link leads to the map of the part, not to another page
+        assert page.value(f"{ready}") == "second: search"
+        assert page.value(f"{inner}.querySelectorAll('#cloud').length") == 1
+        assert page.value(f"{inner}.documentElement.scrollWidth") <= width
+        assert page.complaints == []
+        assert page.requests == [made.resolve().as_uri()]
+
+
 def test_all_of_nasbench201_is_small_and_quick(page: Page, tmp_path: Path) -> None:
     everything = SPACE.enumerate()
     points = np.random.default_rng(0).normal(size=(len(everything), 2))

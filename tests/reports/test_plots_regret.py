@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from matplotlib.text import Annotation
 
-from arch2vec.reports.pareto import cost_label
+from arch2vec.reports.names import cost_label, objective_title
 from arch2vec.reports.regret import regret_curves, regret_distributions
 from arch2vec.studies.curves import Curve
 from figures import assert_texts_are_apart_and_inside, drawn, text_boxes
@@ -96,9 +96,27 @@ def test_sixteen_methods_can_be_told_apart(tmp_path: Path) -> None:
     [
         ("params_c10", "trainable parameters", "parameters, CIFAR-10"),
         ("macs_in16", "multiply-adds of one forward pass", "multiply-adds, ImageNet16-120"),
-        ("edgegpu_latency", "inference latency, milliseconds", "edgegpu latency (inference latency, milliseconds)"),
+        ("edgegpu_latency", "inference latency, milliseconds", "edgegpu latency (ms)"),
+        ("c10_edgegpu_latency", "inference latency, milliseconds", "latency on an edge GPU, CIFAR-10 (ms)"),
+        ("in16_pixel3_latency", "inference latency, milliseconds", "latency on a Pixel 3, ImageNet16-120 (ms)"),
+        ("c100_fpga_energy", "energy, mJ", "energy on an FPGA, CIFAR-100 (mJ)"),
         ("my_number", "", "my number"),
     ],
 )
 def test_costs_are_named_as_people_do(column: str, unit: str, label: str) -> None:
     assert cost_label(column, unit) == label
+
+
+@pytest.mark.parametrize(
+    ("name", "title"),
+    [
+        ("nasbench101", "NAS-Bench-101"),
+        ("nasbench101-measured", "NAS-Bench-101, cells with a validation accuracy"),
+        ("nasbench201-imagenet16-120", "NAS-Bench-201, ImageNet16-120"),
+        ("nasbench201-cifar10-200epochs", "NAS-Bench-201, CIFAR-10, 200 epochs"),
+        ("digits-201", "digits-201"),
+        ("my-nasbench201", "my-nasbench201"),
+    ],
+)
+def test_objectives_are_named_as_people_do(name: str, title: str) -> None:
+    assert objective_title(name) == title

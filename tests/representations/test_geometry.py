@@ -83,6 +83,16 @@ def test_edit_pairs_and_their_correlation() -> None:
     assert "at least 2 graphs" in error_of(lambda: EditPairs.drawn(SPACE, GRAPHS[:1], 5, 0))
 
 
+def test_of_the_first_only_estimates_all() -> None:
+    rng = np.random.default_rng(0)
+    vectors = rng.normal(size=(3000, 2)).astype(np.float32)
+    values = vectors[:, 0] + rng.normal(size=3000)
+    some, every = nearest_neighbours(vectors, 10, 1500)[0], nearest_neighbours(vectors, 10)[0]
+    assert local_variance(some, values) == pytest.approx(local_variance(every, values), rel=0.05)
+    assert moran(some, values) == pytest.approx(moran(every, values), rel=0.05)
+    assert moran(every[:3000], values) == moran(every, values)
+
+
 def test_neighbours_closer_pair_by_pair() -> None:
     pool, some = one_hot(GRAPHS), GRAPHS[:5]
     wins = []

@@ -53,3 +53,9 @@ def test_how_many_there_can_be() -> None:
         == "each of 3 vectors has between 1 and 2 neighbours, got k = 3"
     )
     assert nearest_neighbours(vectors, 2)[0].tolist() == [[1, 2], [0, 2], [0, 1]]
+
+
+def test_of_the_first_only() -> None:
+    vectors = np.random.default_rng(4).normal(size=(60, 3)).astype(np.float32)
+    for mine, whole in zip(nearest_neighbours(vectors, 5, 7), nearest_neighbours(vectors, 5), strict=True):
+        assert (mine == whole[:7]).all()

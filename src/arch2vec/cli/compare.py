@@ -79,6 +79,7 @@ def add_command(commands: Any) -> None:
 def run_compare(arguments: argparse.Namespace) -> None:
     """``arch2vec compare``."""
     from arch2vec.common.ownership import owning
+    from arch2vec.reports.style import png_and_svg
     from arch2vec.searching.pool import OnDevice
     from arch2vec.searching.spec import resolve_methods, split_methods
     from arch2vec.studies import Budget, run_study
@@ -130,7 +131,8 @@ def run_compare(arguments: argparse.Namespace) -> None:
             rows += mine
             if arguments.out is not None:
                 plain = "figure" if len(objectives) == 1 else f"figure-{objective.name}"
-                _draw(objective, runs, arguments.out / f"{plain}.png")
+                for path in png_and_svg(arguments.out / f"{plain}.png"):
+                    _draw(objective, runs, path)
             if not arguments.json:
                 _print(objective, arguments.runs, runs, mine, budgets)
         if arguments.json:
@@ -239,25 +241,44 @@ def _interval(row: Row, name: str, unit: str) -> str:
 
 
 def _draw(objective: Objective, runs: list[SearchRuns], path: Path) -> None:
-    """The best so far of every run. One of which every evaluation has failed has no curve."""
+    """The best so far of every run. One of which every evaluation has failed has no curve.
+
+    Of methods that choose how long trainings are, only the evaluations count that are as long as the others'.
+    """
     import numpy as np
 
     from arch2vec.reports.curves import best_so_far
+    from arch2vec.reports.names import objective_title
 
-    curves = {}
+    curves, own = {}, _own_fidelities(objective)
     for each in runs:
         values = -each.validation if objective.minimise else each.validation
+        values = np.where(np.isin(each.fidelity, own), values, np.nan)
         made = [row[:length] for row, length in zip(values, each.lengths.tolist(), strict=True)]
         found = [row for row in made if np.isfinite(row).any()]
         if len(found) < len(made):
             lost = len(made) - len(found)
-            say(f"{lost} of {len(made)} runs of {each.method} have failed altogether: no curves of them")
+            say(f"{lost} of {len(made)} runs of {each.method} have no evaluation to compare: no curves of them")
         if found:
             curves[each.method] = found
     if curves:
         optimum, less = getattr(objective, "optimum", None), objective.minimise
         label = "best validation accuracy (%)" if objective.unit == "%" else f"best {objective.signal}"
-        best_so_far(curves, path, optimum=optimum, band="ci95", title=objective.name, minimise=less, y_label=label)
+        title = objective_title(objective.name)
+        best_so_far(curves, path, optimum=optimum, band="ci95", title=title, minimise=less, y_label=label)
+
+
+def _own_fidelities(objective: Objective) -> list[int]:
+    """The lengths of training at which an objective gives what it gives unasked."""
+    import numpy as np
+
+    from arch2vec.objectives.lookup import LookupObjective
+
+    if not isinstance(objective, LookupObjective):
+        return [0, *objective.fidelities[-1:]]
+    unasked = objective.columns().validation
+    known = {number: objective.columns(number).validation for number in objective.fidelities}
+    return [0, *(number for number, values in known.items() if np.array_equal(values, unasked, equal_nan=True))]
 
 
 def _write(rows: list[Row], out: Path) -> None:

@@ -171,20 +171,20 @@ def _draw(frame: pd.DataFrame, problem: ParetoProblem, out: Path) -> None:
     import numpy as np
 
     from arch2vec.reports.curves import best_so_far
-    from arch2vec.reports.pareto import cost_label, draw_fronts
-    from arch2vec.searching.pareto.summary import front_rows, median_attainment, title
+    from arch2vec.reports.names import column_title, cost_label, objective_title
+    from arch2vec.reports.pareto import draw_fronts
+    from arch2vec.reports.style import png_and_svg
+    from arch2vec.searching.pareto.summary import front_rows, median_attainment
 
     shares = {
         str(method): [100 * run["hypervolume_share"].to_numpy() for _, run in mine.groupby("seed")]
         for method, mine in frame.groupby("method", sort=False)
     }
-    best_so_far(
-        shares,
-        out / "hypervolume.png",
-        y_label="hypervolume (% of the best possible)",
-        optimum=100.0,
-        title=title(problem),
-    )
+    costs = ", ".join(column_title(criterion.column) for criterion in problem.criteria[1:])
+    title = f"{objective_title(problem.name)}: accuracy and {costs}"
+    share = "hypervolume (% of the best possible)"
+    for path in png_and_svg(out / "hypervolume.png"):
+        best_so_far(shares, path, y_label=share, optimum=100.0, band="ci95", title=title)
     signs = np.array([1.0 if criterion.maximise else -1.0 for criterion in problem.criteria])
     runs = {
         str(method): [run for _, run in mine.groupby("seed")] for method, mine in frame.groupby("method", sort=False)
@@ -195,13 +195,17 @@ def _draw(frame: pd.DataFrame, problem: ParetoProblem, out: Path) -> None:
             method: median_attainment([problem.gains[front_rows(run, problem)][:, pair] for run in mine]) * signs[pair]
             for method, mine in runs.items()
         }
-        draw_fronts(
-            problem.values[:, pair],
-            median_attainment([problem.gains[:, pair]]) * signs[pair],
-            attained,
-            out / ("fronts.png" if len(problem.criteria) == 2 else f"fronts-{criterion.column}.png"),
-            labels=["validation accuracy (%)", cost_label(criterion.column, problem.units[j])],
-            maximise=criterion.maximise,
-            runs=max(map(len, runs.values())),
-            title=title(problem),
-        )
+        best = median_attainment([problem.gains[:, pair]]) * signs[pair]
+        for path in png_and_svg(
+            out / ("fronts.png" if len(problem.criteria) == 2 else f"fronts-{criterion.column}.png")
+        ):
+            draw_fronts(
+                problem.values[:, pair],
+                best,
+                attained,
+                path,
+                labels=["validation accuracy (%)", cost_label(criterion.column, problem.units[j])],
+                maximise=criterion.maximise,
+                runs=max(map(len, runs.values())),
+                title=title,
+            )

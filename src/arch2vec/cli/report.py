@@ -17,12 +17,15 @@ def add_commands(commands: Any) -> None:
         run_report,
         "a run, a search or a comparison as one HTML page",
         "One HTML page of what a folder holds: numbers, curves, the best architectures drawn, and an interactive map\n"
-        "of the architectures. It needs no network and can be sent to others as it is. Test accuracies stay hidden\n"
-        "while a search is running.",
+        "of the architectures. It needs no network and can be sent to others as it is. Of a folder with several\n"
+        "parts, as an experiment's is, it holds a page for each. Test accuracies stay hidden while a search\n"
+        "is running.",
     )
-    parser.add_argument("folder", type=Path, metavar="DIR", help="a folder that another command has written")
     parser.add_argument(
-        "--out", type=Path, metavar="FILE", help="file of the page to write (default: report.html in DIR)"
+        "folder", metavar="DIR|URL", help="a folder that another command has written, or the URL of a storage of trials"
+    )
+    parser.add_argument(
+        "--out", type=Path, metavar="FILE", help="file of the page to write (default: report.html in DIR, or here)"
     )
     parser.add_argument(
         "--vectors",

@@ -20,8 +20,8 @@ def add_command(experiments: Any) -> None:
         "are similar architectures near each other, and is accuracy smooth: numbers and figures",
         "The paper's figures 3 to 5 as numbers: distances of vectors against edit distances, accuracy within\n"
         "neighbourhoods, walks and lines; for the representations of the given runs (one space, a run a seed),\n"
-        "one learned from accuracies, an untrained encoder, the one-hot encoding and the structure. The same command\n"
-        "again resumes; more runs add to it.",
+        "one learned from accuracies, an untrained encoder, the one-hot encoding, the paths, the structure, and\n"
+        "structure and learned vector together. The same command again resumes; more runs add to it.",
     )
     parser.add_argument("runs", type=Path, nargs="+", metavar="RUN", help="folders made by 'arch2vec pretrain'")
     parser.add_argument(
@@ -39,7 +39,14 @@ def add_command(experiments: Any) -> None:
     )
     parser.add_argument("-k", type=int, default=10, help="how many nearest neighbours are looked at (default 10)")
     parser.add_argument(
-        "--encodings", metavar="A,B", help="encodings that are compared, separated by commas (default: all six)"
+        "--queries",
+        type=int,
+        default=0,
+        help="of how many architectures of the sample the nearest neighbours are looked at, 0 for all (default 0); "
+        "neighbours are always sought in all of the sample",
+    )
+    parser.add_argument(
+        "--encodings", metavar="A,B", help="encodings that are compared, separated by commas (default: all seven)"
     )
     parser.add_argument("--map", default="pca", help="the maps' projection: pca (default), tsne or none")
 
@@ -58,7 +65,7 @@ def run_smoothness(arguments: argparse.Namespace) -> None:
     chosen = choose_targets([arguments.objective] if arguments.objective else None, sources)
     target = next(iter(chosen.values()))
     columns = columns_of([target])[target]
-    settings = smoothness.SmoothnessSettings(arguments.sample, arguments.k, arguments.labels)
+    settings = smoothness.SmoothnessSettings(arguments.sample, arguments.k, arguments.queries, arguments.labels)
     encodings = names(arguments.encodings) if arguments.encodings else list(smoothness.ENCODINGS)
     with progress_bar("smoothness") as update:
         rows = smoothness.run_smoothness(

@@ -138,15 +138,20 @@ def choose_targets(names: Sequence[str] | None, sources: Sequence[PretrainedSour
             if name not in TARGETS:
                 raise unknown("objective", name, TARGETS)
         return {name: TARGETS[name] for name in names}
+    found = benchmarked(sources)
+    if not found:
+        raise InputError(f"no benchmark is of the search space of these runs; there are {', '.join(TARGETS)}")
+    return found
+
+
+def benchmarked(sources: Sequence[PretrainedSource]) -> dict[str, Target]:
+    """The targets that a source fits."""
     spaces = {"nasbench301-surrogate": "darts_pair"}
-    found = {
+    return {
         name: target
         for name, target in TARGETS.items()
         if any(source.fits(get_space(spaces.get(target.benchmark, target.benchmark))) for source in sources)
     }
-    if not found:
-        raise InputError(f"no benchmark is of the search space of these runs; there are {', '.join(TARGETS)}")
-    return found
 
 
 def check_encodings(names: Sequence[str]) -> None:

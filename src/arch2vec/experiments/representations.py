@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from arch2vec.common.storage import atomic_path, write_text
 from arch2vec.experiments.prediction_inputs import STRUCTURE, TARGETS
 from arch2vec.reports.numbers import spread
+from arch2vec.reports.style import png_and_svg
 from arch2vec.studies.significance import Comparison, compare
 
 if TYPE_CHECKING:
@@ -130,7 +131,8 @@ def write_report(frame: pd.DataFrame, out: Path) -> pd.DataFrame:
             content.to_csv(path, index=False, float_format="%.6g")
     write_text(out / "table.md", _markdown(table, found))
     for objective, part in table.groupby("objective", sort=False):
-        _draw(str(objective), part, out / f"{objective}.png")
+        for path in png_and_svg(out / f"{objective}.png"):
+            _draw(str(objective), part, path)
     return table
 
 
@@ -191,34 +193,56 @@ def _spread(row: Mapping[Any, Any], metric: str) -> str:
 
 
 def _draw(objective: str, table: pd.DataFrame, path: Path) -> None:
+    """Kendall's tau by the number of labels; names stand beside the axes."""
     from matplotlib.figure import Figure
+    from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter
 
-    from arch2vec.reports.style import GREY, PALETTE, write_figure
+    from arch2vec.reports.curves import FONT, HEIGHT, WIDTH, draw_frame
+    from arch2vec.reports.names import objective_title
+    from arch2vec.reports.style import GREY, INK, line_look, method_styles, text_width, write_figure
 
-    figure = Figure(figsize=(6.4, 4.2), layout="constrained")
+    pairs = table[["encoding", "predictor"]].drop_duplicates().itertuples(index=False, name=None)
+    names = [f"{encoding}, {predictor}" for encoding, predictor in pairs]
+    published = PUBLISHED.get(objective, ())
+    width = max(text_width(name, FONT) for name in [*names, *(f"published: {row.name}" for row in published)])
+    figure = Figure(figsize=(WIDTH + width, HEIGHT), layout="constrained")
     axes = figure.add_subplot()
-    for place, ((encoding, predictor), own) in enumerate(table.groupby(["encoding", "predictor"], sort=False)):
-        own = own.sort_values("labels")
-        axes.errorbar(
-            own["labels"],
-            own["tau_mean"],
-            yerr=own["tau_std"].fillna(0),
-            label=f"{encoding}, {predictor}",
-            color=PALETTE[place % len(PALETTE)],
-            marker="o",
-            markersize=3,
-            capsize=2,
-        )
-    for place, row in enumerate(PUBLISHED.get(objective, ())):
+    draws = sorted({int(number) for number in table["seeds"]})
+    count = f"{draws[0]}" if len(draws) == 1 else f"{draws[0]} to {draws[-1]}"
+    note = f"mean of {count} draws of labels ± one standard deviation"
+    draw_frame(axes, "Kendall's tau, all other architectures", objective_title(objective), note)
+    styles = method_styles(names)
+    for (encoding, predictor), own in table.groupby(["encoding", "predictor"], sort=False):
+        own, name = own.sort_values("labels"), f"{encoding}, {predictor}"
+        look = {**line_look(styles[name]), "marker": "o", "markersize": 3.5, "markevery": None}
+        axes.errorbar(own["labels"], own["tau_mean"], yerr=own["tau_std"].fillna(0), label=name, capsize=2, **look)
+    for place, row in enumerate(published):
         marker = ("s", "^", "v", "D", "P", "X")[place % 6]
         axes.plot(
             list(row.taus), list(row.taus.values()), marker, color=GREY, markersize=5, label=f"published: {row.name}"
         )
     axes.set_xscale("log")
-    axes.set_xlabel("labelled architectures")
-    axes.set_ylabel("Kendall's tau over all others")
-    axes.set_title(objective)
-    axes.legend(fontsize=7, loc="lower right")
+    at = sorted({*table["labels"].tolist(), *(number for row in published for number in row.taus)})
+    far = [at[0]]  # labels of the axis that do not touch
+    for number in at[1:]:
+        if number >= 1.35 * far[-1]:
+            far.append(number)
+    axes.xaxis.set_major_locator(FixedLocator(far))
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.set_xlabel("labelled architectures", size=FONT + 1, color=INK)
+    handles, words = axes.get_legend_handles_labels()
+    order = sorted(range(len(words)), key=lambda at: words[at].startswith("published: "))
+    legend = axes.legend(
+        [handles[at] for at in order],
+        [words[at] for at in order],
+        loc="center left",
+        bbox_to_anchor=(1.01, 0.5),
+        fontsize=FONT,
+        frameon=False,
+    )
+    for text in legend.get_texts():
+        text.set_parse_math(False)
     write_figure(figure, path)
 
 

@@ -12,8 +12,10 @@ import numpy as np
 from arch2vec.common.storage import atomic_path, write_text
 from arch2vec.experiments.search_settings import EVALUATIONS, label
 from arch2vec.experiments.search_tables import Result
+from arch2vec.reports.budgets import draw_budgets
 from arch2vec.reports.numbers import spread
 from arch2vec.reports.regret import regret_curves, regret_distributions
+from arch2vec.reports.style import png_and_svg
 from arch2vec.searching.budget import Budget
 from arch2vec.studies.at_budget import chosen
 from arch2vec.studies.curves import Curve, regret_curve
@@ -50,7 +52,7 @@ def write_report(results: Sequence[Result], name: str, out: Path) -> list[Row]:
     _write_csv(pd.DataFrame([row for result in results for row in result.leads()]), out / "leads.csv")
     write_text(out / "tables.md", to_markdown(results, name))
     for result in results:
-        draw(result, out)
+        draw(result, [row for row in rows if row["objective"] == result.objective], out)
     return rows
 
 
@@ -199,8 +201,8 @@ def _pairs(result: Result) -> str:
     return f"### {label(best)} against the others, at {budget}\n\n{words}\n\n{table(headings, cells)}"
 
 
-def draw(result: Result, out: Path) -> None:
-    """Regret against evaluations and simulated time, and its distribution at the last budget."""
+def draw(result: Result, rows: Sequence[Row], out: Path) -> None:
+    """Regret by evaluations and simulated time, its distribution at the end, and all budgets beside each other."""
     if np.isnan(result.best_test):
         return
     title, budget = result.setting.title, result.setting.budgets[-1]
@@ -208,14 +210,16 @@ def draw(result: Result, out: Path) -> None:
     ends = {"evaluations": most, "seconds": budget.max_cost_s}
     for axis, end in ends.items():
         curves = {label(runs.method): _curve(runs, result.best_test, axis, end) for runs in result.runs}
-        regret_curves(
-            {name: curve for name, curve in curves.items() if curve is not None},
-            out / f"{result.objective}-regret-{axis}.png",
-            x=axis,
-            title=title,
-        )
+        drawn = {name: curve for name, curve in curves.items() if curve is not None}
+        for path in png_and_svg(out / f"{result.objective}-regret-{axis}.png"):
+            regret_curves(drawn, path, x=axis, title=title)
     regrets = {label(runs.method): result.best_test - chosen(runs, budget).test for runs in result.runs}
-    regret_distributions(regrets, out / f"{result.objective}-distribution.png", title=f"{title}, at {budget}")
+    for path in png_and_svg(out / f"{result.objective}-distribution.png"):
+        regret_distributions(regrets, path, title=f"{title}, at {budget}")
+    counted = [str(each) for each in result.budgets if each.evaluations]
+    known = [{**row, "method": row["label"]} for row in rows if row["budget"] in counted]
+    for path in png_and_svg(out / f"{result.objective}-budgets.png"):
+        draw_budgets(known, path, best=result.best_test, title=title)
 
 
 def _curve(runs: SearchRuns, best: float, axis: str, end: float | None) -> Curve | None:

@@ -1,7 +1,7 @@
 """Does the paper's claim hold: are similar architectures near each other, and accuracy smooth (figures 3 to 5)?
 
 The representation that was learned without accuracies beside one learned from accuracies, an
-encoder that was never trained, the discrete encoding, the structure, and structure and learned
+encoder that was never trained, the discrete encodings, the structure, and structure and learned
 vector together; numbers of :mod:`arch2vec.representations.geometry`, over several seeds.
 """
 
@@ -26,13 +26,13 @@ from arch2vec.graphs.edit_distance import edit_distance
 from arch2vec.models.autoencoder import GraphAutoencoder
 from arch2vec.pretraining.supervised import train_supervised
 from arch2vec.representations import geometry
-from arch2vec.representations.discrete import adjacency_one_hot
+from arch2vec.representations.discrete import adjacency_one_hot, short_path_encoding
 from arch2vec.representations.geometry import EditPairs, Vectors
 from arch2vec.representations.nearest import nearest_neighbours
 from arch2vec.representations.structure import structure
 from arch2vec.spaces import SearchSpace
 
-ENCODINGS = ("arch2vec", "supervised", "untrained", "adjacency", "structure", "structure+arch2vec")
+ENCODINGS = ("arch2vec", "supervised", "untrained", "adjacency", "paths", "structure", "structure+arch2vec")
 """What is compared, as it is shown."""
 
 METRICS: Mapping[str, str] = {
@@ -49,6 +49,7 @@ METRICS: Mapping[str, str] = {
     "line_valid": "share of points of a line that decode to cells",
 }
 """The numbers and what they are called."""
+_RANDOM_CELLS = 10_000  # at most, that an edit is compared with; those of a draw are in random order
 
 
 @dataclass(frozen=True)
@@ -58,6 +59,7 @@ class SmoothnessSettings:
     Attributes:
         sample: architectures, 0 for all there are.
         k: nearest neighbours.
+        queries: architectures, of the sample, whose nearest neighbours in it are looked at; 0 for all.
         labels: accuracies that the supervised representation is learned from.
         pairs: whose vectors' and edit distances are compared, of each kind.
         anchors: architectures whose one-edit neighbours are looked at.
@@ -66,6 +68,7 @@ class SmoothnessSettings:
 
     sample: int = 10_000
     k: int = 10
+    queries: int = 0
     labels: int = 250
     pairs: int = 1_000
     anchors: int = 100
@@ -74,6 +77,8 @@ class SmoothnessSettings:
     def __post_init__(self) -> None:
         if self.sample and self.sample < 50:
             raise InputError(f"at least 50 architectures are needed, or 0 for all; got {self.sample}")
+        if self.queries and self.queries < 50:
+            raise InputError(f"neighbours of at least 50 architectures are needed, or 0 for all; got {self.queries}")
         for name in ("k", "labels", "pairs", "anchors", "lines"):
             if getattr(self, name) < 2:
                 raise InputError(f"{name} must be at least 2, got {getattr(self, name)}")
@@ -86,7 +91,7 @@ class Draw:
     Attributes:
         space: the search space.
         graphs: N architectures in random order.
-        values: (N,) their accuracies.
+        values: (N,) their accuracies, NaN where there are none.
         random: random pairs.
         near: pairs up to ten edits apart.
     """
@@ -96,6 +101,14 @@ class Draw:
     values: NDArray[np.float64]
     random: EditPairs
     near: EditPairs
+
+    @classmethod
+    def unlabelled(cls, space: SearchSpace, size: int, seed: int) -> Draw:
+        """Architectures of a space without accuracies: what walks and lines need."""
+        whole = space.enumerate() if space.enumerable and space.size is not None and space.size <= size else None
+        rng = np.random.default_rng(seed)
+        graphs = space.sample(size, rng) if whole is None else whole[rng.permutation(len(whole))]
+        return cls(space, graphs, np.full(len(graphs), np.nan), *EditPairs.drawn(space, graphs, 2, seed))
 
     @classmethod
     def of(cls, columns: Columns, target: Target, settings: SmoothnessSettings, seed: int) -> Draw:
@@ -133,6 +146,8 @@ def vectors_of(encoding: str, encoder: Encoder, draw: Draw, labels: int, seed: i
         return train_supervised(space, draw.graphs[known], draw.values[known], config, seed).embed
     if encoding == "adjacency":
         return lambda graphs: adjacency_one_hot(graphs, space)
+    if encoding == "paths":
+        return lambda graphs: short_path_encoding(graphs, space)
     scaled_structure = _scaled(lambda graphs: structure(graphs, space).values, draw.graphs)
     if encoding == "structure":
         return scaled_structure
@@ -165,7 +180,7 @@ def measure(
     """The numbers of :data:`METRICS`; ``line_valid`` is NaN where vectors cannot be decoded."""
     rng = np.random.default_rng(seed)
     pool = np.ascontiguousarray(vectors(draw.graphs), dtype=np.float32)
-    neighbours, _ = nearest_neighbours(pool, settings.k)
+    neighbours, _ = nearest_neighbours(pool, settings.k, settings.queries or None)
     by_rank = geometry.ranks(draw.values)
     anchors = draw.graphs[: settings.anchors]
     ends = [rng.choice(len(pool), 2, replace=False) for _ in range(settings.lines)]
@@ -177,7 +192,7 @@ def measure(
     return {
         "edit_random": geometry.edit_correlation(draw.random, vectors),
         "edit_walk": geometry.edit_correlation(draw.near, vectors),
-        "neighbours": geometry.neighbours_closer(draw.space, anchors, pool, vectors),
+        "neighbours": geometry.neighbours_closer(draw.space, anchors, pool[:_RANDOM_CELLS], vectors),
         "variance_ranks": geometry.local_variance(neighbours, by_rank),
         "variance": geometry.local_variance(neighbours, draw.values),
         "moran_ranks": geometry.moran(neighbours, by_rank),

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 PUBLISHED_WALK: Mapping[str, Mapping[str, float]] = {"nasbench101": {"arch2vec": 2.9, "supervised": 8.9}}
 """Mean edit distance a step of a walk of 15 steps (figure 5), by benchmark and encoding."""
 
-_NAMES = {"adjacency": "one-hot", "structure+arch2vec": "structure and arch2vec"}
+_NAMES = {"adjacency": "one-hot", "paths": "paths of operations", "structure+arch2vec": "structure and arch2vec"}
 _FEWEST = 10  # pairs of an edit distance that is shown
 
 
@@ -56,7 +56,9 @@ def write_tables(
 
 def _markdown(table: pd.DataFrame, frame: pd.DataFrame, target: Target, settings: SmoothnessSettings) -> str:
     names = table["encoding"].tolist()
-    count = "all architectures" if not settings.sample else f"{settings.sample:,} architectures a seed"
+    count = "All architectures" if not settings.sample else f"{settings.sample:,} architectures a seed"
+    if settings.queries:
+        count += f", the neighbourhoods of {settings.queries:,} of them"
     lines = [
         f"# Smoothness, {target.benchmark}",
         "",
@@ -175,7 +177,7 @@ def _panels(count: int, height: float) -> tuple[Figure, list[Axes]]:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    across = min(3, count)
+    across = min(4 if count in (4, 7, 8) else 3, count)
     down = -(-count // across)
     figure = Figure(figsize=(3.3 * across + 0.4, height * down), layout="constrained")
     FigureCanvasAgg(figure)

@@ -74,6 +74,11 @@ class Objective(ABC):
         del seed
         return self
 
+    def __repr__(self) -> str:
+        where, what = getattr(self, "space", None) or "any space", " ".join(getattr(self, "description", "").split())
+        short = what if len(what) <= 120 else f"{what[:120]} ..."
+        return f"{type(self).__name__}({getattr(self, 'name', '?')!r}, of {where}: {short})"
+
     @property
     def identity(self) -> dict[str, str]:
         """Marks of what is measured, by name: a study is continued only while they stay the same.

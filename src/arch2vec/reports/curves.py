@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT, LABEL_WIDTH, LABEL_HEIGHT = 6.4, 3.9, 0.8, 0.175  # inches
 FONT = 9.0
+_TITLE_WIDTH = 5.0  # inches
 _NOTE_BELOW = 38  # points below the axes, below the label of the horizontal axis
 _BAND_ALPHA = 0.14
 _WARM_UP = 0.05  # the share of the axis in which a curve may rise from below the picture
@@ -125,12 +126,20 @@ def draw_frame(axes: Axes, y_label: str, title: str | None, note: str) -> None:
     axes.set_axisbelow(True)
     axes.spines[["top", "right"]].set_visible(False)
     if title:
-        axes.set_title(title, size=FONT + 2, loc="left", color=INK, parse_math=False)
+        axes.set_title(_in_lines(title), size=FONT + 2, loc="left", color=INK, parse_math=False)
     if note:  # below the axes, where no curve is
         from matplotlib.transforms import offset_copy
 
         below = offset_copy(axes.transAxes, axes.get_figure(root=True), y=-_NOTE_BELOW, units="points")
         axes.text(1.0, 0.0, note, transform=below, size=FONT - 1, color="#666666", ha="right", va="top")
+
+
+def _in_lines(title: str) -> str:
+    """A title in as many lines as it takes to stay above the axes, clear of the names beside them."""
+    from textwrap import wrap
+
+    lines = max(1.0, text_width(title, FONT + 2) / _TITLE_WIDTH)
+    return title if lines == 1 else "\n".join(wrap(title, max(20, int(len(title) / lines)), break_on_hyphens=False))
 
 
 def _draw_curves(

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from arch2vec.common.storage import AnyPath
 from arch2vec.errors import InputError
 from arch2vec.reports.curves import FONT, HEIGHT, LABEL_HEIGHT, WIDTH, draw_frame
-from arch2vec.reports.style import GREY, INK, line_look, method_styles, require_format, write_figure
+from arch2vec.reports.style import INK, line_look, method_styles, require_format, text_width, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -56,14 +56,18 @@ def draw_fronts(
         raise InputError("no front to draw")
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
-    figure = Figure(figsize=(WIDTH, max(HEIGHT, 1.6 + LABEL_HEIGHT * len(attained))), layout="constrained")
+    width = WIDTH + max((text_width(name, FONT) for name in attained), default=0.0)
+    figure = Figure(figsize=(width, max(HEIGHT, 1.2 + LABEL_HEIGHT * (len(attained) + 3))), layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    draw_frame(axes, labels[0], title, "")
+    draw_frame(axes, labels[0], title, f"lines: what half of {runs} runs attain" if runs > 1 else "one run each")
     axes.set_xlabel(labels[1], size=FONT + 1, color=INK)
     shown = everything[:: -(-len(everything) // _MOST)]
-    axes.plot(shown[:, 1], shown[:, 0], ".", markersize=1.5, color="#c8c8c8", zorder=1, rasterized=True)
+    axes.plot(
+        shown[:, 1], shown[:, 0], ".", markersize=1.5, color="#c8c8c8", zorder=1, rasterized=True, label="architectures"
+    )
     _limits(axes, best)
     _in_si(axes, best[:, 1])
     _stairs(axes, best, maximise, color=INK, linewidth=1.2, linestyle="-", label="best possible")
@@ -71,23 +75,33 @@ def draw_fronts(
     for place, (name, points) in enumerate(attained.items()):
         if len(points):
             look = line_look(styles[name], place)
-            _stairs(axes, points, maximise, linewidth=1.6, label=_legend(name, runs), **look)
-    legend = axes.legend(
-        loc="lower left" if maximise else "lower right", fontsize=FONT - 1, frameon=True, framealpha=0.9, edgecolor=GREY
-    )
-    legend.set_zorder(6)
+            _stairs(axes, points, maximise, linewidth=1.6, label=name, **look)
+    legend = axes.legend(loc="center left", bbox_to_anchor=(1.01, 0.5), fontsize=FONT, frameon=False)
+    for text in legend.get_texts():
+        text.set_parse_math(False)
+    for handle in legend.legend_handles:
+        if isinstance(handle, Line2D) and handle.get_label() == "architectures":
+            handle.set_markersize(6)
     write_figure(figure, path)
 
 
-def _legend(name: str, runs: int) -> str:
-    return name if runs == 1 else f"{name} (half of {runs} runs)"
-
-
 def _limits(axes: Axes, best: Points) -> None:
-    """The axes show the front with a margin, whatever lies far from it."""
-    for setter, values in ((axes.set_ylim, best[:, 0]), (axes.set_xlim, best[:, 1])):
-        spread = float(np.ptp(values)) or max(1.0, abs(float(values[0]))) * 0.1
-        setter(float(values.min()) - _MARGIN * spread, float(values.max()) + _MARGIN * spread)
+    """The axes show the front with a margin, whatever lies far from it.
+
+    Accuracies of the front's lowest tenth are left out where they would flatten the rest: the cheapest
+    architecture of a table may be one that has learned nothing.
+    """
+    high, low = float(best[:, 0].max()), float(best[:, 0].min())
+    most = float(np.quantile(best[:, 0], 0.1))
+    if high - low > 2 * (high - most) > 0:
+        low = most
+    for setter, least, last in (
+        (axes.set_ylim, low, high),
+        (axes.set_xlim, float(best[:, 1].min()), float(best[:, 1].max())),
+    ):
+        spread = last - least or max(1.0, abs(last)) * 0.1
+        lowest = least - _MARGIN * spread
+        setter(max(0.0, lowest) if least >= 0 else lowest, last + _MARGIN * spread)  # nothing costs less than nothing
 
 
 def _stairs(axes: Axes, points: Points, maximise: bool, **style: object) -> None:
@@ -101,25 +115,6 @@ def _stairs(axes: Axes, points: Points, maximise: bool, **style: object) -> None
     else:
         x, y = np.concatenate([x[:1], x, [right]]), np.concatenate([[bottom], y, y[-1:]])
     axes.plot(x, y, drawstyle="steps-pre" if maximise else "steps-post", zorder=4, **style)  # type: ignore[arg-type]
-
-
-_KINDS = {"params": "parameters", "parameters": "parameters", "macs": "multiply-adds", "flops": "multiply-adds"}
-_DATASETS = {"c10": "CIFAR-10", "c100": "CIFAR-100", "in16": "ImageNet16-120"}
-_COUNTED = {"parameters", "multiply-adds"}
-
-
-def cost_label(column: str, unit: str) -> str:
-    """What an axis of a table's column says: ``params_c10`` is ``parameters, CIFAR-10``, a time has its unit.
-
-    Args:
-        column: its name in the table.
-        unit: of its numbers, in words.
-    """
-    head, _, rest = column.partition("_")
-    name = _KINDS.get(head.lower())
-    rest = _DATASETS.get(rest, rest.replace("_", " "))
-    words = column.replace("_", " ") if name is None else name + (f", {rest}" if rest else "")
-    return words if name in _COUNTED or not unit else f"{words} ({unit})"
 
 
 def _in_si(axes: Axes, values: Points) -> None:

@@ -15,7 +15,7 @@ from arch2vec.reports.style import INK, require_format, write_figure
 from arch2vec.reports.svg import SvgCanvas
 from arch2vec.spaces import SearchSpace
 
-_GAP, _HEADING = 0.35, 0.45  # inches
+_GAP, _HEADING, _WIDEST = 0.35, 0.6, 27.0  # inches
 _MOST = 64  # cells of a picture
 
 
@@ -78,14 +78,14 @@ class _Size:
     def text(self, at: Point, text: str, *, size: float = FONT, colour: str = INK) -> None: ...
 
 
-def draw_strips(space: SearchSpace, strips: Sequence[Strip], path: AnyPath, *, columns: int = 4) -> None:
+def draw_strips(space: SearchSpace, strips: Sequence[Strip], path: AnyPath, *, columns: int | None = None) -> None:
     """Draw strips of cells below each other.
 
     Args:
         space: the cells' search space.
         strips: what is drawn, from the top.
         path: ends in .png, .svg or .pdf.
-        columns: cells beside each other.
+        columns: cells beside each other; by default up to four, as many as stay readable.
 
     Raises:
         InputError: there is nothing to draw or too much, the suffix is another, or the folder cannot be written to.
@@ -111,15 +111,17 @@ def draw_strips(space: SearchSpace, strips: Sequence[Strip], path: AnyPath, *, c
     write_figure(figure, path)
 
 
-def _paint(canvas: Canvas, space: SearchSpace, strips: Sequence[Strip], columns: int) -> Bounds:
+def _paint(canvas: Canvas, space: SearchSpace, strips: Sequence[Strip], columns: int | None) -> Bounds:
     cells = [[(strip.graphs[row], strip.captions[row]) for row in range(len(strip.graphs))] for strip in strips]
     sizes = [[paint_cell(_Size(), space, graph, caption) for graph, caption in row] for row in cells]
     width = max(right - left for row in sizes for left, _, right, _ in row)
+    if columns is None:
+        columns = max(1, min(4, int((_WIDEST + _GAP) / (width + _GAP))))
     total = columns * width + (columns - 1) * _GAP
     y = 0.0
     for strip, row, bounds in zip(strips, cells, sizes, strict=True):
         y -= _HEADING
-        canvas.text((total / 2, y + _HEADING / 2), strip.heading, size=FONT + 4)
+        canvas.text((total / 2, y + _HEADING / 2), strip.heading, size=FONT + 7)
         for start in range(0, len(row), columns):
             part = range(start, min(start + columns, len(row)))
             height = max(bounds[place][3] - bounds[place][1] for place in part)

@@ -71,6 +71,11 @@ def write_figure(figure: Figure, path: AnyPath) -> None:
         figure.savefig(temporary, format=kind, dpi=_DPI, metadata=_METADATA[kind], facecolor="white")
 
 
+def png_and_svg(path: Path) -> tuple[Path, Path]:
+    """The two files that a figure of a command is written to, for screens and for print."""
+    return path.with_suffix(".png"), path.with_suffix(".svg")
+
+
 def method_styles(names: Iterable[str]) -> dict[str, tuple[str, str]]:
     """A (colour, line style) for each name, different ones for different names.
 

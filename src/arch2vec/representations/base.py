@@ -49,6 +49,9 @@ class Representation(ABC):
     same_for_functions: ClassVar[bool] = False
     code: str | None = None
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({getattr(self, 'name', '?')!r})"
+
     @abstractmethod
     def features(self, graphs: GraphBatch, space: SearchSpace) -> Features:
         """The numbers of N architectures.

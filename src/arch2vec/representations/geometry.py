@@ -37,6 +37,7 @@ Vectors = Callable[[GraphBatch], NDArray[np.float32]]
 
 WALK_STEPS = 10
 """How many edits the walks of :meth:`EditPairs.drawn` make."""
+_TOGETHER = 4096  # vectors whose distance from a point is computed at a time
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,13 +128,14 @@ def local_variance(neighbours: NDArray[np.int64], values: NDArray[np.float64]) -
     """The mean variance of values among vectors and their k nearest, as a share of the variance of all.
 
     Args:
-        neighbours: (N, k), from :func:`arch2vec.representations.nearest.nearest_neighbours`.
+        neighbours: (n, k), from :func:`arch2vec.representations.nearest.nearest_neighbours`, of the first n
+            architectures.
         values: (N,) what the N architectures are worth.
     """
     total = float(values.var(ddof=1))
     if total == 0:
         return 0.0
-    own = np.arange(len(values))[:, None]
+    own = np.arange(len(neighbours))[:, None]
     return float(values[np.concatenate([own, neighbours], axis=1)].var(axis=1, ddof=1).mean()) / total
 
 
@@ -141,12 +143,14 @@ def moran(neighbours: NDArray[np.int64], values: NDArray[np.float64]) -> float:
     """Moran's I of values on the graph of nearest neighbours, 0 where all values are the same.
 
     Args:
-        neighbours: (N, k), from :func:`arch2vec.representations.nearest.nearest_neighbours`.
+        neighbours: (n, k), from :func:`arch2vec.representations.nearest.nearest_neighbours`, of the first n
+            architectures; both sums of I are over these.
         values: (N,) what the N architectures are worth.
     """
     centred = values - values.mean()
-    squares = float(np.square(centred).sum())
-    return float((centred * centred[neighbours].mean(axis=1)).sum()) / squares if squares else 0.0
+    own = centred[: len(neighbours)]
+    squares = float(np.square(own).sum())
+    return float((own * centred[neighbours].mean(axis=1)).sum()) / squares if squares else 0.0
 
 
 def ranks(values: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -167,7 +171,7 @@ def line(pool: NDArray[np.float32], first: int, last: int, steps: int = 10) -> l
     rows = [first]
     for step in range(1, steps):
         point = ends[0] + (ends[1] - ends[0]) * (step / steps)
-        row = int(np.square(pool - point.astype(np.float32)).sum(axis=1).argmin())
+        row = int(_squares(pool, point.astype(np.float32)).argmin())
         if row != rows[-1]:
             rows.append(row)
     return rows if rows[-1] == last else [*rows, last]
@@ -185,8 +189,17 @@ def walk(pool: NDArray[np.float32], start: int, steps: int = 15) -> list[int]:
     rows = [start]
     met[start] = True
     for _ in range(min(steps, len(pool) - 1)):
-        away = np.square(pool - pool[rows[-1]]).sum(axis=1)
+        away = _squares(pool, pool[rows[-1]])
         away[met] = np.inf
         rows.append(int(away.argmin()))
         met[rows[-1]] = True
     return rows
+
+
+def _squares(pool: NDArray[np.float32], point: NDArray[np.float32]) -> NDArray[np.float32]:
+    """(N,) squared distances from a point, in parts that stay in the processor's cache."""
+    found = np.empty(len(pool), dtype=np.float32)
+    for start in range(0, len(pool), _TOGETHER):
+        away = pool[start : start + _TOGETHER] - point
+        np.square(away, out=away).sum(axis=1, out=found[start : start + _TOGETHER])
+    return found

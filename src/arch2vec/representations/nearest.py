@@ -18,16 +18,17 @@ _ROUNDING = 16 * float(np.finfo(np.float32).eps)  # of a squared distance from a
 
 
 def nearest_neighbours(
-    vectors: Float32[NDArray[np.float32], "N d"], k: int
-) -> tuple[Int64[NDArray[np.int64], "N k"], Float64[NDArray[np.float64], "N k"]]:
+    vectors: Float32[NDArray[np.float32], "N d"], k: int, first: int | None = None
+) -> tuple[Int64[NDArray[np.int64], "n k"], Float64[NDArray[np.float64], "n k"]]:
     """For each of N vectors the ``k`` others that are closest to it.
 
     Args:
         vectors: (N, d), finite.
         k: how many, at most N - 1.
+        first: only of so many vectors, the first ones; None for all N.
 
     Returns:
-        Rows (N, k) and Euclidean distances (N, k), nearest first; ties by row.
+        Rows (n, k) and Euclidean distances (n, k) of the n vectors asked for, nearest first; ties by row.
 
     Raises:
         InputError: k is not between 1 and N - 1.
@@ -39,10 +40,11 @@ def nearest_neighbours(
     single = (exact - exact.mean(axis=0)).astype(np.float32)  # short vectors round less
     squares = np.einsum("nd,nd->n", single, single)
     slack = _ROUNDING * (1 + single.shape[1] ** 0.5) * float(squares.max())
-    rows, distances = np.empty((n, k), dtype=np.int64), np.empty((n, k))
+    asked = n if first is None else min(first, n)
+    rows, distances = np.empty((asked, k), dtype=np.int64), np.empty((asked, k))
     together = max(1, _ENTRIES // n)
-    for start in range(0, n, together):
-        part = slice(start, min(start + together, n))
+    for start in range(0, asked, together):
+        part = slice(start, min(start + together, asked))
         approximate = single[part] @ single.T
         approximate *= -2
         approximate += squares
@@ -53,7 +55,7 @@ def nearest_neighbours(
         row, other = np.nonzero(approximate <= limit[:, None] + 2 * slack)
         found = np.sqrt(np.square(exact[start + row] - exact[other]).sum(axis=1))
         order = np.lexsort((other, found, row))
-        first = np.searchsorted(row, own)  # np.nonzero gives the rows in order
-        chosen = order[first[:, None] + np.arange(k)]
+        begin = np.searchsorted(row, own)  # np.nonzero gives the rows in order
+        chosen = order[begin[:, None] + np.arange(k)]
         rows[part], distances[part] = other[chosen], found[chosen]
     return rows, distances

@@ -116,6 +116,13 @@ class SearchMethod(ABC):
         self._told: list[tuple[int, float]] = []
         self._told_at: list[int | None] = []
 
+    def __repr__(self) -> str:
+        settings = "".join(f", {name}={value!r}"[:80] for name, value in self.made_with.items())
+        if not hasattr(self, "_told"):  # not set up yet
+            return f"{type(self).__name__}({settings.removeprefix(', ')})"
+        space, told = self.embedding.space.name, len(self._told)
+        return f"{type(self).__name__}({len(self.embedding):,} of {space}, seed={self.seed}{settings}; told {told})"
+
     @property
     def computed_on(self) -> str | None:
         """The kind of device that its model computes on, such as ``cuda``; None for the processor as methods do."""

@@ -6,7 +6,7 @@ import base64
 import gzip
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
@@ -20,13 +20,16 @@ from arch2vec.reports.cells import cell_svg
 from arch2vec.reports.numbers import number, valued
 from arch2vec.reports.page.charts import search_chart
 from arch2vec.reports.page.commands import commands_for
-from arch2vec.reports.page.evaluations import Evaluations, evaluations_in
+from arch2vec.reports.page.evaluations import Evaluations, evaluations_in, evaluations_of
 from arch2vec.reports.page.landscape import Landscape, landscape
+from arch2vec.reports.page.parts import MOST, MOST_MAPS, PAGED, PagePart, leaves, page_of_parts, part_name
 from arch2vec.reports.page.sources import known_space, vectors_for
 from arch2vec.reports.page.training import TrainedRun, training_in
+from arch2vec.searching.patience import shown as shown_url
 from arch2vec.spaces import SearchSpace
 from arch2vec.studies.inspection import Status, inspect
 from arch2vec.studies.inspection.top import best_first
+from arch2vec.studies.optuna.storage import is_storage
 
 NAME = "report.html"
 _MOST_DRAWN = 100
@@ -63,11 +66,12 @@ def report(
 ) -> Report:
     """Write one HTML page of what a folder holds. It needs no network and opens from disk.
 
+    Of a folder with several parts, as an experiment's is, the page holds one for each to choose from.
     Test values are hidden while the search is running.
 
     Args:
-        folder: of a run, a search, a comparison or a multi-objective study.
-        out: the page, by default ``report.html`` in the folder.
+        folder: of a run, a search, a comparison, a multi-objective study or several of them, or the URL of a storage.
+        out: the page, by default ``report.html`` in the folder, of a storage in the working folder.
         vectors: a run's folder or a file of ``arch2vec embed`` whose vectors make the map; by default the run's
             own, or the structure of the architectures.
         space: the search space, where the folder names one in Python code.
@@ -77,41 +81,91 @@ def report(
         seed: of samples of large spaces, and of t-SNE.
 
     Raises:
-        InputError: the folder holds nothing to report on, or several parts; a file is damaged; what was named
+        InputError: the folder holds nothing to report on, or too many parts; a file is damaged; what was named
             does not fit; or the page cannot be written.
     """
-    folder = Path(folder)
     if not 1 <= best <= _MOST_DRAWN:
         raise InputError(f"between 1 and {_MOST_DRAWN} architectures can be drawn, got {best}")
+    stored = is_storage(folder)
     status = inspect(folder)
-    if status.parts:
-        parts = ", ".join(str(Path(part.folder).relative_to(folder)) for part in status.parts[:5])
-        raise InputError(f"{folder} holds {len(status.parts)} parts, and a page is of one: name {parts} ...")
+    path = Path(out) if out is not None else Path(NAME) if stored else Path(folder) / NAME
+    if path.suffix.lower() not in (".html", ".htm"):
+        raise InputError(f"a page's name ends in .html, got {path}")
+    url = str(folder) if stored else None
+    asked = _Asked(url, None if vectors is None else Path(vectors), space, objective, projection, best, seed)
+    text, points, masked = _one(status, asked) if not status.parts else _several(status, asked)
+    write_text(path, text)
+    return Report(path, len(text.encode()), points, masked)
+
+
+@dataclass(frozen=True, eq=False)
+class _Asked:
+    """What a page is to be, beside of what: as :func:`report` has it."""
+
+    url: str | None
+    vectors: Path | None
+    space: str | None
+    objective: Objective | None
+    projection: str | None
+    best: int
+    seed: int
+
+
+def _several(status: Status, asked: _Asked) -> tuple[str, int, bool]:
+    """A page of the pages of all parts, with how many architectures there are on maps, and whether tests are hidden."""
+    every = leaves(status)
+    paged = [part for part in every if part.kind in PAGED]
+    if not paged:
+        raise InputError(f"{status.folder} holds nothing that has a page; runs, searches and comparisons have")
+    if len(paged) > MOST:
+        names = ", ".join(part_name(part, status) for part in paged[:3])
+        raise InputError(f"{status.folder} holds {len(paged)} parts, a page shows at most {MOST}: name {names} ...")
+    notes = []
+    if len(paged) < len(every):
+        notes.append(f"{len(every) - len(paged)} of {len(every)} parts are neither runs nor searches and have no page.")
+    if len(paged) > MOST_MAPS and asked.projection is not None:
+        asked = replace(asked, projection=None)
+        notes.append(f"Of more than {MOST_MAPS} parts there are no maps: a page of one part has its map.")
+    parts, points, hidden = [], 0, False
+    for part in paged:
+        text, number, masked = _one(part, asked)
+        of = "" if part.of is None else f" of {part.of:,}"
+        what = f"{part.kind}: {part.what}; {part.done:,}{of} {part.unit}, {part.state}"
+        parts.append(PagePart(part_name(part, status), what, text))
+        points, hidden = points + number, hidden or masked
+    title = Path(status.folder).resolve().name if isinstance(status.folder, Path) else str(status.folder)
+    return page_of_parts(f"{title}: {len(parts)} parts", parts, notes), points, hidden
+
+
+def _one(status: Status, asked: _Asked) -> tuple[str, int, bool]:
+    """The page of one part."""
     folder = Path(status.folder)
-    found = evaluations_in(folder)
-    later = inspect(folder)  # it may have ended, or begun, while it was read
-    masked = "running" in (status.state, later.state)
-    found = found.masked() if found is not None and masked else found
+    found: Evaluations | None
+    if asked.url is not None:
+        found = evaluations_of(asked.url, str(status.folder))
+        running = status.state == "running"
+    else:
+        found = evaluations_in(folder)
+        later = inspect(folder)  # it may have ended, or begun, while it was read
+        running = "running" in (status.state, later.state)
+    if found is not None and running:
+        found = found.masked()
     training = None
     if found is None:
         if status.kind != "training":
             raise InputError(f"{folder} holds a {status.kind}, which has no page; runs, searches and comparisons have")
-        training = training_in(folder, masked=masked)
+        training = training_in(folder, masked=running)
     stored = found.space if found is not None else training.space if training is not None else None
-    where, unknown = known_space(stored, space, folder) if stored else (None, "There is no search space to show.")
-    chosen = {} if found is None else {name: _best(found, name, best) for name in found.objectives}
+    where, unknown = known_space(stored, asked.space, folder) if stored else (None, "There is no search space to show.")
+    chosen = {} if found is None else {name: _best(found, name, asked.best) for name in found.objectives}
     notes, drawn = [], None
     if where is None:
         notes.append(unknown)
-    elif projection is not None:
-        drawn = _map(where, found, training, folder, vectors, objective, chosen, projection, seed, masked)
-    page = _Page(folder, status, masked, found, training, where, chosen, drawn, notes)
-    text = page.html(objective)
-    path = Path(out) if out is not None else folder / NAME
-    if path.suffix.lower() not in (".html", ".htm"):
-        raise InputError(f"a page's name ends in .html, got {path}")
-    write_text(path, text)
-    return Report(path, len(text.encode()), len(drawn.texts) if drawn else 0, masked)
+    elif asked.projection is not None:
+        drawn = _map(where, found, training, folder, asked, chosen, running)
+    place = folder.resolve().name if asked.url is None else shown_url(asked.url)
+    page = _Page(folder, place, status, running, found, training, where, chosen, drawn, notes)
+    return page.html(asked.objective), len(drawn.texts) if drawn else 0, running
 
 
 def _map(
@@ -119,29 +173,26 @@ def _map(
     found: Evaluations | None,
     training: TrainedRun | None,
     folder: Path,
-    vectors: AnyPath | None,
-    objective: Objective | None,
+    asked: _Asked,
     chosen: Mapping[str, Sequence[Mapping[str, Any]]],
-    projection: str,
-    seed: int,
     masked: bool,
 ) -> Landscape | None:
     from arch2vec.objectives.lookup import LookupObjective
 
+    objective, own = asked.objective, asked.vectors
     if objective is not None and not isinstance(objective, LookupObjective):
         raise InputError(f"a map is coloured by a table of all architectures; objective {objective.name} is none")
     if objective is not None and objective.space != where.name:
         raise InputError(
             f"objective {objective.name} is for the space {objective.space}, the folder is of {where.name}"
         )
-    own = None if vectors is None else Path(vectors)
     if own is None and training is not None:
         if not training.finished:
             return None
         own = folder
     source = vectors_for(where, own, None if found is None else found.digest)
     best = [str(row["architecture"]) for rows in chosen.values() for row in rows]
-    return landscape(source, found, best, objective, way=projection, seed=seed, masked=masked)
+    return landscape(source, found, best, objective, way=asked.projection or "pca", seed=asked.seed, masked=masked)
 
 
 def _best(found: Evaluations, objective: str, number: int) -> list[dict[str, Any]]:
@@ -154,6 +205,7 @@ class _Page:
     """What a page is made of."""
 
     folder: Path
+    place: str
     status: Status
     masked: bool
     found: Evaluations | None
@@ -175,7 +227,7 @@ class _Page:
         text = json.dumps(data, separators=(",", ":"), allow_nan=False)
         scripts = ("draw.js", "chart.js", "map.js", "start.js")
         return template.render(
-            title=f"{self.folder.resolve().name}: {self.status.kind}",
+            title=f"{self.folder.name or self.place}: {self.status.kind}",
             status=self.status,
             masked=self.masked,
             facts=self._facts(),
@@ -185,7 +237,7 @@ class _Page:
             map=self.map,
             notes=[*self.notes, *notes],
             settings=self._settings(),
-            commands=commands_for(self.folder, self.status.kind, self.found),
+            commands=commands_for(self.folder, self.place, self.status.kind, self.found),
             made=f"arch2vec {__version__}",
             style=(assets / "page.css").read_text(encoding="utf-8"),
             script="\n".join((assets / name).read_text(encoding="utf-8") for name in scripts),

@@ -15,15 +15,16 @@ from arch2vec.errors import InputError
 from arch2vec.reports.page.evaluations import Evaluations
 
 
-def commands_for(folder: Path, kind: str, found: Evaluations | None) -> list[tuple[str, str]]:
+def commands_for(folder: Path, place: str, kind: str, found: Evaluations | None) -> list[tuple[str, str]]:
     """What is to be typed, each with a heading.
 
     Args:
         folder: where it is.
+        place: what commands call it: the folder's name, or the URL of a storage.
         kind: of folder, as :class:`arch2vec.studies.inspection.Status` says it.
         found: its evaluations, where it has any.
     """
-    name = shlex.quote(folder.resolve().name)
+    name = shlex.quote(place)
     asked = _asked(folder)
     lines = []
     command = asked.get("command")

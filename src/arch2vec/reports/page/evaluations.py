@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from arch2vec.errors import InputError
 from arch2vec.studies.inspection.readers import (
     COLUMNS,
     COMPARISON,
@@ -90,6 +91,24 @@ def evaluations_in(folder: Path) -> Evaluations | None:
         space, digest = str(settings.get("space", "")), str(settings.get("embedding", ""))
         return Evaluations(pareto_frame(folder, settings), space, shown, "validation", "", digest)
     return None
+
+
+def evaluations_of(url: str, name: str) -> Evaluations:
+    """What the search of a name has evaluated in a storage.
+
+    Raises:
+        InputError: the storage does not answer, or holds no search of that name.
+    """
+    from arch2vec.studies.optuna.reading import stored_studies
+
+    for study in stored_studies(url):
+        if study.name == name:
+            config = study.config
+            unit = str(study.about.get("unit", "%"))
+            signal = "validation" + (unit and f", {unit}")
+            digest = str(config.get("embedding", ""))
+            return Evaluations(study.frame, config["space"], {"search": config}, signal, unit, digest)
+    raise InputError(f"the storage holds no study {name!r} any more")
 
 
 def _unit_of(objectives: Any) -> str:

@@ -26,6 +26,14 @@ for (const button of document.querySelectorAll("button.copy")) {
   });
 }
 
+// A page within another one has no address of its own that a link to a heading could lead to.
+for (const link of document.querySelectorAll("nav a[href^='#']")) {
+  link.addEventListener("click", (event) => {
+    event.preventDefault();
+    document.querySelector(link.getAttribute("href")).scrollIntoView();
+  });
+}
+
 (async () => {
   const packed = bytesOf(document.getElementById("data").textContent);
   if (typeof DecompressionStream === "undefined") {
