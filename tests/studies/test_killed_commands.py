@@ -185,7 +185,7 @@ def test_evaluations_of_several_criteria_are_neither_lost_nor_repeated(tmp_path:
     cells = embed(chain(7))
     rows = [f"{text},{50 + text.count('b')},{sum(map(ord, text)) % 101}" for text in cells.architectures]
     (tmp_path / "table.csv").write_text("\n".join(["architecture,val,size", *rows]) + "\n")
-    runs = 3 * KILLS
+    runs = 5 * KILLS
     words = ["pareto", "vectors.safetensors", "--objective", "table:table.csv?validation=val", "--against", "min:size"]
     words += ["--methods", "random,nsga2", "--runs", str(runs), "--budget", "40"]
     before: dict[str, list[Any]] = {}
@@ -196,7 +196,7 @@ def test_evaluations_of_several_criteria_are_neither_lost_nor_repeated(tmp_path:
             assert found[name][: len(trials)] == trials  # with the seconds that each took
         before = found
     print(f"\npareto: {killed.kills} kills, {sum(map(len, before.values()))} evaluations")
-    assert killed.kills == KILLS
+    assert killed.kills > KILLS // 2  # a quick machine makes several searches between two kills
     assert sorted(map(len, before.values())) == [40] * 2 * runs
     whole(tmp_path, *words)
     for name, trials in before.items():
