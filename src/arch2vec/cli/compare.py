@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -131,8 +132,7 @@ def run_compare(arguments: argparse.Namespace) -> None:
             rows += mine
             if arguments.out is not None:
                 plain = "figure" if len(objectives) == 1 else f"figure-{objective.name}"
-                for path in png_and_svg(arguments.out / f"{plain}.png"):
-                    _draw(objective, runs, path)
+                _draw(objective, runs, png_and_svg(arguments.out / f"{plain}.png"))
             if not arguments.json:
                 _print(objective, arguments.runs, runs, mine, budgets)
         if arguments.json:
@@ -240,7 +240,7 @@ def _interval(row: Row, name: str, unit: str) -> str:
     return f"{spread(mean, row[f'{name}_std'], digits)}\n[{low}, {high}]"
 
 
-def _draw(objective: Objective, runs: list[SearchRuns], path: Path) -> None:
+def _draw(objective: Objective, runs: list[SearchRuns], paths: Sequence[Path]) -> None:
     """The best so far of every run. One of which every evaluation has failed has no curve.
 
     Of methods that choose how long trainings are, only the evaluations count that are as long as the others'.
@@ -265,7 +265,8 @@ def _draw(objective: Objective, runs: list[SearchRuns], path: Path) -> None:
         optimum, less = getattr(objective, "optimum", None), objective.minimise
         label = "best validation accuracy (%)" if objective.unit == "%" else f"best {objective.signal}"
         title = objective_title(objective.name)
-        best_so_far(curves, path, optimum=optimum, band="ci95", title=title, minimise=less, y_label=label)
+        for path in paths:
+            best_so_far(curves, path, optimum=optimum, band="ci95", title=title, minimise=less, y_label=label)
 
 
 def _own_fidelities(objective: Objective) -> list[int]:
