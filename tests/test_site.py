@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -51,6 +52,13 @@ def test_what_is_shown_of_a_method_is_what_was_measured(site: ModuleType) -> Non
     shown = site.line(row)
     assert shown[:3] == ["NAS-Bench-201, CIFAR-10", "50 evaluations", "500"]
     assert shown[4].split() == ["94.37", "±", "0.02"]  # as results/structure-search says
+
+
+def test_results_link_to_what_the_site_has() -> None:
+    pages = sorted((ROOT / "results").rglob("README.md"))
+    links = {(page.parent.name, link) for page in pages for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text())}
+    assert len(links) > 20
+    assert {link for link in links if Path(link[1]).suffix not in (".md", ".png", ".svg")} == set()
 
 
 @pytest.mark.slow
