@@ -85,6 +85,16 @@ class Part(ABC):
         return torch.randperm(len(self), generator=generator).tensor_split(self.steps(batch_size))
 
 
+def _check(what: str, pixels: Tensor, labels: Tensor, kind: torch.dtype) -> None:
+    """Refuse what is no labelled images, or of another type than ``kind``."""
+    shape = tuple(pixels.shape)
+    if len(shape) != 4 or labels.shape != shape[:1] or not shape[0] or pixels.dtype != kind:
+        raise InputError(
+            f"{what} need pixels (N, channels, H, W) {str(kind).removeprefix('torch.')} and labels (N,) with N of at "
+            f"least 1, got {shape} {pixels.dtype} and {tuple(labels.shape)}"
+        )
+
+
 @dataclass(frozen=True, eq=False)
 class MemoryPart(Part):
     """Images in memory, augmented where they are computed with.
@@ -103,14 +113,10 @@ class MemoryPart(Part):
     normalisation: Normalisation
 
     def __post_init__(self) -> None:
-        shape = tuple(self.pixels.shape)
-        if len(shape) != 4 or self.labels.shape != shape[:1] or not shape[0] or self.pixels.dtype != torch.uint8:
-            raise InputError(
-                "images in memory need pixels (N, channels, H, W) uint8 and labels (N,) with N of at least 1, "
-                f"got {shape} {self.pixels.dtype} and {tuple(self.labels.shape)}"
-            )
-        if shape[1] != len(self.normalisation.mean):
-            raise InputError(f"images of {shape[1]} channels do not fit {self.normalisation}")
+        _check("images in memory", self.pixels, self.labels, torch.uint8)
+        channels = self.pixels.shape[1]
+        if channels != len(self.normalisation.mean):
+            raise InputError(f"images of {channels} channels do not fit {self.normalisation}")
 
     @override
     def __len__(self) -> int:
@@ -173,12 +179,7 @@ class ReadyPart(Part):
     stream: torch.Generator | None = None
 
     def __post_init__(self) -> None:
-        shape = tuple(self.pixels.shape)
-        if len(shape) != 4 or self.labels.shape != shape[:1] or not shape[0] or self.pixels.dtype != torch.float32:
-            raise InputError(
-                "images that are ready need pixels (N, channels, H, W) float32 and labels (N,) with N of at least 1, "
-                f"got {shape} {self.pixels.dtype} and {tuple(self.labels.shape)}"
-            )
+        _check("images that are ready", self.pixels, self.labels, torch.float32)
 
     @override
     def __len__(self) -> int:
