@@ -13,7 +13,6 @@ from arch2vec.cli import main
 from arch2vec.errors import InputError
 from arch2vec.pools import Pool, Source, make_pool, open_pool
 from arch2vec.pools.index import ABOUT, INDEX, index_of, make_index
-from arch2vec.representations.ready import represent
 from arch2vec.searching.latent_map import IndexedMap, LatentMap
 from arch2vec.searching.study import search
 from arch2vec.spaces import get_space
@@ -29,7 +28,7 @@ def worth(architecture: str) -> float:
 @pytest.fixture(scope="module")
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
     pytest.importorskip("faiss")
-    source = Source(DARTS, lambda graphs: represent(DARTS, "structure", graphs), "structure", "structure")
+    source = Source.of("darts")
     made = make_pool(tmp_path_factory.mktemp("darts") / "pool", source, sample=ROWS)
     make_index(made)
     return made
@@ -107,7 +106,7 @@ def test_an_index_that_is_damaged_or_of_another_pool(pool: Pool, tmp_path: Path)
 @pytest.mark.parametrize("rows", [1, 2, 30])
 def test_small_pools_have_an_index_too(tmp_path: Path, rows: int) -> None:
     pytest.importorskip("faiss")
-    source = Source(DARTS, lambda graphs: represent(DARTS, "adjacency", graphs), "adjacency", "adjacency")
+    source = Source.of("darts", "adjacency")
     found = make_pool(tmp_path, source, sample=rows)
     for k in {1, rows}:
         near = found.nearest(found.vectors[rows - 1], k)[0]

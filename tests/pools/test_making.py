@@ -16,14 +16,10 @@ from arch2vec.pools import Pool, Source, make_pool, making, open_pool
 from arch2vec.pools.folder import MANIFEST, MOMENTS, OPS, VECTORS
 from arch2vec.representations.ready import represent
 from arch2vec.representations.structure import structure
-from arch2vec.spaces import SearchSpace, get_space
+from arch2vec.spaces import get_space
 
 DARTS = get_space("darts")
 ROWS = 200
-
-
-def source_of(space: SearchSpace) -> Source:
-    return Source(space, lambda graphs: represent(space, "structure", graphs), "structure", "structure")
 
 
 @pytest.fixture(autouse=True)
@@ -35,7 +31,7 @@ def _small_pieces(monkeypatch: pytest.MonkeyPatch) -> None:
 def pool(tmp_path_factory: pytest.TempPathFactory) -> Pool:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(making, "PIECE", 64)
-        return make_pool(tmp_path_factory.mktemp("made") / "pool", source_of(DARTS), sample=ROWS, seed=3)
+        return make_pool(tmp_path_factory.mktemp("made") / "pool", Source.of(DARTS), sample=ROWS, seed=3)
 
 
 def contents(folder: Path) -> dict[str, bytes]:
@@ -73,9 +69,9 @@ def test_a_folder_opens_as_an_embedding(pool: Pool) -> None:
 
 
 def test_the_seed_decides(pool: Pool, tmp_path: Path) -> None:
-    make_pool(tmp_path / "same", source_of(DARTS), sample=ROWS, seed=3)
+    make_pool(tmp_path / "same", Source.of(DARTS), sample=ROWS, seed=3)
     assert contents(tmp_path / "same") == contents(pool.files.folder)
-    other = make_pool(tmp_path / "other", source_of(DARTS), sample=ROWS, seed=4)
+    other = make_pool(tmp_path / "other", Source.of(DARTS), sample=ROWS, seed=4)
     assert other.architectures[:] != pool.architectures[:]
     assert other.digest != pool.digest
 
@@ -100,7 +96,7 @@ def test_a_killed_making_goes_on_and_ends_with_the_same_bytes(pool: Pool, tmp_pa
         open_pool(tmp_path)
     seen: list[int] = []
     make_pool(
-        tmp_path, source_of(DARTS), sample=ROWS, seed=3, progress=lambda done, total: seen.append(done * 1000 // total)
+        tmp_path, Source.of(DARTS), sample=ROWS, seed=3, progress=lambda done, total: seen.append(done * 1000 // total)
     )
     assert contents(tmp_path) == contents(pool.files.folder)
     assert seen == [320, 640, 960, 1000][pieces:]
@@ -114,14 +110,14 @@ def test_a_finished_pool_is_not_made_again_and_no_other_takes_its_folder(pool: P
     assert made.digest == pool.digest
     for sample, seed, what in ((ROWS, 4, "seed 3, not 4"), (100, 3, "architectures 200, not 100")):
         with pytest.raises(InputError, match=what):
-            make_pool(pool.files.folder, source_of(DARTS), sample=sample, seed=seed)
+            make_pool(pool.files.folder, Source.of(DARTS), sample=sample, seed=seed)
 
 
 def test_one_architecture_of_each_function(tmp_path: Path) -> None:
     space = get_space("nasbench201")
     graphs = space.sample(400, np.random.default_rng(0))
     classes = space.function_classes(graphs)
-    found = make_pool(tmp_path, source_of(space), graphs=graphs)
+    found = make_pool(tmp_path, Source.of(space), graphs=graphs)
     texts = space.format(graphs)
     first = [texts[row] for row in sorted(np.unique(classes, return_index=True)[1])]
     assert found.architectures[:] == first
@@ -135,9 +131,9 @@ def test_one_architecture_of_each_function(tmp_path: Path) -> None:
 def test_no_more_than_there_is(tmp_path: Path) -> None:
     space = get_space("nasbench201")
     with pytest.raises(InputError, match="has 15,625 architectures, cannot sample 20,000"):
-        make_pool(tmp_path / "a", source_of(space), sample=20_000)
+        make_pool(tmp_path / "a", Source.of(space), sample=20_000)
     with pytest.raises(InputError, match="holds from 1 to"):
-        make_pool(tmp_path / "b", source_of(space), sample=0)
+        make_pool(tmp_path / "b", Source.of(space), sample=0)
     assert not list(tmp_path.iterdir())
 
 
@@ -146,7 +142,7 @@ def test_a_search_for_what_is_not_there_ends(tmp_path: Path, monkeypatch: pytest
     few = space.sample(5, np.random.default_rng(0))
     monkeypatch.setattr(space, "sample", lambda n, rng: few[rng.integers(5, size=n)])
     with pytest.raises(InputError, match="5 architectures of different functions were found, and hardly any more"):
-        make_pool(tmp_path, source_of(space), sample=6)
+        make_pool(tmp_path, Source.of(space), sample=6)
 
 
 def flipped(path: Path, place: int) -> None:

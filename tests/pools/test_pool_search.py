@@ -14,7 +14,6 @@ from arch2vec.embedding import Embedding
 from arch2vec.encoder import Encoder
 from arch2vec.errors import InputError
 from arch2vec.pools import Pool, Source, make_pool, open_pool
-from arch2vec.representations.ready import represent
 from arch2vec.representations.structure import structure
 from arch2vec.searching import METHODS, get_method
 from arch2vec.searching.base import reads_rows
@@ -33,7 +32,7 @@ READING = ("random", "evolution", "local-search", "bo", "gp-bo", "bo-local", "gr
 
 
 def made(folder: Path, space: SearchSpace, sample: int, representation: str = "structure") -> Pool:
-    source = Source(space, lambda graphs: represent(space, representation, graphs), representation, representation)
+    source = Source.of(space, representation)
     return make_pool(folder, source, sample=sample)
 
 
@@ -164,7 +163,7 @@ def test_what_looks_at_everything_gets_what_memory_holds(
 
 def test_a_table_is_searched_in_memory(tmp_path: Path) -> None:
     space = get_space("nasbench201")
-    source = Source(space, lambda graphs: represent(space, "structure", graphs), "structure", "structure")
+    source = Source.of(space)
     whole = make_pool(tmp_path, source, graphs=space.enumerate()[::10])
     result = search(whole, "digits-201", method="random", budget=5, seed=0)
     assert [whole.index_of(trial.architecture) for trial in result.trials]

@@ -67,19 +67,12 @@ def embed_in_pool(arguments: argparse.Namespace) -> None:
 
 
 def _source(source: VectorSource, given: Path, named: str | None) -> Source:
-    import hashlib
-
-    from arch2vec.encoder import FINISHED
     from arch2vec.pools import Source
-    from arch2vec.pools.folder import ENCODER
 
     if source.of is None:
         raise InputError(f"{given} holds vectors already; a search space or a run's folder can be embedded")
-    kind, encoder = source.representation, source.encoder
-    if kind is not None:
-        text = kind.name if kind.code is None else None  # code of the user's own is not run unasked
-        return Source(source.space, source.of, f"{kind.name} {kind.code or ''}".strip(), text)
-    file = given / FINISHED if given.is_dir() else given
-    name = f"{named or 'encoder'} {hashlib.sha256(file.read_bytes()).hexdigest()[:32]}"
-    writer = None if encoder is None else lambda folder: encoder.save(folder / ENCODER)
-    return Source(source.space, source.of, name, write_encoder=writer)
+    if source.representation is not None:
+        return Source.of(source.space, source.representation)
+    if source.encoder is not None:
+        return Source.by(source.encoder)
+    return Source(source.space, source.of, f"{named} of {given.absolute()}")

@@ -15,8 +15,9 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,6 +30,7 @@ from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.pools.folder import (
     ADJACENCY,
+    ENCODER,
     KEYS,
     MANIFEST,
     MOMENTS,
@@ -41,8 +43,13 @@ from arch2vec.pools.folder import (
 )
 from arch2vec.pools.pool import Pool, open_pool
 from arch2vec.pools.rows import RowsFile, checksums, header
+from arch2vec.representations.ready import represent
+from arch2vec.representations.spec import AnyRepresentation, resolve_representation
 from arch2vec.representations.structure import VERSION
-from arch2vec.spaces import SearchSpace
+from arch2vec.spaces import SearchSpace, get_space
+
+if TYPE_CHECKING:
+    from arch2vec.encoder import Encoder
 
 Keys = NDArray[np.uint64]
 
@@ -71,6 +78,26 @@ class Source:
     name: str
     representation: str | None = None
     write_encoder: Callable[[Path], None] | None = None
+
+    @classmethod
+    def of(cls, space: SearchSpace | str, representation: AnyRepresentation = "structure") -> Source:
+        """The architectures of a space by a representation.
+
+        Raises:
+            InputError: there is no such space or representation.
+        """
+        place, kind = get_space(space) if isinstance(space, str) else space, resolve_representation(representation)
+        text = kind.name if kind.code is None else None  # code of the user's own is not run unasked
+        return cls(place, partial(represent, place, kind), f"{kind.name} {kind.code or ''}".strip(), text)
+
+    @classmethod
+    def by(cls, encoder: Encoder) -> Source:
+        """The architectures of an encoder's space by what it has learned."""
+        digest = hashlib.sha256(encoder.pooling.encode())
+        for name, tensor in sorted(encoder.model.state_dict().items()):
+            digest.update(name.encode() + tensor.cpu().numpy().tobytes())
+        name = f"encoder {digest.hexdigest()[:32]}"
+        return cls(encoder.space, encoder.embed, name, write_encoder=lambda folder: encoder.save(folder / ENCODER))
 
 
 def make_pool(
