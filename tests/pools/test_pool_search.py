@@ -146,7 +146,7 @@ def test_without_growth_neighbours_are_those_in_the_pool(pool: Pool) -> None:
 
 
 def test_what_looks_at_everything_gets_what_memory_holds(
-    pool: Pool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    pool: Pool, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("arch2vec.pools.pool.SAMPLE", 100)
     found = trials(open_pool(pool.files.folder), "forest", 6)
@@ -155,6 +155,9 @@ def test_what_looks_at_everything_gets_what_memory_holds(
     limited = search(open_pool(pool.files.folder), worth, budget=4, at_most={"macs": 1e12}).trials
     assert "a limit or a further criterion looks at all" in capsys.readouterr().err
     assert all(trial.index < 100 for trial in limited)
+    stored = search(open_pool(pool.files.folder), worth, "random", 3, storage=f"sqlite:///{tmp_path / 'trials.db'}")
+    assert "a storage looks at all" in capsys.readouterr().err
+    assert all(trial.index < 100 for trial in stored.trials)
     with pytest.raises(InputError, match="search method forest looks at all architectures at once"):
         get_method("forest")(pool, seed=0)
     with pytest.raises(InputError, match="needs an embedding in memory"):

@@ -159,8 +159,8 @@ def search(
                 f"pool=OnDevice({device!r}), or leave the device out"
             )
     target = as_objective(objective, embedding, minimise).for_search(seed)
-    whole = "a device" if device is not None else "a limit or a further criterion" if at_most or against else None
-    embedding = reachable(embedding, spec, target, whole)
+    looking = {"a device": device, "a storage": storage, "a limit or a further criterion": at_most or against}
+    embedding = reachable(embedding, spec, target, next((name for name, given in looking.items() if given), None))
     goal, target, embedding = goal_of(target, embedding, at_most, against)
     if pruner is not None:
         _check_pruner(pruner, target, bool(against))
