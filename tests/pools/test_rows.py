@@ -87,6 +87,18 @@ def test_every_flipped_bit_is_noticed_where_it_is_read(tmp_path: Path) -> None:
             damaged[index]
 
 
+def test_a_file_that_is_cut_short_while_it_is_open(tmp_path: Path) -> None:
+    path = tmp_path / "array.npy"
+    np.save(path, ARRAY)
+    opened = RowsFile(path, (N, 3), np.float32)
+    np.testing.assert_array_equal(opened[N - 1], ARRAY[-1])
+    with path.open("r+b") as file:
+        file.truncate(path.stat().st_size - 15)
+    np.testing.assert_array_equal(opened[N - 3], ARRAY[-3])
+    with pytest.raises(InputError, match=f"is damaged: it ends before row {N}"):
+        opened[N - 1]
+
+
 @pytest.mark.parametrize(
     ("content", "reason"),
     [

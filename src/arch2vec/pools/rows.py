@@ -1,15 +1,17 @@
 """Arrays of more rows than memory holds: ``.npy`` files of which single rows are read when they are asked for.
 
-A file is mapped and not read; what a read has touched is given back to the system at once, so that a process stays as
-small as what it works on, however large the file is. A file may have a checksum for every row, which is compared
-whenever the row is read: a flipped bit is a complaint, without a pass over the whole file beforehand.
+Rows are read at their places and not through a mapping of the file. A mapping counts as the process's memory what the
+system maps around every row that is touched, up to two megabytes a row, and ends the process without a word where a
+disk fails or a file is cut short. A file may have a checksum for every row, which is compared whenever the row is
+read: a flipped bit is a complaint, without a pass over the whole file beforehand.
 """
 
 from __future__ import annotations
 
 import io
-import mmap
 import os
+import threading
+import weakref
 import zlib
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -24,7 +26,17 @@ Index = int | slice | Sequence[int] | NDArray[np.generic]
 LARGEST = 1 << 30
 """Bytes of a file that may become an ordinary array."""
 
-_TOUCHED = 512  # rows read before what they have touched is given back: the system maps the surroundings of each, too
+
+_SEEKING = threading.Lock()
+
+
+def _pread(file: int, size: int, place: int) -> bytes:
+    """Bytes at a place of an open file, wherever others that share it are reading."""
+    if hasattr(os, "pread"):
+        return os.pread(file, size, place)
+    with _SEEKING:
+        os.lseek(file, place, os.SEEK_SET)
+        return os.read(file, size)
 
 
 def header(shape: tuple[int, ...], dtype: np.dtype[np.generic]) -> bytes:
@@ -96,12 +108,7 @@ class RowsFile:
                 return self._together(start, max(start, stop))
         rows = places(index, len(self))
         wanted = np.atleast_1d(rows)
-        found = np.empty((len(wanted), *self.shape[1:]), dtype=self.dtype)
-        for start in range(0, len(wanted), _TOUCHED):
-            part = slice(start, start + _TOUCHED)
-            np.take(self._mapped, wanted[part], axis=0, out=found[part])
-            self._release()
-        self._check(found, wanted)
+        found = self._array([self._read(row, row + 1) for row in wanted.tolist()], wanted)
         return found if rows.ndim else found[0]
 
     def blocks(self, size: int) -> Iterator[NDArray[np.generic]]:
@@ -119,14 +126,26 @@ class RowsFile:
         return whole if dtype is None else whole.astype(dtype)
 
     def _together(self, start: int, stop: int) -> NDArray[np.generic]:
-        # Read instead of mapped: what is read once need not stay.
-        count = (stop - start) * self._row // self.dtype.itemsize
-        found = np.fromfile(self.path, self.dtype, count, offset=self._start + start * self._row)
-        if len(found) < count:
-            raise InputError(f"{self.path} is damaged: it ends before row {stop:,}")
-        found = found.reshape(stop - start, *self.shape[1:])
-        self._check(found, np.arange(start, stop))
+        return self._array([self._read(start, stop)], np.arange(start, stop))
+
+    def _array(self, parts: Sequence[bytes], rows: NDArray[np.int64]) -> NDArray[np.generic]:
+        found = np.frombuffer(bytearray().join(parts), self.dtype).reshape(len(rows), *self.shape[1:])
+        self._check(found, rows)
         return found
+
+    def _read(self, start: int, stop: int) -> bytes:
+        """The bytes of the rows from ``start`` to ``stop``."""
+        size, place = (stop - start) * self._row, self._start + start * self._row
+        read = b""
+        while len(read) < size:  # the system may give less than it is asked for
+            try:
+                more = _pread(self._file, size - len(read), place + len(read))
+            except OSError as error:
+                raise InputError(f"cannot read {self.path}: {error.strerror or error}") from error
+            if not more:
+                raise InputError(f"{self.path} is damaged: it ends before row {stop:,}")
+            read += more
+        return read
 
     def _check(self, found: NDArray[np.generic], rows: NDArray[np.int64]) -> None:
         if self.sums is None or not len(rows):
@@ -139,20 +158,14 @@ class RowsFile:
             )
 
     @cached_property
-    def _map(self) -> mmap.mmap:
-        with self.path.open("rb") as opened:
-            mapped = mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ)
-        if hasattr(mmap, "MADV_RANDOM"):
-            mapped.madvise(mmap.MADV_RANDOM)
-        return mapped
-
-    @cached_property
-    def _mapped(self) -> NDArray[np.generic]:
-        return np.frombuffer(self._map, self.dtype, offset=self._start).reshape(self.shape)
-
-    def _release(self) -> None:
-        if hasattr(mmap, "MADV_DONTNEED"):
-            self._map.madvise(mmap.MADV_DONTNEED)
+    def _file(self) -> int:
+        """The open file, which is closed when nothing asks it any more."""
+        try:
+            opened = os.open(self.path, os.O_RDONLY | getattr(os, "O_BINARY", 0))
+        except OSError as error:
+            raise InputError(f"cannot read {self.path}: {error.strerror or error}") from error
+        weakref.finalize(self, os.close, opened)
+        return opened
 
     def __reduce__(self) -> tuple[object, ...]:
         return type(self), (self.path, self.shape, self.dtype.type, self.sums)
