@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -135,6 +136,7 @@ def mixed(colour: str, other: str, share: float) -> str:
     return "#" + "".join(f"{channel:02x}" for channel in channels)
 
 
+@lru_cache(maxsize=4096)  # a page has the same words in hundreds of cells
 def text_width(text: str, size: float) -> float:
     """The width in inches of one line of text of so many points, as it comes out in a PNG file."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
