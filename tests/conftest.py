@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -28,20 +29,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _threads_as_found() -> Iterator[None]:
-    """A test that leaves PyTorch with another number of threads fails itself, and not some test after it."""
-    before = _threads()
+def _settings_as_found() -> Iterator[None]:
+    """A test that leaves PyTorch with other settings fails itself, and not some test after it."""
+    before = _settings()
     yield
-    after = _threads()
+    after = _settings()
     if after != before and before:
-        sys.modules["torch"].set_num_threads(before)
-        pytest.fail(f"PyTorch computes with {after} threads after the test and with {before} before it")
+        sys.modules["torch"].set_num_threads(before["threads"])
+        sys.modules["torch"].set_default_dtype(before["type"])
+        pytest.fail(f"PyTorch has {after} after the test and {before} before it")
 
 
-def _threads() -> int:
-    """With how many threads PyTorch computes here, 0 where it is not imported."""
+def _settings() -> dict[str, Any]:
+    """Of PyTorch here, none where it is not imported."""
     torch = sys.modules.get("torch")
-    return torch.get_num_threads() if torch else 0
+    return {"threads": torch.get_num_threads(), "type": torch.get_default_dtype()} if torch else {}
 
 
 @pytest.fixture(scope="session")

@@ -27,12 +27,16 @@ from typing_extensions import override
 from arch2vec.cli import main
 from arch2vec.common.code_identity import mark_of, mark_of_name
 from arch2vec.common.guard import guarded
+from arch2vec.common.parcels import pack
+from arch2vec.common.workers import WorkerPool
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.networks.data.base import ImageData, MemoryPart, Normalisation
 from arch2vec.objectives import FunctionObjective, Objective, Outcome, resolve_objective
+from arch2vec.searching.base import Candidate
 from arch2vec.searching.study import search
 from arch2vec.studies import run_many
+from arch2vec.studies.jobs import Job, perform
 from search_helpers import chain, embed
 
 BUDGET = 12
@@ -295,18 +299,29 @@ def test_guards_within_guards_and_beside_them() -> None:
     assert settings() == before
 
 
-def test_calls_begin_as_the_import_left_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_calls_begin_as_their_own_import_left_it(tmp_path: Path) -> None:
+    """A file that changes settings at its top finds them so, and no other file does, here and elsewhere."""
     (tmp_path / "data.txt").write_text("7")
-    (tmp_path / "a2v_importing.py").write_text(
+    size = "def worth(a): return float(torch.ones(1).element_size())\n"
+    (tmp_path / "a2v_doubles.py").write_text(
         "import os, torch\nos.chdir(os.path.dirname(__file__))\ntorch.set_default_dtype(torch.float64)\n"
         "def worth(a): return float(open('data.txt').read()) + torch.ones(1).element_size()\n"
     )
-    monkeypatch.setattr("arch2vec.common.guard._at_import", {})
-    before = settings()
-    objective = resolve_objective(f"python:{tmp_path}/a2v_importing.py:worth")
+    (tmp_path / "a2v_halves.py").write_text(f"import torch\ntorch.set_default_dtype(torch.float16)\n{size}")
+    (tmp_path / "a2v_plain.py").write_text(f"import torch\n{size}")
+    before, expected = settings(), {"a2v_doubles": 15.0, "a2v_halves": 2.0, "a2v_plain": 4.0}
+    objectives = {name: resolve_objective(f"python:{tmp_path}/{name}.py:worth") for name in expected}
     assert settings() == before
-    assert objective.evaluate("a").validation == 15.0
-    assert settings() == before
+    for name in (*expected, *reversed(expected)):
+        assert objectives[name].evaluate("a").validation == expected[name]
+        assert settings() == before
+    for name, objective in objectives.items():
+        assert [file.stem for file in pack(objective, "an objective").files] == [name]
+    with WorkerPool(1) as pool:  # one process for all
+        for name, objective in objectives.items():
+            job = Job(pack(objective, "an objective"), Candidate(0, "a"), 0)
+            made = pool.submit(perform, job).result()
+            assert made.outcome is not None and made.outcome.validation == expected[name]
 
 
 NOISY = """

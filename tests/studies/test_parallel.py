@@ -9,20 +9,25 @@ import threading
 import time
 from collections import Counter
 from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import pytest
 
 from arch2vec.cli import main
+from arch2vec.common.cache import cache_folder
 from arch2vec.common.parcels import pack
 from arch2vec.common.storage import read_json
 from arch2vec.errors import InputError, WorkerError
 from arch2vec.objectives.function import FunctionObjective
 from arch2vec.searching import METHODS
 from arch2vec.searching.base import Candidate
+from arch2vec.searching.store import StudyConfig, embedding_digest
 from arch2vec.searching.study import search
 from arch2vec.studies.jobs import BOOKS, Job, perform
+from arch2vec.studies.optuna.record import InStorage
 from arch2vec.studies.resources import environments, read_resources
 from search_helpers import chain, embed
 
@@ -93,7 +98,7 @@ class TestMisbehaviour:
         traces = [path.read_text() for path in (folder / "failures").iterdir()]
         assert len(traces) == 3 and any("ValueError: no luck" in trace for trace in traces)
         assert len(read_json(folder / "study.json")["trials"]) == 9
-        assert not list((folder / BOOKS).iterdir())  # all is in the study
+        assert not (folder / BOOKS).exists()  # all is in the study
 
     def test_what_timed_out_is_gone_with_all_that_it_started(self, misbehaved: tuple[Path, dict[str, Any]]) -> None:
         del misbehaved
@@ -222,28 +227,58 @@ class TestExecutors:
 
 
 class TestBooks:
-    def test_what_a_worker_had_finished_is_not_made_again(self, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("storage", [None, "sqlite:///studies.db"])
+    @pytest.mark.parametrize("changed", [False, True])
+    def test_what_a_worker_had_finished_is_not_made_again(
+        self, storage: str | None, changed: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """As if the search had been killed after its worker had ended a training, and before it took that in."""
-        embedding, calls, stop = embed(chain(3)), [], True
-
-        def train(architecture: str) -> float:
-            calls.append(architecture)
-            if len(calls) == 8 and stop:
-                raise KeyboardInterrupt
-            return float(architecture.count("b"))
-
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setenv("ARCH2VEC_CACHE", str(tmp_path / "cache"))
+        log, embedding = tmp_path / "log", embed(chain(3))
+        log.touch()
+        code = """
+            def train(architecture):
+                with open("log", "a+") as log:
+                    log.write(architecture + "\\n")
+                    log.seek(0)
+                    if len(log.read().split()) == 8:
+                        raise KeyboardInterrupt
+                return float(architecture.count("b"))
+        """
+        (tmp_path / "mine.py").write_text(dedent(code))
+        more: dict[str, Any] = {"out": tmp_path / "out"} if storage is None else {"storage": storage}
         with pytest.raises(KeyboardInterrupt), ThreadPoolExecutor(1) as executor:
-            search(embedding, train, "random", 12, executor=executor, out=tmp_path)
-        lost, stop = calls.pop(), False
+            search(embedding, "python:mine.py:train", "random", 12, executor=executor, **more)
+        lost = log.read_text().split()[-1]
+        (books,) = (tmp_path / "out" / BOOKS if storage is None else cache_folder() / BOOKS).glob("**/*.jsonl")
+        books = books.parent
         parcel = pack(FunctionObjective(lambda architecture: 77.0), "an objective")
-        books = tmp_path / BOOKS
         perform(Job(parcel, Candidate(embedding.index_of(lost), lost), 0, books))
+        if changed:
+            (tmp_path / "mine.py").write_text(dedent(code).replace("count", "rfind"))
+            more["accept_changes"] = True
         with ThreadPoolExecutor(1) as executor:
-            result = search(embedding, train, "random", 12, executor=executor, out=tmp_path, accept_changes=True)
-        assert calls.count(lost) == 0 and result.best.architecture == lost and result.best.validation == 77.0
-        assert [trial.architecture for trial in result.trials] == [
-            trial.architecture for trial in search(embedding, worth, "random", 12).trials
-        ]
+            result = search(embedding, "python:mine.py:train", "random", 12, executor=executor, **more)
+        (trial,) = (trial for trial in result.trials if trial.architecture == lost)
+        assert trial.validation == (lost.rfind("b") if changed else 77.0)
+        assert log.read_text().split().count(lost) == (2 if changed else 1)
+        assert not books.exists()
+
+    def test_studies_of_one_name_and_place_have_their_own(self, tmp_path: Path) -> None:
+        embedding = embed(chain(3))
+        config = StudyConfig(embedding.space.name, embedding_digest(embedding), "train", "random", 0, 1, {"code": "1"})
+
+        def books(place: str, code: str = "1") -> Path | None:
+            record = InStorage(f"sqlite:///{tmp_path}/{place}.db", "mine", replace(config, marks={"code": code}), True)
+            record.load(METHODS["random"](embedding, seed=0))
+            return record.books
+
+        first = books("one")
+        assert books("one") == first != books("other")
+        assert books("one", "2") != first == books("one")
+        (tmp_path / "one.db").unlink()
+        assert books("one") != first
 
 
 class TestResources:

@@ -150,6 +150,16 @@ class TestSeveralDrivers:
         assert len(ended) == 30 and all(trial.state == optuna.trial.TrialState.COMPLETE for trial in ended)
         assert [sorted(trial.architecture for trial in result.trials) for result in results] == [sorted(calls)] * 3
 
+    def test_many_may_be_the_first(self, tmp_path: Path) -> None:
+        together = threading.Barrier(6)
+
+        def begin(_: int) -> object:
+            together.wait()
+            return storage.open_storage(f"sqlite:///{tmp_path}/studies.db")
+
+        with ThreadPoolExecutor(6) as pool:
+            assert len(list(pool.map(begin, range(6)))) == 6
+
     def test_of_two_claims_the_first_counts(self, url: str) -> None:
         embedding = some_of("nasbench201", 400)
         one, _ = record_of(embedding, url)

@@ -4,7 +4,7 @@ A training may change the working folder, PyTorch's default type or device, turn
 warnings off, replace ``sys.stdout`` or a signal's handler. A search that goes on after
 it in the same process must not notice. Each call therefore begins with the settings that the search has,
 and what was changed is put back. Where importing the user's file changed a setting (a default type at its top),
-calls begin with that: the user's functions were written for it.
+calls of what it defines begin with that: they were written for it. Those of another file are not.
 
 Generators of random numbers are left alone, for a user's function may well go on drawing
 from them. No search of ours draws from a global one.
@@ -20,28 +20,42 @@ import os
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from typing import Any, NoReturn
 
-from arch2vec.common.process_settings import OF_A_CALL, OF_AN_IMPORT, put_settings, read_settings
+from arch2vec.common.process_settings import (
+    OF_A_CALL,
+    OF_AN_IMPORT,
+    put_settings,
+    read_settings,
+    settings_of_imports,
+)
 
 
 @contextmanager
-def guarded(*, importing: bool = False) -> Iterator[None]:
+def guarded(code: object = None, *, importing: str | None = None) -> Iterator[None]:
     """Run a user's code within the block, and put the process's settings back at its end.
 
     Args:
-        importing: whether the block imports the code, so that what it changes is there in later calls.
+        code: the function or object that is called.
+        importing: the name of the module that the block imports; what it changes is there when its code is called.
     """
     process = os.getpid()
-    outermost = _enter()
+    outermost = _enter(_at_import.get(_module_of(code), {}))
     try:
         yield
     finally:
         if os.getpid() != process:
             _end_of_a_copy()
-        _leave(importing and outermost)
+        _leave(importing if outermost else None)
+
+
+def _module_of(code: object) -> str:
+    while isinstance(code, partial):
+        code = code.func
+    return str(getattr(code, "__module__", ""))
 
 
 def _end_of_a_copy() -> NoReturn:
@@ -58,10 +72,10 @@ _LOCK = threading.Lock()
 _inside = 0
 _ours: dict[str, Any] = {}
 _descriptors: list[_Descriptor] = []
-_at_import: dict[str, Any] = {}
+_at_import: dict[str, dict[str, Any]] = {}  # what each module's import has set, by its name
 
 
-def _enter() -> bool:
+def _enter(settings: Mapping[str, Any]) -> bool:
     global _inside
     with _LOCK:
         _inside += 1
@@ -69,7 +83,7 @@ def _enter() -> bool:
             return False
         _ours.clear()
         _ours.update(read_settings())
-        put_settings(_at_import)
+        put_settings(settings)
         _flush()  # a copy of this process would write it again
         _descriptors[:] = [_Descriptor(number) for number in (0, 1, 2)]
         # A stream that is closed is gone for good; these only lend it.
@@ -77,20 +91,20 @@ def _enter() -> bool:
         return True
 
 
-def _leave(keep: bool) -> None:
+def _leave(imported: str | None) -> None:
     global _inside
     with _LOCK:
         _inside -= 1
         if _inside:
             return
-        now = read_settings()
+        before, now = {**settings_of_imports(), **_ours}, read_settings()
         # What cannot be read here, as handlers of signals in another thread, stays.
-        changed = {name: now[name] for name, value in _ours.items() if name in now and not _same(now[name], value)}
-        if keep:
+        changed = {name: now[name] for name, value in before.items() if name in now and not _same(now[name], value)}
+        if imported is not None:
             changed = {name: value for name, value in changed.items() if name not in OF_AN_IMPORT}
-            _at_import.update({name: value for name, value in changed.items() if name not in OF_A_CALL})
+            _at_import[imported] = {name: now[name] for name in changed if name not in OF_A_CALL}
         _flush()
-        put_settings({name: _ours[name] for name in changed})
+        put_settings({name: before[name] for name in changed})
         for descriptor in _descriptors:
             descriptor.put_back()
 

@@ -49,7 +49,9 @@ def pack(thing: object, what: str) -> Parcel:
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise InputError(f"{what} cannot be sent to another process ({reason}); use one worker") from error
-    return Parcel(loaded_files(), tuple(sys.path), content)
+    # What it refers to stands there by name. Other files have no business in another process.
+    needed = tuple(path for module, path in loaded_files().items() if module.encode() in content)
+    return Parcel(needed, tuple(sys.path), content)
 
 
 def unpack(parcel: Parcel) -> Any:

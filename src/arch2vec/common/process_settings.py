@@ -33,6 +33,25 @@ def read_settings() -> dict[str, Any]:
     return found
 
 
+def settings_of_imports() -> dict[str, Any]:
+    """What a library that was imported meanwhile began with, but for what depends on the machine."""
+    if "torch" not in sys.modules:
+        return {}
+    import torch
+
+    return {
+        "inference": False,
+        "autocast": {"cpu": False, "cuda": False},
+        "default type": torch.float32,
+        "default device": torch.device("cpu"),
+        "gradients": True,
+        "determinism": 0,
+        "precision": "highest",
+        "anomalies": False,
+        "denormals": False,
+    }
+
+
 def put_settings(values: Mapping[str, Any]) -> None:
     """Put back what can be put back."""
     settings = _settings()

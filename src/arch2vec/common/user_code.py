@@ -56,7 +56,7 @@ def load_module(name: str) -> ModuleType:
     # A console script does not look for modules in the current folder, 'python -m' does.
     _look_in(Path.cwd())
     try:
-        with guarded(importing=True):
+        with guarded(importing=name):
             return importlib.import_module(name)
     except ModuleNotFoundError as error:
         if error.name is not None and (name == error.name or name.startswith(f"{error.name}.")):
@@ -99,7 +99,7 @@ def load_file(path: Path) -> ModuleType:
     module = importlib.util.module_from_spec(specification)
     sys.modules[name] = module  # dataclasses and pickle look a module up by its name
     try:
-        with guarded(importing=True):
+        with guarded(importing=name):
             specification.loader.exec_module(module)
     except KeyboardInterrupt:
         raise
@@ -113,9 +113,9 @@ def load_file(path: Path) -> ModuleType:
 _FILES: dict[str, tuple[Path, bytes]] = {}  # by their modules' names, with what they held
 
 
-def loaded_files() -> tuple[Path, ...]:
-    """The users' files that this process has loaded, in order."""
-    return tuple(path for path, _ in _FILES.values())
+def loaded_files() -> dict[str, Path]:
+    """The users' files that this process has loaded, in order, by the names of their modules."""
+    return {name: path for name, (path, _) in _FILES.items()}
 
 
 def _look_in(folder: Path) -> None:

@@ -124,7 +124,7 @@ class FunctionObjective(Objective):
             arguments["report"] = current_report()
         start = time.perf_counter()
         try:
-            with guarded():
+            with guarded(self._function):
                 returned = self._function(architecture, **arguments)
         except EvaluationError:
             raise

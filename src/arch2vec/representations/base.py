@@ -109,7 +109,7 @@ class UserFunction(Representation):
         more = {"space": space} if self._takes_space else {}
         owner = f"representation {self.name}"
         try:
-            with guarded():
+            with guarded(self._function):
                 made = (
                     self._function(given, **more)
                     if self._first is None

@@ -207,7 +207,7 @@ def _outcome(objective: Objective, candidate: Candidate) -> Outcome:
     Raises:
         EvaluationError: it says what cannot be.
     """
-    with nullcontext() if _is_ours(objective) else guarded():
+    with nullcontext() if _is_ours(objective) else guarded(objective):
         given = objective.evaluate(candidate.architecture, candidate.fidelity)
         validation, cost = float(given.validation), float(given.cost_s)
         test = None if given.test is None or math.isnan(given.test) else float(given.test)

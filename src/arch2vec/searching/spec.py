@@ -75,7 +75,7 @@ class MethodSpec:
         options = {name: value for name, value in offered.items() if self._wants(name, value)}
         arguments = {**options, **self.arguments}
         try:
-            with nullcontext() if self.code is None else guarded():
+            with nullcontext() if self.code is None else guarded(self.factory):
                 made: object = self.factory(embedding, *more, seed=seed, **arguments)
         except KeyboardInterrupt:
             raise

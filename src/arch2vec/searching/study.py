@@ -202,7 +202,6 @@ def search(
         onlookers.trial(trial)
 
     with owning(folder), ending(onlookers):
-        books = None if folder is None else folder.absolute() / BOOKS
         marks = {} if folder is None and storage is None else {**identity_of(target, embedding), **spec.marks}
         digest = "" if folder is None and storage is None else embedding_digest(embedding)
         config = StudyConfig(
@@ -212,16 +211,16 @@ def search(
         file = None
         record: Record = InMemory(pruner, goal.minimise)
         if storage is not None:
-            from arch2vec.studies.optuna.record import InStorage, books_of, name_of
+            from arch2vec.studies.optuna.record import InStorage, name_of
 
             name = study_name or name_of(config)
-            record = InStorage(storage, name, config, accept_changes, {**about, "budget": budget}, goal, pruner)
-            books = books or books_of(storage, name)
+            shown, books = {**about, "budget": budget}, None if folder is None else folder.absolute() / BOOKS
+            record = InStorage(storage, name, config, accept_changes, shown, goal, pruner, books)
         elif folder is not None:
             file = StudyFile(folder.absolute(), config, accept_changes, about, goal)
             record = InFile(file, folder.absolute() / BOOKS, pruner, goal.minimise)
         if storage is not None or apart.wanted:
-            kept_by = (end, failures, goal, batch, books, ended, begin, pruner, storage is not None)
+            kept_by = (end, failures, goal, batch, ended, begin, pruner, storage is not None)
             return search_apart(apart, target, searcher, record, *kept_by)
         trials = [] if file is None else file.load(searcher)
         if len(kept := end.within(trials)) < len(trials):

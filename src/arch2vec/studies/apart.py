@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from arch2vec.errors import InputError
@@ -91,7 +90,6 @@ def search_apart(
     failures: Failures,
     goal: Goal,
     batch: int,
-    books: Path | None,
     on_evaluation: Callable[[Trial], None] | None,
     on_start: Callable[[list[Trial]], None],
     pruner: str | None = None,
@@ -110,7 +108,6 @@ def search_apart(
         failures: what becomes of failures.
         goal: what is better.
         batch: how many architectures the method proposes at a time.
-        books: the folder in which workers write down what they have finished, None for nowhere.
         on_evaluation: called with every new trial.
         on_start: called with the trials there are, before the first new one.
         pruner: which trainings are given up on the way, None for none.
@@ -131,6 +128,6 @@ def search_apart(
         )
     packed = objective if engine.here else pack(objective, f"objective {objective.name}")
     drive = Drive(
-        objective, packed, searcher, record, engine, budget, failures, goal, batch, apart.retries, books, on_evaluation
+        objective, packed, searcher, record, engine, budget, failures, goal, batch, apart.retries, on_evaluation
     )
     return SearchResult(budget.within(drive.run(trials)), goal)

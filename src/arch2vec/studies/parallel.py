@@ -16,7 +16,6 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import BrokenExecutor, CancelledError, Future
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from arch2vec.common.parcels import Parcel
@@ -60,7 +59,6 @@ class Drive:
         goal: what is better.
         batch: how many architectures the method proposes at a time.
         retries: how often a failed evaluation is tried again.
-        books: where workers write down what they have finished, None for nowhere.
         on_evaluation: called with every new trial.
     """
 
@@ -74,7 +72,6 @@ class Drive:
     goal: Goal = field(default_factory=Goal)
     batch: int = 1
     retries: int = 0
-    books: Path | None = None
     on_evaluation: Callable[[Trial], None] | None = None
     trials: list[Trial] = field(default_factory=list)
 
@@ -91,9 +88,9 @@ class Drive:
         self._polled: dict[int, Pending] = {}
         self._waiting: list[tuple[Candidate, float]] = []
         self._number = 0
-        if self.books is not None:
-            self.books.mkdir(parents=True, exist_ok=True)
-        self._made: Journal | None = finished(self.books)
+        if self.record.books is not None:
+            self.record.books.mkdir(parents=True, exist_ok=True)
+        self._made: Journal | None = finished(self.record.books)
         try:
             while True:
                 self._take_news()
@@ -145,7 +142,7 @@ class Drive:
         left = [(candidate, 0.0) for candidate in self.record.abandoned() if candidate not in known]
         if left:
             self._waiting += left
-            self._made = finished(self.books)  # what was begun elsewhere may be there by now
+            self._made = finished(self.record.books)  # what was begun elsewhere may be there by now
         if not self._waiting:
             if self.searcher.remaining == 0:
                 return None
@@ -159,7 +156,7 @@ class Drive:
     def _begin(self, run: _Run) -> None:
         judge, anywhere = self.record.judge(run.candidate)
         last = run.attempts >= self.retries
-        job = Job(self.packed, run.candidate, self.searcher.seed, self.books, last, judge if anywhere else None)
+        job = Job(self.packed, run.candidate, self.searcher.seed, self.record.books, last, judge if anywhere else None)
         try:
             pending = self.engine.submit(job, judge if self.engine.asks else None)
         except BrokenExecutor as error:
@@ -189,7 +186,7 @@ class Drive:
 
     def _end(self, run: _Run, pending: Pending) -> None:
         made = _attempt_of(pending, run.began)
-        if made.lost and (book := finished(self.books)) is not None:  # it may have been finished all the same
+        if made.lost and (book := finished(self.record.books)) is not None:  # it may have been finished all the same
             known = book.take(self.searcher.seed, run.candidate)
             if known is not None:
                 self._add(known, run.ask_s)

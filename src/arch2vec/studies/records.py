@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import shutil
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -22,7 +24,13 @@ Claim = Literal["ours", "taken", "full"]
 
 
 class Record(ABC):
-    """The trials of one search, which several drivers may be at work on."""
+    """The trials of one search, which several drivers may be at work on.
+
+    Attributes:
+        books: the folder in which workers write down what they have finished, None for nowhere; known once loaded.
+    """
+
+    books: Path | None = None
 
     @abstractmethod
     def load(self, searcher: SearchMethod) -> list[Trial]:
@@ -70,6 +78,19 @@ class Record(ABC):
         return None, True
 
 
+def books_of(folder: Path, marks: Mapping[str, str]) -> Path:
+    """Where in the folder of a study's books those are of what it measures now.
+
+    What was finished, and is not in the study yet, is not taken for what another training function would have given.
+
+    Args:
+        folder: of all books.
+        marks: of what is measured, see :func:`arch2vec.searching.identity.identity_of`.
+    """
+    told = "\n".join(f"{name} {mark}" for name, mark in sorted(marks.items()))
+    return folder / hashlib.sha256(told.encode()).hexdigest()[:16]
+
+
 class InMemory(Record):
     """Nowhere.
 
@@ -112,14 +133,15 @@ class InFile(InMemory):
 
     Args:
         file: the file that the study is kept in.
-        books: the folder in which workers write down what they have finished.
+        books: the folder of the books of this study's workers.
         pruner: which trainings are given up on the way, None for none.
         minimise: whether less is better.
     """
 
     def __init__(self, file: StudyFile, books: Path, pruner: str | None = None, minimise: bool = False) -> None:
         super().__init__(pruner, minimise)
-        self._file, self._books = file, books
+        self._file, self._all_books = file, books
+        self.books = books_of(books, file.config.marks)
         self._trials: list[Trial] = []
 
     @override
@@ -148,5 +170,4 @@ class InFile(InMemory):
     @override
     def close(self) -> None:
         if not self._searcher.pending:  # all that is in the books is in the study
-            for book in self._books.glob("*"):
-                book.unlink(missing_ok=True)
+            shutil.rmtree(self._all_books, ignore_errors=True)

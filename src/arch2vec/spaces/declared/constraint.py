@@ -62,7 +62,7 @@ class Constraint:
         """
         known = [self._answers.get(text) for text in architectures]
         if None in known:
-            with guarded():  # once, as it takes longer than most functions
+            with guarded(self.function):  # once, as it takes longer than most functions
                 known = [
                     self._allows(text) if answer is None else answer
                     for text, answer in zip(architectures, known, strict=True)

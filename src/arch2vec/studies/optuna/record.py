@@ -12,11 +12,13 @@ from __future__ import annotations
 
 import hashlib
 import math
+import shutil
 import time
 import zlib
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+from uuid import uuid4
 
 from typing_extensions import override
 
@@ -29,6 +31,7 @@ from arch2vec.searching.goal import Goal
 from arch2vec.searching.patience import patiently, shown
 from arch2vec.searching.store import StudyConfig, misplaced
 from arch2vec.searching.trials import Trial
+from arch2vec.studies.jobs import BOOKS
 from arch2vec.studies.optuna.drivers import Drivers
 from arch2vec.studies.optuna.parameters import Parameters
 from arch2vec.studies.optuna.storage import open_storage
@@ -42,7 +45,7 @@ from arch2vec.studies.optuna.trials import (
     outcome_attributes,
     proposal_attributes,
 )
-from arch2vec.studies.records import Claim, Record
+from arch2vec.studies.records import Claim, Record, books_of
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage
@@ -68,12 +71,6 @@ def name_of(config: StudyConfig) -> str:
     return f"{config.objective} {config.method} on {space} seed {config.seed}"
 
 
-def books_of(url: str, name: str) -> Path:
-    """Where the workers of this machine write down what they have finished for a study, unless it has a folder."""
-    digest = hashlib.sha256(f"{url}\n{name}".encode()).hexdigest()[:16]
-    return cache_folder().absolute() / "outcomes" / digest
-
-
 class InStorage(Record):
     """A study in a storage.
 
@@ -85,6 +82,7 @@ class InStorage(Record):
         about: further facts that are kept with it, for those who look at it.
         goal: what is better.
         pruner: which trainings are given up on the way, None for none.
+        books: the folder of workers' books, by default one of this machine's.
 
     Raises:
         InputError: there is no such storage, or it does not answer.
@@ -99,10 +97,12 @@ class InStorage(Record):
         about: Mapping[str, Any] | None = None,
         goal: Goal | None = None,
         pruner: str | None = None,
+        books: Path | None = None,
     ) -> None:
         self._url, self._name, self._config, self._accept = url, name, config, accept_changes
         self._about = dict(about or {})
         self._goal, self._pruner = goal or Goal(), pruner
+        self._all_books = books or cache_folder().absolute() / BOOKS
         self._storage: BaseStorage = open_storage(url)
         self._where = f"study {name!r} in {shown(url)}"
         self._seen: set[int] = set()  # ended trials that the method has been told of
@@ -292,6 +292,9 @@ class InStorage(Record):
                 drivers.end()
             except Exception as error:  # its lock, or its beats, end with the process
                 del error
+            at_work = any(entry.running and not entry.void and entry.id not in self._seen for entry in self._entries)
+            if self.books is not None and not at_work:
+                shutil.rmtree(self.books.parent, ignore_errors=True)  # all that is in the books is in the study
 
     @property
     def _me(self) -> str:
@@ -343,12 +346,11 @@ class InStorage(Record):
         from optuna.exceptions import DuplicatedStudyError
 
         config: dict[str, Any] = {**self._config.fixed, **self._config.marks}
-        fresh = {"kind": KIND, "config": config, **self._about}
+        fresh = {"kind": KIND, "identity": uuid4().hex, "config": config, **self._about}
         try:
             study = self._do(lambda: self._storage.create_new_study(self._directions(), self._name))
-            self._do(
-                lambda: self._storage.set_study_user_attr(study, STUDY, {"kind": KIND, "config": config, **self._about})
-            )
+            self._do(lambda: self._storage.set_study_user_attr(study, STUDY, fresh))
+            self._open_books(fresh)
             return study
         except DuplicatedStudyError:
             study = self._do(lambda: self._storage.get_study_id_from_name(self._name))
@@ -368,12 +370,17 @@ class InStorage(Record):
             changed = self._config.compared(there["config"], self._where, count, self._accept)
         except KeyError as error:
             raise InputError(f"{self._where} is damaged: it does not say its {error}") from error
-        told = {**there, **self._about, "config": config}
+        told = {**fresh, **there, **self._about, "config": config}
         if changed:
             told["changes"] = [*there.get("changes", []), *changed]
         if told != there:
             self._do(lambda: self._storage.set_study_user_attr(study, STUDY, told))
+        self._open_books(told)
         return study
+
+    def _open_books(self, told: Mapping[str, Any]) -> None:
+        # Not by its name and place: another study may have had both.
+        self.books = books_of(self._all_books / str(told["identity"]), self._config.marks)
 
     def _directions(self) -> list[StudyDirection]:
         from optuna.study import StudyDirection

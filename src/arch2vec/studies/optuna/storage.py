@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ from arch2vec.errors import InputError
 from arch2vec.searching.patience import reason_of, shown
 
 if TYPE_CHECKING:
-    from optuna.storages import BaseStorage
+    from optuna.storages import BaseStorage, RDBStorage
 
 FORMS = "sqlite:///FILE, journal:///FILE, postgresql://USER@HOST/DATABASE or mysql://USER@HOST/DATABASE"
 _DRIVERS = {  # of databases: what each can be reached by, and the package to install where there is none
@@ -61,11 +62,26 @@ def open_storage(url: str, *, make: bool = True) -> BaseStorage:
             reached = f"{kind}+{_driver(kind)}://{where}"
         if base == "sqlite":
             options = {"connect_args": {"timeout": 60}}
-        return optuna.storages.get_storage(optuna.storages.RDBStorage(reached, engine_kwargs=options))
+        return optuna.storages.get_storage(_database(reached, options))
     except InputError:
         raise
     except Exception as error:
         raise InputError(f"the storage {shown(url)} does not answer: {reason_of(error)}") from error
+
+
+def _database(url: str, options: dict[str, Any]) -> RDBStorage:
+    """A database with Optuna's tables, which several processes that begin at once may all be about to make."""
+    from optuna.storages import RDBStorage
+    from sqlalchemy.exc import IntegrityError
+
+    for wait_s in (0.1, 0.3, 1.0, 3.0):
+        try:
+            return RDBStorage(url, engine_kwargs=options)
+        except Exception as error:
+            if not isinstance(error, IntegrityError) and "already exists" not in str(error):
+                raise
+            time.sleep(wait_s)
+    return RDBStorage(url, engine_kwargs=options)
 
 
 def _driver(kind: str) -> str:
