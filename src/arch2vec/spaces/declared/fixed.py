@@ -27,6 +27,8 @@ from arch2vec.spaces.declared.roles import role_at
 from arch2vec.spaces.declared.symmetry import Labellings
 from arch2vec.spaces.reading import edge_names, name_list, split_names
 
+_NUMBER = re.compile(r"(?<![\w.])[-+]?\d{1,15}(?:\.\d{1,15})?(?:[eE][-+]?\d{1,2})?(?![\w.])")
+
 
 class FixedCells(DeclaredCells):
     """The cells that a declaration with ``edges`` describes; its operations' codes come after those of the inputs."""
@@ -184,7 +186,7 @@ class FixedCells(DeclaredCells):
     def text_of(self, value: object) -> str | None:
         """Of an operation's name, or its number, for each position: a list, one for each node, a mapping, a text."""
         if isinstance(value, str):
-            value = split_names(value, self._operations, len(self._choices))
+            value = self._names_in(value)
         if isinstance(value, dict):
             value = self._by_position(value)
         if isinstance(value, list):
@@ -192,6 +194,17 @@ class FixedCells(DeclaredCells):
             value = [number_text(entry) if is_number(entry) else entry for entry in entries]
         listed = name_list(value)
         return self._joined(listed) if listed is not None and len(listed) == len(self._choices) else None
+
+    def _names_in(self, text: str) -> list[str] | None:
+        """The operations in a text with another separator, or with numbers written in another way, ``8.0`` for 8."""
+        plain = _NUMBER.sub(lambda found: number_text(float(found[0])), text)
+        names = split_names(plain, self._operations, len(self._choices))
+        if names is not None or plain == text:
+            return names
+        try:
+            return self._split(plain)
+        except InputError:
+            return None
 
     def _by_position(self, value: dict[str, object]) -> list[object] | None:
         """The entries of a mapping from positions, as a declaration names them, in their order."""
