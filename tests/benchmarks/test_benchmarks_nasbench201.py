@@ -9,6 +9,7 @@ import io
 import os
 import pickle
 import pickletools
+import shutil
 import tarfile
 from collections.abc import Callable
 from pathlib import Path
@@ -290,7 +291,8 @@ def test_folders_and_archives_as_people_have_them(
     outer.mkdir(parents=True)
     (outer / "readme.txt").write_text("")
     inner = folder.rename(outer / folder.name)
-    for path in (archive, inner, tmp_path / "unpacked", tarred(tmp_path / "bare.tar", inner)):
+    shutil.make_archive(str(tmp_path / "zipped"), "zip", tmp_path / "unpacked")
+    for path in (archive, inner, tmp_path / "unpacked", tarred(tmp_path / "bare.tar", inner), tmp_path / "zipped.zip"):
         table = convert(path, partial=True)
         assert table.architectures == expected.architectures
         for metric in expected.metrics:
@@ -307,7 +309,8 @@ def test_the_size_space_is_called_by_its_name(
     assert "NATS-Bench's size space" in refused(path, cache, capsys, "--partial")
     packed = tmp_path / "NATS-tss.pickle.pbz2.zip"
     packed.write_bytes(b"PK\x03\x04 and more")
-    assert "unpack it" in refused(packed, cache, capsys)
+    assert "damaged, truncated or encrypted" in refused(packed, cache, capsys)
+    assert "unpack it" in refused(packed.rename(packed.with_suffix(".7z")), cache, capsys)
 
 
 def test_a_flipped_bit_in_a_zip_is_seen(

@@ -181,6 +181,44 @@ def test_sources_run_without_us_and_give_the_same_output_to_the_bit(
     assert (finished.returncode, finished.stdout) == (0, "the same\n"), finished.stderr
 
 
+GATES = """
+import torch
+from torch import nn
+class Gate(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.scale, self.mix = nn.Parameter(torch.randn(channels, 1, 1)), nn.Linear(channels, channels, bias=False)
+    def forward(self, x):
+        return self.scale * self.mix(x.movedim(1, -1)).movedim(-1, 1)
+class Half(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+    def forward(self, x):
+        return x[..., ::2, ::2]
+class Bare(nn.Module):
+    pass
+"""
+
+
+def test_layers_of_ones_own(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    Path("own_layers.py").write_text(GATES)
+    plan = NetworkPlan("digits", channels=4, cells=1, layers={"skip": "python:own_layers.py:Gate"})
+    text = "|skip~0|+|conv3x3~0|skip~1|"
+    ours, again, other = (build_network(REDUCING, text, plan, seed) for seed in (1, 1, 2))
+    batch = images(plan)
+    assert all(map(torch.equal, outputs(ours, batch), outputs(again, batch)))
+    assert not torch.equal(outputs(ours, batch)[0], outputs(other, batch)[0])
+    theirs = executed(network_source(REDUCING, text, plan))
+    theirs.load_state_dict(ours.state_dict())
+    assert all(map(torch.equal, outputs(ours, batch), outputs(theirs, batch)))
+    refused = {"Half": "makes (2, 4, 4, 4) of", "Bare": "called with a number of channels", "No": "no layer"}
+    for name, said in refused.items():
+        with pytest.raises(InputError, match=re.escape(said)):
+            build_network(REDUCING, text, replace(plan, layers={"skip": f"python:own_layers.py:{name}"}))
+
+
 @pytest.mark.parametrize("space", [ENDS, REDUCING], ids=["ends", "reducing"])
 def test_sources_of_cells_with_several_ends_and_of_skips_that_are_none(space: DeclaredSpace) -> None:
     plan = NetworkPlan("digits", channels=4, cells=1, layers={"skip": "conv_1x1"} if space is REDUCING else {})

@@ -203,7 +203,7 @@ def test_layers_are_known_by_their_names(name: str, layer: str) -> None:
 def test_bad_input_is_one_line() -> None:
     space, plan = get_space(str(EXAMPLE)), NetworkPlan("digits", layers={"tanh": "conv_3x3"})
     text = "010;001;000|input,relu,output"
-    assert "operation 'relu' of small_layers is; say so as relu=LAYER" in error_of(
+    assert "operation 'relu' of small_layers is; say so, to export as --operation relu=LAYER" in error_of(
         lambda: build_network(space, text, plan)
     )
     build_network(space, text.replace("relu", "tanh"), plan, seed=None)

@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from torch import nn
 
 from arch2vec.networks.architecture_training import folder_name
@@ -19,7 +20,7 @@ from arch2vec.networks.recipes import get_recipe
 from arch2vec.objectives.base import Outcome
 from arch2vec.objectives.spec import resolve_objective
 from arch2vec.objectives.training import TrainingObjective, training_objective
-from arch2vec.spaces import SearchSpace, get_space
+from arch2vec.spaces import DeclaredSpace, SearchSpace, SpaceDeclaration, get_space
 from image_archives import write_cifar10
 from one_line import error_of
 
@@ -147,3 +148,32 @@ def test_bad_input_is_one_line(tmp_path: Path) -> None:
     ):
         assert said in error_of(lambda spec=spec: resolve_objective(spec)), spec  # type: ignore[misc]
     assert "at least 1, got 0" in error_of(lambda: resolve_objective(SMALL).evaluate(NB201, fidelity=0))
+
+
+def test_the_searched_space_is_that_of_the_networks() -> None:
+    space = get_space("darts")
+    for spec in ("train:digits?epochs=1&channels=4", "proxy:naswot"):
+        assert resolve_objective(spec).space == "nasbench201"
+        assert resolve_objective(spec, space).space == "darts"
+        assert resolve_objective(f"{spec}{'&' if '?' in spec else '?'}space=nasbench201", space).space == "nasbench201"
+
+
+def test_layers_of_a_declared_space_are_said() -> None:
+    space = DeclaredSpace(
+        SpaceDeclaration(
+            name="own", carries="vertices", operations=("relu", "wide"), vertices=3, edges=((0, 1), (1, 2))
+        )
+    )
+    for spec in ("train:digits?epochs=1&channels=4", "proxy:naswot?batch=digits"):
+        objective = resolve_objective(f"{spec}&layers=relu:relu,wide:conv_5x5", space)
+        assert "relu being relu" in objective.description
+        assert math.isfinite(objective.evaluate("wide").validation)
+    assert "OPERATION:LAYER" in error_of(lambda: resolve_objective("train:digits?layers=relu", space))
+
+
+def test_images_of_ones_own_are_pointed_to(tmp_path: Path) -> None:
+    for spec in ("train:images", "train:imagenet?space=darts&data_dir=" + str(tmp_path)):
+        assert "train:folder?data_dir=FOLDER" in error_of(lambda spec=spec: resolve_objective(spec))  # type: ignore[misc]
+    assert resolve_objective("train:Digits?epochs=1").name == "train-digits"
+    if not torch.cuda.is_available():
+        assert "finds no GPU here" in error_of(lambda: resolve_objective("train:digits?device=cuda"))

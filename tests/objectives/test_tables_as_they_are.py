@@ -58,6 +58,12 @@ def table(path: Path, space: SearchSpace, **options: object) -> TableObjective:
         ("comments.csv", "\n".join(["# measured in May", "", *lines(";")[:5], "# the rest", *lines(";")[5:], "# end"])),
         ("percent.csv", "\n".join([lines(";")[0], *(f"{line} %" for line in lines(";")[1:])])),
         ("windows.csv", "\r\n".join(["# comment", *lines(";")])),
+        ("old-mac.csv", "\r".join(lines())),
+        ("blanks.txt", "\n".join(line.replace(",", "   ") for line in lines())),
+        ("spaced.csv", "\n".join(lines(" , "))),
+        ("bars.csv", "\n".join(line.replace("|", "-") for line in lines()).replace(",", "|")),
+        ("spreadsheet.csv", "\n".join(["sep=;", *lines(";", ",")])),
+        ("numpy.csv", "\n".join([f"# {lines()[0]}", *lines()[1:]])),
     ],
 )
 @pytest.mark.parametrize("packed", ["", ".gz", ".zip"])
@@ -74,6 +80,48 @@ def test_delimiters_commas_comments_and_archives(
         path.write_bytes(text.encode())
     view = table(path, space).columns()
     assert view.validation.tolist() == pytest.approx(VALUES, abs=0.005)
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_encodings(tmp_path: Path, space: SearchSpace, encoding: str) -> None:
+    (tmp_path / "t.csv").write_bytes("\r\n".join(lines(";", ",")).encode(encoding))
+    assert table(tmp_path / "t.csv", space).columns().validation.tolist() == pytest.approx(VALUES, abs=0.005)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("größe,arch\n1,relu".encode("latin-1"), "not UTF-8 .byte 0xf6 in line 1.; if it is Latin-1 .* iconv"),
+        (b'[{"arch": "relu"}]', "it is JSON"),
+        (b"\x89HDF\r\n\x1a\n", "it is HDF5"),
+        (b"\x80\x04\x95", "it is a pickle"),
+        (b"My results\n" + "\n".join(lines()).encode(), "first line, 'My results', doesn't name the columns"),
+    ],
+)
+def test_files_that_are_no_tables(tmp_path: Path, space: SearchSpace, content: bytes, said: str) -> None:
+    (tmp_path / "t.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=said):
+        table(tmp_path / "t.csv", space)
+
+
+@pytest.mark.parametrize(
+    ("column", "said"),
+    [(name, "less is better") for name in ("mse", "latency_ms", "val_regret", "FID", "params")]
+    + [(name, "sounds like a number") for name in ("id", "best_epoch", "seed", "row")],
+)
+def test_columns_whose_names_say_that_they_are_no_accuracy(
+    tmp_path: Path, space: SearchSpace, column: str, said: str
+) -> None:
+    (tmp_path / "t.csv").write_text("\n".join(lines()).replace("val", column, 1))
+    assert said in error_of(lambda: table(tmp_path / "t.csv", space, validation=column))
+    assert len(table(tmp_path / "t.csv", space, validation=column, minimise=False, scale=1.0)) == len(CELLS)
+
+
+def test_architectures_over_several_lines_and_without_a_value(tmp_path: Path) -> None:
+    cells = ["\"[[0 1]\n [0 0]], ['input' 'output']\"", "\"[[0 1 0]\n [0 0 1]\n [0 0 0]], ['conv3x3']\""]
+    (tmp_path / "t.csv").write_text(f"Architecture,val\n{cells[0]},91.5\n{cells[1]},failed\n")
+    objective = TableObjective(tmp_path / "t.csv", validation="val", space="nasbench101", partial=True)
+    assert objective.evaluate("01;00|input,output").validation == 91.5
 
 
 def test_archives_that_hold_no_table(tmp_path: Path, space: SearchSpace) -> None:

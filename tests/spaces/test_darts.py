@@ -139,7 +139,7 @@ def test_a_genotype_can_be_laid_out_in_any_way() -> None:
         (genotype(normal_concat="range(2, 10 ** 9)"), "must be a literal"),
         (genotype(normal_concat="range(2, 1000000000)"), "must be range"),
         (genotype(reduce_concat="[2, 3, 4]"), "reduce_concat must be range"),
-        (genotype(reduce_concat="[2, 3, 4, True]"), "reduce_concat must be a list of integers"),
+        (genotype(reduce_concat="[2, 3, 4, True]"), "reduce_concat must be range"),
         (genotype(reduce_concat="'2345'"), "reduce_concat must be a list of integers"),
         (genotype(normal="3"), "must be a list"),
         (genotype(normal="[('skip_connect', '0')]"), "an entry looks like"),

@@ -262,6 +262,18 @@ constraint: python:rules.py:narrow
 """
 
 
+def test_numbers_as_people_write_them(tmp_path: Path) -> None:
+    own = "name: rates\ncarries: vertices\nvertices: 4\nedges: [[0, 1], [1, 2], [2, 3]]\n"
+    (tmp_path / "values.yaml").write_text(own + "values: [1e-3, 1E-2, 8]\n")
+    space = get_space(str(tmp_path / "values.yaml"))
+    assert space.operations[1:-1] == ("0.001", "0.01", "8")
+    for text in ("0.001|8", "1e-3|8.0", "1e-3, 8", "[1e-3, 8.0]", "0.0010:8"):
+        assert space.format(space.parse([text])) == ["0.001|8"]
+    (tmp_path / "attributes.yaml").write_text(own + "attributes: {rate: [1e-3, 1e-2], width: [8, 16]}\n")
+    space = get_space(str(tmp_path / "attributes.yaml"))
+    assert space.format(space.parse(["1e-3/8|1e-2/16.0"])) == ["0.001/8|0.01/16"]
+
+
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "rules.py").write_text(CODE)

@@ -51,6 +51,23 @@ def read(space: SearchSpace, text: object) -> tuple[str, str | None]:
         ("[[('avg_pool_3x3', 0)], [('none', 0), ('nor_conv_3x3', 1)], "
          "[('skip_connect', 0), ('avg_pool_3x3', 1), ('nor_conv_3x3', 2)]]", "lists"),
         (f"epoch 12: arch={CELL} accuracy 91.2", "a line that holds one cell"),
+        (f"cell: {CELL}", None),
+        (json.dumps({"arch_str": CELL}), "a line"),
+        (CELL.strip("|"), "a line"),
+        (CELL.replace("nor_conv_3x3", "conv3x3").replace("skip_connect", "SKIP"), "a line"),
+        ("avg_pool_3x3, none, nor_conv_3x3, skip_connect, avg_pool_3x3, nor_conv_3x3", "names"),
+        ("avg_pool_3x3|none|nor_conv_3x3|skip_connect|avg_pool_3x3|nor_conv_3x3", "names"),
+        ("4|0|3|1|4|3", "none 0"),
+        ("4-0-3-1-4-3", "none 0"),
+        ("[4. 0. 3. 1. 4. 3.]", "none 0"),
+        (np.array([4, 0, 3, 1, 4, 3]), "none 0"),
+        ("{'1<-0': 'avg_pool_3x3', '2<-0': 'none', '2<-1': 'nor_conv_3x3', '3<-0': 'skip_connect', "
+         "'3<-1': 'avg_pool_3x3', '3<-2': 'nor_conv_3x3'}", "mapping"),
+        ({(1, 2): "AvgPool1x1", (1, 3): "Zero", (1, 4): "Identity", (2, 3): "ReLUConvBN3x3", (2, 4): "AvgPool1x1",
+          (3, 4): "ReLUConvBN3x3"}, "mapping"),
+        ("naslib:['AvgPool1x1', 'Zero', 'Identity', 'ReLUConvBN3x3', 'AvgPool1x1', 'ReLUConvBN3x3']", "by source"),
+        ("op_indices = (4, 1, 0, 2, 4, 2)", "NASLib"),
+        ('{"op_indices": [4, 1, 0, 2, 4, 2]}', "NASLib"),
     ],
 )  # fmt: skip
 def test_nasbench201(text: object, notation: str | None) -> None:
@@ -83,6 +100,9 @@ def test_an_index_of_nasbench201(index: int) -> None:
         ("004313", "ambiguous"),
         ("(4, 0, 3, 1, 4, 5)", "operation number 5"),
         ("naslib:(4, 0)", "six numbers"),
+        ("['Zero', 'Identity', 'Zero', 'Zero', 'Zero', 'Zero']", "write naslib:"),
+        (f"{CELL}+|none~0|none~1|none~2|none~3|", "a cell of other nodes"),
+        ("{'0-1': 'none', '0-2': 'none'}", "other edges than the six"),
         (f"{CELL} {CELL.replace('none', 'skip_connect')}", "2 different architectures"),
         ("[[0,1,0,0],[4,0,0,0],[0,3,0,0],[1,4,3,0]]", "row = target node"),
         ("__import__('os').system('true')", "one looks like"),
@@ -113,6 +133,18 @@ def test_what_nasbench201_refuses(text: object, said: str) -> None:
         str((*itertools.chain(*ROWS), 0, 4, 2, 1)),
         CHAIN.replace(",", ", "),
         (ROWS, NAMES),
+        (np.array(ROWS), NAMES),
+        f"matrix={ROWS}, ops={NAMES}",
+        f"{np.array(ROWS)}{np.array(NAMES)}",
+        f"{ROWS}; {NAMES}",
+        f"{ROWS}|{NAMES}",
+        f"{np.array(ROWS)}|{','.join(NAMES)}",
+        f"({NAMES}, {ROWS})",
+        str((list(itertools.chain(*ROWS)), NAMES)),
+        str({"adj": np.array(ROWS, dtype=bool).tolist(), "labels": [-1.0, 0.0, 2.0, -2.0]}),
+        str((np.array(ROWS, dtype=float).tolist(), ["conv3x3", "MAXPOOL3X3"])),
+        CHAIN.replace(";", ","),
+        CHAIN.replace(";", ""),
     ],
 )
 def test_nasbench101(text: object) -> None:
@@ -191,7 +223,11 @@ def _configuration() -> dict[str, str]:
     "text",
     [
         "DARTS_V2",
+        "darts-v2",
         f"DARTS_V2 = {GENOTYPE}",
+        f"normal={NORMAL}, reduction={REDUCE}",
+        json.dumps({"normal_cell": NORMAL, "reduction_cell": REDUCE}),
+        GENOTYPE.replace("[2, 3, 4, 5]", "array([2, 3, 4, 5])"),
         f"06/01 09:12:11 PM genotype = {GENOTYPE}",
         f"genotypes.{GENOTYPE}",
         f"'{GENOTYPE}'",
@@ -212,7 +248,7 @@ def test_darts(text: object) -> None:
     expected = PAIR.parse([GENOTYPE])
     found = PAIR.read([text])  # type: ignore[list-item]
     assert np.array_equal(PAIR.function_classes(found.graphs), PAIR.function_classes(expected))
-    if "Genotype" not in str(text) and text != "DARTS_V2":  # which are the space's own published forms
+    if "Genotype" not in str(text) and "v2" not in str(text).lower():  # which are the space's own published forms
         assert found.note is not None
 
 
@@ -221,6 +257,7 @@ def test_darts(text: object) -> None:
     [
         (PAIR, f"{GENOTYPE} {PUBLISHED_GENOTYPES['SNAS']}", "2 genotypes"),
         (PAIR, "DARTS_V9", "unknown published genotype"),
+        (PAIR, "NASNet", "unknown published genotype"),
         (PAIR, str(NORMAL), "one cell; the darts_pair space needs"),
         (PAIR, str(([(0, 7)] * 8, [(0, 1)] * 8)), "operation number 7"),
         (PAIR, f"({[*_nested(NORMAL)[:3], [('skip_connect', 0)]]}, {NORMAL})", "nodes of 2, 2, 2, 1 entries"),
@@ -243,11 +280,14 @@ def test_one_cell_of_darts() -> None:
     ("declaration", "own", "texts"),
     [
         ("carries: vertices\nvertices: 4\nedges: [[0,1],[1,2],[2,3]]", "relu|tanh",
-         ["'relu | tanh'", "['relu', 'tanh']", ("relu", "tanh")]),
+         ["'relu | tanh'", "['relu', 'tanh']", ("relu", "tanh"), "relu,tanh", "relu -> tanh", "relu tanh", "relu:tanh",
+          "arch: relu|tanh", {1: "relu", 2: "tanh"}, '["relu|tanh"]']),
         ("carries: edges\nnodes: 3\nedges: [[0,1],[0,2],[1,2]]", "|relu~0|+|tanh~0|relu~1|",
-         ["|relu~0| + |tanh~0|relu~1|", "['relu', 'tanh', 'relu']"]),
+         ["|relu~0| + |tanh~0|relu~1|", "['relu', 'tanh', 'relu']", "relu|tanh|relu", "[['relu'], ['tanh', 'relu']]",
+          "[[('relu', 0)], [('relu', 1), ('tanh', 0)]]", {"0->1": "relu", "1->2": "relu", "0->2": "tanh"}]),
         ("carries: vertices\nvertices: 4\nmax_edges: 5", "010;001;000|input,relu,output",
-         ["010;001;000|input, relu, output", "([[0,1,0],[0,0,1],[0,0,0]], ['input', 'relu', 'output'])"]),
+         ["010;001;000|input, relu, output", {"matrix": [[0, 1, 0], [0, 0, 1], [0, 0, 0]], "ops": ["relu"]},
+          "([[0,1,0],[0,0,1],[0,0,0]], ['input', 'relu', 'output'])"]),
     ],
 )  # fmt: skip
 def test_declared_spaces(tmp_path: Path, declaration: str, own: str, texts: list[object]) -> None:

@@ -113,10 +113,12 @@ def _earlier(target: Path) -> BenchmarkTable | None:
 def _reader(path: Path) -> Callable[[Path, Progress | None], Results]:
     """What reads a file, by how it begins rather than by its name."""
     try:
-        if path.is_dir() or _is_tar(path):
+        if path.is_dir() or _is_tar(path) or path.suffix == ".zip":  # .pth files are zip archives inside, not by name
             return read_simple
-        if path.suffix in (".gz", ".zip", ".xz", ".7z"):  # .pth files are zip archives inside, but not by name
-            raise InputError(f"{path} is compressed; of benchmarks' files only .tar archives are read so: unpack it")
+        if path.suffix in (".gz", ".xz", ".7z", ".rar"):
+            raise InputError(
+                f"{path} is compressed; of benchmarks' files only .tar and .zip archives are read so: unpack it"
+            )
         if is_torch_file(path):
             return read_pth
         if is_parquet(path) or path.suffix in (".csv", ".parquet"):

@@ -5,7 +5,7 @@
 - ``NATS-tss-v1_0-3ffb9.pickle.pbz2``: one pickle, compressed with bzip2;
 - ``NATS-tss-v1_0-3ffb9-simple``: a folder with such a file for each architecture
   and one, ``meta.pickle.pbz2``, with their list; or the ``.tar`` of it, compressed or
-  not. The folder may lie in others, as unpacking makes it, and the list may be missing: the
+  not, or a ``.zip``. The folder may lie in others, as unpacking makes it, and the list may be missing: the
   order of the architectures is published.
 
 The single files are one object, which has to be in memory as a whole, as with
@@ -20,6 +20,7 @@ import io
 import lzma
 import re
 import tarfile
+import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -36,6 +37,7 @@ from arch2vec.errors import InputError
 _WAITING = 2_000  # records that are kept for a list that may still come
 _DEEP = 4  # folders within folders
 _RATIO = 40  # bytes that one of a .pbz2 file may become; a bomb's become thousands
+_SMALL = 1 << 20  # bytes of a file in an archive that are read whatever the archive's size
 _MEMBER = re.compile(r"(\d{1,6}|meta)\.pickle\.pbz2")
 
 
@@ -67,7 +69,10 @@ def read_simple(path: Path, progress: Progress | None = None) -> Results:
     """
     records: Records | None = None
     waiting: dict[int, Any] = {}  # architectures that an archive has before their list
-    members = _folder(path, progress) if path.is_dir() else _archive(path, progress)
+    if path.is_dir():
+        members = _folder(path, progress)
+    else:
+        members = _zip(path, progress) if path.suffix == ".zip" else _archive(path, progress)
     for name, opened in members:
         where = f"{path} ({name})"
         document = _decompressed(opened, where)
@@ -165,6 +170,23 @@ def _inner(path: Path) -> Path:
     return path
 
 
+def _zip(path: Path, progress: Progress | None) -> Iterator[tuple[str, IO[bytes]]]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = [member for member in archive.infolist() if _MEMBER.fullmatch(Path(member.filename).name)]
+            members.sort(key=lambda member: not Path(member.filename).name.startswith("meta"))
+            for done, member in enumerate(members, start=1):
+                if member.file_size > max(path.stat().st_size, _SMALL):
+                    raise InputError(
+                        f"{path} is refused: its {member.filename[:60]!r} claims {member.file_size:,} bytes"
+                    )
+                yield Path(member.filename).name, io.BytesIO(archive.read(member))
+                if progress is not None:
+                    progress(done, len(members))
+    except (zipfile.BadZipFile, EOFError, zlib.error, NotImplementedError, RuntimeError) as error:
+        raise InputError(f"{path} is damaged, truncated or encrypted: {error}") from error
+
+
 def _archive(path: Path, progress: Progress | None) -> Iterator[tuple[str, IO[bytes]]]:
     with _Counted(path, progress) as counted:
         size = path.stat().st_size
@@ -172,7 +194,7 @@ def _archive(path: Path, progress: Progress | None) -> Iterator[tuple[str, IO[by
             with tarfile.open(fileobj=counted, mode="r|*") as archive:
                 for member in archive:
                     name = Path(member.name).name
-                    if member.issparse() or member.size > size:
+                    if member.issparse() or member.size > max(size, _SMALL):
                         raise InputError(f"{path} is refused: its {name[:60]!r} claims {member.size:,} bytes")
                     content = archive.extractfile(member) if _MEMBER.fullmatch(name) else None
                     if content is not None:

@@ -103,7 +103,8 @@ def add_commands(commands: Any) -> None:
         action="append",
         default=[],
         metavar="NAME=LAYER",
-        help="for a space of your own: which layer an operation of it is; may be given several times",
+        help="for a space of your own: which layer an operation of it is, also python:FILE.py:CLASS for a "
+        "module of your own that is made with a number of channels; may be given several times",
     )
     network.add_argument(
         "--weights",

@@ -219,19 +219,19 @@ def source_and_objectives(
 ) -> tuple[VectorSource, list[Objective]]:
     """Where vectors come from, and the objectives that lines of text name.
 
-    Only tables need to know the space, so that a mistake in another objective is told at once.
+    Only those that are of the searched space unless they name another need to know it, so that a mistake in
+    another objective is told at once.
 
     Raises:
         InputError: one of them is wrong.
     """
-    from arch2vec.objectives.spec import resolve_objective
+    from arch2vec.objectives.spec import OF_THE_SEARCHED, resolve_objective
 
-    found = {
-        spec: resolve_objective(spec, minimise=minimise) for spec in specs if not spec.strip().startswith("table:")
-    }
+    kinds = tuple(f"{kind}:" for kind in OF_THE_SEARCHED)
+    found = {spec: resolve_objective(spec, minimise=minimise) for spec in specs if not spec.strip().startswith(kinds)}
     opened = open_source(source, space, representation=representation, device=device)
-    tables = {spec: resolve_objective(spec, opened.space, minimise) for spec in specs if spec not in found}
-    return opened, [{**found, **tables}[spec] for spec in specs]
+    others = {spec: resolve_objective(spec, opened.space, minimise) for spec in specs if spec not in found}
+    return opened, [{**found, **others}[spec] for spec in specs]
 
 
 def _names_space(source: Path) -> bool:

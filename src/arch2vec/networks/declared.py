@@ -3,7 +3,8 @@
 A declaration says which operations there are, not what they do. A network needs a
 layer for each: those that the declaration calls ``skip`` or ``zero`` are known, those
 named like one of :data:`LAYERS` (``conv3x3``, ``sep_conv_5x5``, ``nor_conv_1x1``) are taken
-for it, and the user says the rest.
+for it, and the user says the rest: one of these, or a class of the user's own, ``python:FILE.py:CLASS``, that is
+made with a number of channels and maps (B, C, H, W) to the same shape.
 
 In a cell, an operation reads the sum of what leads to it, the output is the sum of
 what leads to it, and all have the same channels and resolution; this is the meaning
@@ -21,6 +22,7 @@ import torch
 from torch import Tensor, nn
 from typing_extensions import override
 
+from arch2vec.common.user_code import load_object
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.networks.darts_operations import operation
@@ -30,6 +32,8 @@ from arch2vec.spaces.declared.space import DeclaredSpace
 from arch2vec.spaces.nasbench201.cost import NASBench201Skeleton
 
 SKIP, ZERO = "skip", "zero"
+OWN = "python:"
+"""What the name of a layer of the user's own starts with."""
 
 _CELL_OPERATIONS = (
     "sep_conv_3x3",
@@ -83,7 +87,7 @@ class DeclaredNetwork(StagedNetwork):
         architecture: in its notation.
         skeleton: width, depth, input channels and classes.
         generator: the only source of the weights, None for a network without any on the ``meta`` device.
-        layers: for operations of the space, which of :data:`LAYERS` they are.
+        layers: for operations of the space, which of :data:`LAYERS` they are, or whose class.
 
     Raises:
         InputError: the architecture is malformed, an entry of ``layers`` is wrong, or
@@ -102,6 +106,10 @@ class DeclaredNetwork(StagedNetwork):
         names = layer_names(space, [space.operations[code] for code in graph.ops[0, graph.mask[0]].tolist()], layers)
         inputs, outputs = space.declaration.inputs, space.declaration.outputs
         super().__init__(lambda channels: DeclaredCell(graph, names, channels, inputs, outputs), skeleton, generator)
+        if generator is not None:
+            for cell in self.body:
+                if isinstance(cell, DeclaredCell):
+                    cell.draw_own(generator)
 
 
 class DeclaredCell(nn.Module):
@@ -124,14 +132,26 @@ class DeclaredCell(nn.Module):
         self.reads = [graph.adjacency[0, :, vertex].nonzero()[0].tolist() for vertex in range(len(names))]
         layers = {}
         for vertex in range(inputs, self.outputs.start):
-            make = LAYERS[names[vertex]]
-            if make is not None:
-                layers[str(vertex)] = make(channels)
+            made = _layer(names[vertex], channels)
+            if made is not None:
+                layers[str(vertex)] = made
+        self._channels = channels
         self.layers = nn.ModuleDict(layers)
         self.computed = {*self.outputs}  # vertices on which an output depends; the others are left out
         for vertex in range(len(names) - 1, inputs - 1, -1):
             if vertex in self.computed and self.names[vertex] != ZERO:
                 self.computed.update(self.reads[vertex])
+
+    def draw_own(self, generator: torch.Generator) -> None:
+        """Make the layers of the user's classes anew, with weights of theirs, from a seed that is drawn."""
+        for vertex, name in enumerate(self.names):
+            if name.startswith(OWN):
+                seed = int(torch.randint(2**62, (), generator=generator))
+                with torch.random.fork_rng(devices=[]), torch.device(generator.device):
+                    torch.manual_seed(seed)
+                    made = _layer(name, self._channels)
+                assert made is not None
+                self.layers[str(vertex)] = made
 
     @override
     def forward(self, x: Tensor) -> Tensor:
@@ -147,6 +167,38 @@ class DeclaredCell(nn.Module):
             values.append(total)
         output = _sum([value for value in values[self.outputs.start :] if value is not None])
         return torch.zeros_like(x) if output is None else output
+
+
+def _layer(name: str, channels: int) -> nn.Module | None:
+    """The layer of a name, None where it needs none.
+
+    Raises:
+        InputError: the user's class cannot be used.
+    """
+    if not name.startswith(OWN):
+        make = LAYERS[name]
+        return None if make is None else make(channels)
+    found, _ = load_object(name.removeprefix(OWN), "layer", "CLASS")
+    try:
+        made = found(channels)
+    except Exception as error:
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
+        raise InputError(f"{name} is called with a number of channels, and fails for {channels}: {reason}") from error
+    if not isinstance(made, nn.Module):
+        raise InputError(f"{name} makes {type(made).__name__}, a torch.nn.Module is needed")
+    images = torch.empty(2, channels, 8, 8)
+    if images.is_meta:  # where a network is laid out
+        try:
+            result = made(images)
+        except NotImplementedError:  # it looks at values
+            return made
+        except Exception as error:
+            reason = " ".join(f"{type(error).__name__}: {error}".split())
+            raise InputError(f"{name} fails for a tensor of {tuple(images.shape)}: {reason[:200]}") from error
+        if getattr(result, "shape", None) != images.shape:
+            got = tuple(result.shape) if isinstance(result, Tensor) else type(result).__name__
+            raise InputError(f"{name} makes {got} of a tensor of {tuple(images.shape)}; the same shape is needed")
+    return made
 
 
 def _sum(terms: Sequence[Tensor]) -> Tensor | None:
@@ -175,8 +227,10 @@ def layer_names(space: DeclaredSpace, operations: Sequence[str], layers: Mapping
         if name not in space.declaration.names:
             known = ", ".join(space.declaration.names)
             raise InputError(f"{space.name} has no operation {name!r}; it has {known}")
-        if layer not in LAYERS:
-            raise InputError(f"unknown layer {layer!r} for the operation {name!r}; known: {', '.join(LAYERS)}")
+        if layer not in LAYERS and not layer.startswith(OWN):
+            raise InputError(
+                f"unknown layer {layer!r} for the operation {name!r}; known: {', '.join(LAYERS)}; or {OWN}FILE.py:CLASS"
+            )
     squashed = {_squashed(layer): layer for layer in LAYERS if layer not in ACTIVATIONS} | {
         "identity": SKIP,
         "none": ZERO,
@@ -194,8 +248,9 @@ def layer_names(space: DeclaredSpace, operations: Sequence[str], layers: Mapping
         meant = known_as if label != name else given.get(name, known_as)
         if meant is None:
             raise InputError(
-                f"it is not known what layer the operation {name!r} of {space.name} is; say so as "
-                f"{name}=LAYER, LAYER being one of {', '.join(LAYERS)}"
+                f"it is not known what layer the operation {name!r} of {space.name} is; say so, to export as "
+                f"--operation {name}=LAYER, to train: and proxy: as layers={name}:LAYER; a LAYER is {OWN}FILE.py:CLASS "
+                f"or one of {', '.join(LAYERS)}"
             )
         names.append(meant)
     return [*names, *[SKIP] * declared.outputs]

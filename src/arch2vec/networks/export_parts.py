@@ -47,20 +47,24 @@ def source_file(title: str, architecture: str, facts: Sequence[str], uses: set[s
         title: of the network, without quotes or backslashes.
         architecture: in its space's notation; any text.
         facts: sentences for the head of the file, likewise.
-        uses: which of :data:`PARTS`.
+        uses: which of :data:`PARTS`, and lines that import modules of the user's.
         classes: the source of the cells and, last, of the network.
     """
+    imports = sorted(use for use in uses if use.startswith("from "))
+    modules = sorted({line.split()[1] for line in imports})
+    needed = f"of your own {', '.join(modules)}" if modules else "nothing else"
     code = "\n\n".join([*part_sources(uses), *classes])
     tensors = "import torch\n" if re.search(r"\btorch\.", code) else ""
     functional = "from torch.nn import functional\n" if "functional." in code else ""
     head = textwrap.fill(" ".join(facts), _WIDTH)
     return (
         f'"""{title}.\n\n{head}\n\n'
-        "This file needs PyTorch and nothing else. It was written by arch2vec, whose weights fit:\n\n"
+        f"This file needs PyTorch and {needed}. It was written by arch2vec, whose weights fit:\n\n"
         "    network = Network()\n"
         "    network.load_state_dict(weights)  # left out, the weights are random ones to train\n"
         '    scores = network.eval()(images)\n"""\n\n'
         f"{tensors}from torch import Tensor, nn\n{functional}\n"
+        f"{''.join(f'{line}{chr(10)}' for line in imports)}{chr(10) if imports else ''}"
         f"ARCHITECTURE = {_quoted(architecture)}\n\n\n{code}"
     )
 

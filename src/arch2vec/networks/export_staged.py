@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from arch2vec.networks.declared import ACTIVATIONS, ZERO, DeclaredCell
+from pathlib import Path
+
+from arch2vec.networks.declared import ACTIVATIONS, OWN, ZERO, DeclaredCell
 from arch2vec.networks.declared import SKIP as SKIP_LAYER
 from arch2vec.networks.export_parts import entries, sum_of
 from arch2vec.networks.nasbench201 import NASBench201Cell
@@ -156,7 +158,11 @@ def _call(layers: list[str]) -> str:
 
 
 def declared_layer(name: str, stride: int = 1) -> tuple[set[str], str]:
-    """The parts that a layer uses, and the source that makes it."""
+    """The parts that a layer uses, or the line that imports it, and the source that makes it."""
+    if name.startswith(OWN):
+        where, _, made = name.removeprefix(OWN).rpartition(":")
+        module = Path(where).stem if where.endswith(".py") or "/" in where else where
+        return {f"from {module} import {made}"}, f"{made}(channels)"
     if name in ACTIVATIONS:
         return set(), f"nn.{ACTIVATIONS[name].__name__}()"
     step = "" if stride == 1 else f", stride={stride}"

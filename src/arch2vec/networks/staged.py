@@ -74,4 +74,5 @@ def _initialise(network: nn.Module, generator: torch.Generator) -> None:
         elif isinstance(module, nn.Linear):
             bound = module.in_features**-0.5
             module.weight.uniform_(-bound, bound, generator=generator)
-            module.bias.zero_()
+            if module.bias is not None:
+                module.bias.zero_()

@@ -25,7 +25,7 @@ from arch2vec.objectives.table_files import FORMS, TableFile
 
 _LISTED = 12  # names that still fit on one line
 _DECIMAL_COMMA = re.compile(r"[-+]?\d+,\d+(?:[eE][-+]?\d+)?|[-+]?,\d+")
-_MISSING = ("", "nan", "na", "n/a", "none", "null", "-", "?")
+_MISSING = ("", "nan", "na", "n/a", "#n/a", "<na>", "none", "null", "nil", "missing", "failed", "error", "-", "--", "?")
 
 
 def column_names(path: Path) -> list[str]:
@@ -85,9 +85,14 @@ def read_columns(
 def _texts(path: Path, name: str, column: Any, gaps: bool) -> list[str]:
     kind = column.type.value_type if pyarrow.types.is_dictionary(column.type) else column.type
     is_text = pyarrow.types.is_string(kind) or pyarrow.types.is_large_string(kind) or pyarrow.types.is_null(kind)
+    entries = column.to_pylist()
+    if pyarrow.types.is_floating(kind):  # as whole numbers are written where some are missing
+        entries = [None if entry is None or math.isnan(entry) else entry for entry in entries]
+        if all(entry is None or float(entry).is_integer() for entry in entries):
+            is_text, entries = True, [None if entry is None else int(entry) for entry in entries]
     if not (is_text or pyarrow.types.is_integer(kind)):
         raise InputError(f"{path}: column {name!r} holds {column.type}, not text")
-    texts = ["" if entry is None else str(entry) for entry in column.to_pylist()]
+    texts = ["" if entry is None else str(entry) for entry in entries]
     empty = next((row for row, entry in enumerate(texts) if not entry.strip()), None)
     if empty is not None and not gaps:
         raise InputError(f"{path}: column {name!r} is empty at row {empty}; partial=true leaves such rows out")
@@ -132,7 +137,9 @@ def _numbers_in_text(path: Path, name: str, column: Any, decimal_comma: bool) ->
         try:
             values[row] = float(bare)
         except ValueError:
-            raise InputError(f"{path}: column {name!r} is not numeric: row {row} holds {entry!r}") from None
+            raise InputError(
+                f"{path}: column {name!r} is not numeric: row {row} holds {entry!r}; a number alone is right"
+            ) from None
     return values
 
 

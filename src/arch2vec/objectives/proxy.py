@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from typing_extensions import override
 
@@ -12,7 +13,7 @@ from arch2vec.proxies.networks import Build, builder
 from arch2vec.proxies.registry import get_proxies
 from arch2vec.proxies.settings import ProxySetting
 from arch2vec.proxies.table import SECONDS, evaluate_architecture
-from arch2vec.spaces import get_space
+from arch2vec.spaces import SearchSpace, get_space
 
 
 class ProxyObjective(Objective):
@@ -27,9 +28,10 @@ class ProxyObjective(Objective):
     Args:
         proxy: a key of :data:`arch2vec.proxies.registry.PROXIES`.
         setting: batch, networks and seed.
-        space: the space whose architectures it takes, by name, file or reference.
+        space: the space whose architectures it takes, or its name, file or reference.
         build: makes their networks; by default as the space's are known. It has to be
             picklable where worker processes evaluate.
+        layers: of a declared space, what layers its operations are (:mod:`arch2vec.networks.declared`).
 
     Raises:
         InputError: the proxy is unknown, or it is not known how the space's networks are made.
@@ -41,19 +43,22 @@ class ProxyObjective(Objective):
         self,
         proxy: str,
         setting: ProxySetting | None = None,
-        space: str = "nasbench201",
+        space: SearchSpace | str = "nasbench201",
         build: Build | None = None,
+        layers: Mapping[str, str] | None = None,
     ) -> None:
         (chosen,) = get_proxies([proxy])
         self.setting = ProxySetting() if setting is None else setting
-        self._space = get_space(space)
-        self._build = builder(self._space, self.setting) if build is None else build
+        self._space = get_space(space) if isinstance(space, str) else space
+        self._build = builder(self._space, self.setting, layers) if build is None else build
         self._proxy = chosen
         self.space = self._space.name
         self.name = f"proxy-{proxy}"
         what = f"logarithm of {proxy}" if chosen.logarithmic else proxy
         self.note = f"no network is trained: the numbers are values of the proxy {what}, not accuracies"
-        self.description = f"zero-cost proxy {what} ({chosen.source}) on {self.setting.description}; {self.note}"
+        made = "".join(f"{name} being {layer}; " for name, layer in sorted((layers or {}).items()))
+        about = f"{chosen.source}) on {self.setting.description}"
+        self.description = f"zero-cost proxy {what} ({about}; {made}{self.note}"
 
     @property
     @override

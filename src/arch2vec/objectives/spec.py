@@ -55,8 +55,8 @@ def resolve_objective(spec: str, space: SearchSpace | None = None, minimise: boo
 
     Args:
         spec: one line of text.
-        space: that is searched; a table's architectures are taken to be of it, unless
-            ``spec`` names another one.
+        space: that is searched; a table's architectures are taken to be of it, and those of ``train:`` and
+            ``proxy:``, unless ``spec`` names another one.
         minimise: whether less is better, of a kind whose values can be any numbers; as its option ``minimise=true``.
 
     ``python:`` runs the code it names. Its module is looked for in the current
@@ -81,8 +81,8 @@ def resolve_objective(spec: str, space: SearchSpace | None = None, minimise: boo
         if head.endswith((".parquet", ".csv")):
             hint = f"; did you mean table:{head}?validation=COLUMN"
         raise InputError(f"unknown objective {head!r}; known: {_FORMS}{hint}")
-    if kind == "table":
-        return _table(unquote(target), query, space)
+    if kind in OF_THE_SEARCHED:
+        return OF_THE_SEARCHED[kind](unquote(target), query, space)
     return _KINDS[kind](unquote(target), query)
 
 
@@ -97,29 +97,31 @@ def _digits(target: str, query: str) -> Objective:
     return DigitsObjective(DigitsConfig(**options))
 
 
-def _proxy(target: str, query: str) -> Objective:
+def _proxy(target: str, query: str, space: SearchSpace | None = None) -> Objective:
     if not target:
         raise InputError("objective proxy needs the name of a zero-cost proxy, as in proxy:synflow")
     numbers = dict.fromkeys(("batch_size", "channels", "cells", "seed"), whole)
-    options = read_options("objective proxy", query, {"batch": str, "space": str, **numbers})
+    options = read_options("objective proxy", query, {"batch": str, "space": str, "layers": _layers, **numbers})
     from arch2vec.objectives.proxy import ProxyObjective
     from arch2vec.proxies.settings import ProxySetting
 
-    space = options.pop("space", "nasbench201")
-    return ProxyObjective(target, ProxySetting(**options), space)
+    named, layers = options.pop("space", space or "nasbench201"), options.pop("layers", {})
+    return ProxyObjective(target, ProxySetting(**options), named, layers=layers)
 
 
-def _train(target: str, query: str) -> Objective:
+def _train(target: str, query: str, space: SearchSpace | None = None) -> Objective:
     if not target:
         raise InputError("objective train needs a data set, as in train:cifar10?space=darts")
     numbers = dict.fromkeys(("epochs", "cells", "channels", "seed", "split_seed", "limit", "size", "threads"), whole)
     texts = dict.fromkeys(("space", "recipe", "data_dir", "out", "device"), str)
-    options = read_options("objective train", query, {**texts, **numbers, "validation": decimal})
+    options = read_options("objective train", query, {**texts, **numbers, "validation": decimal, "layers": _layers})
     from arch2vec.objectives.training import training_objective
 
     for name in ("data_dir", "out"):
         if name in options:
             options[name] = _path(options[name])
+    if space is not None and "recipe" not in options:  # a recipe is for a space
+        options.setdefault("space", space)
     return training_objective(target, **options)
 
 
@@ -234,6 +236,13 @@ def _whole_numbers(value: str) -> tuple[int, ...]:
         raise ValueError("whole numbers with commas between them") from None
 
 
+def _layers(value: str) -> dict[str, str]:
+    layers = dict(entry.partition(":")[::2] for entry in value.split(","))
+    if not all(layers.values()) or len(layers) < value.count(",") + 1:
+        raise ValueError("OPERATION:LAYER, several with commas between them")
+    return layers
+
+
 def _path(text: str) -> Path:
     # No shell expands a tilde in the middle of a word.
     return Path.home() / text[2:] if text.startswith("~/") else Path(text)
@@ -253,3 +262,9 @@ _KINDS: Mapping[str, Callable[[str, str], Objective]] = {
     "table": _table,
     "python": _python,
 }
+OF_THE_SEARCHED: Mapping[str, Callable[[str, str, SearchSpace | None], Objective]] = {
+    "train": _train,
+    "proxy": _proxy,
+    "table": _table,
+}
+"""The kinds whose architectures are of the space that is searched, unless they name another."""

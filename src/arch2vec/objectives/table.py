@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from arch2vec.embedding import Embedding
 
 _ARCHITECTURE_COLUMNS = ("architecture", "arch_str")
+_ALSO_CALLED = ("architectures", "arch")
 _TRIED = 100  # rows looked at for one that tells the space
 
 
@@ -304,6 +305,9 @@ def _architecture_column(path: Path, named: str | None, names: Sequence[str]) ->
     for candidate in _ARCHITECTURE_COLUMNS:
         if candidate in names:
             return find_column(path, candidate, names)
+    called = [name for name in names if name.lower() in (*_ARCHITECTURE_COLUMNS, *_ALSO_CALLED)]
+    if len(called) == 1:
+        return called[0]
     expected = " nor ".join(repr(candidate) for candidate in _ARCHITECTURE_COLUMNS)
     raise InputError(
         f"{path} has neither a column {expected}; name the column of architectures with architecture=, "

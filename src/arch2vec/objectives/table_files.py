@@ -1,6 +1,6 @@
 """The files that people keep tables in: Parquet, or text with any usual delimiter, also compressed.
 
-Of text the delimiter is found (comma, semicolon or tab, by the header), lines that start with
+Of text the encoding and the delimiter are found (:mod:`arch2vec.objectives.table_text`), lines that start with
 ``#`` are left out, and numbers may have a decimal comma where the delimiter is another one.
 ``.gz``, ``.bz2``, ``.xz`` and ``.zip`` with one file inside are unpacked in memory.
 """
@@ -8,11 +8,8 @@ Of text the delimiter is found (comma, semicolon or tab, by the header), lines t
 from __future__ import annotations
 
 import bz2
-import csv
 import gzip
-import io
 import lzma
-import re
 import zipfile
 import zlib
 from collections.abc import Callable, Mapping, Sequence
@@ -27,11 +24,10 @@ import pyarrow.parquet
 
 from arch2vec.common.parquet import opened_parquet
 from arch2vec.errors import InputError
+from arch2vec.objectives.table_text import plain_text
 
 _MAGIC = b"PAR1"  # the first four bytes of every Parquet file
-_DELIMITERS = (",", ";", "\t")
-_LOOKED_AT = 1 << 16  # bytes of text by which the delimiter is told
-_COMMENT = re.compile(rb"^[ \t]*(?:#[^\n]*)?\r?\n|^[ \t]*#[^\n]*\Z", re.MULTILINE)
+_TABLES = (".csv", ".tsv", ".txt", ".dat", ".tab", ".parquet")
 _PACKED: Mapping[bytes, Callable[[Path], Any]] = {
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
@@ -67,27 +63,28 @@ class TableFile:
         """
         content: bytes | None = None
         with path.open("rb") as opened:
-            start = opened.read(_LOOKED_AT)
+            start = opened.read(8)
         if zipfile.is_zipfile(path):
             content = _unzipped(path)
         else:
             unpack = next((unpack for magic, unpack in _PACKED.items() if start.startswith(magic)), None)
             if unpack is not None:
                 content = _unpacked(path, unpack)
-        start = start if content is None else content[:_LOOKED_AT]
+        start = start if content is None else content
         if start.startswith(_MAGIC):
             return cls(path, path if content is None else pa.BufferReader(content), None)
         if path.suffix == ".parquet":
             raise InputError(f"cannot read {path}: not a Parquet file")
-        if _COMMENT.search(start) or (content is None and b"\n#" in path.read_bytes()):
-            whole = path.read_bytes() if content is None else content
-            content = _COMMENT.sub(b"", whole)
-        delimiter = _delimiter(start if content is None else content[:_LOOKED_AT])
-        return cls(path, path if content is None else pa.BufferReader(content), delimiter)
+        text, delimiter = plain_text(path, path.read_bytes() if content is None else content)
+        return cls(path, pa.BufferReader(text), delimiter)
 
     @property
     def names(self) -> list[str]:
-        """The names of the columns, in their order."""
+        """The names of the columns, in their order, without blanks around them."""
+        return [name.strip() for name in self._names]
+
+    @property
+    def _names(self) -> list[str]:
         if self.delimiter is None:
             with self._parquet() as opened:
                 return list(opened.schema_arrow.names)
@@ -98,8 +95,10 @@ class TableFile:
         if self.delimiter is None:
             with self._parquet() as opened:
                 return opened.read(columns=list(columns))
-        options = pyarrow.csv.ConvertOptions(include_columns=list(columns))
-        return pyarrow.csv.read_csv(self._again, parse_options=self._parsing, convert_options=options)
+        spaced = {name.strip(): name for name in self._names}
+        options = pyarrow.csv.ConvertOptions(include_columns=[spaced[name] for name in columns])
+        table = pyarrow.csv.read_csv(self._again, parse_options=self._parsing, convert_options=options)
+        return table.rename_columns(list(columns))
 
     def _parquet(self) -> AbstractContextManager[pyarrow.parquet.ParquetFile]:
         if isinstance(self.source, Path):
@@ -115,7 +114,7 @@ class TableFile:
 
     @property
     def _parsing(self) -> pyarrow.csv.ParseOptions:
-        return pyarrow.csv.ParseOptions(delimiter=self.delimiter or ",")
+        return pyarrow.csv.ParseOptions(delimiter=self.delimiter or ",", newlines_in_values=True)
 
 
 def _unzipped(path: Path) -> bytes:
@@ -124,6 +123,10 @@ def _unzipped(path: Path) -> bytes:
             inside = [
                 name for name in archive.namelist() if not name.endswith("/") and not name.startswith("__MACOSX/")
             ]
+            tables = [name for name in inside if name.lower().endswith(_TABLES)]
+            inside = tables if len(tables) == 1 else inside
+            if "[Content_Types].xml" in inside:
+                raise InputError(f"cannot read {path}: it is a spreadsheet; save it as CSV")
             if len(inside) != 1:
                 shown = ", ".join(inside[:5]) or "nothing"
                 raise InputError(
@@ -150,13 +153,3 @@ def _bounded(path: Path, stream: IO[bytes]) -> bytes:
     if len(content) > most:
         raise InputError(f"cannot read {path}: it unpacks to more than {most:,} bytes, which no table of its size does")
     return content
-
-
-def _delimiter(start: bytes) -> str:
-    """What separates the columns of text: that which makes most of them in the header."""
-    header = start.decode("utf-8", errors="replace").partition("\n")[0]
-
-    def fields(delimiter: str) -> int:
-        return len(next(csv.reader(io.StringIO(header), delimiter=delimiter), []))
-
-    return max(_DELIMITERS, key=fields)

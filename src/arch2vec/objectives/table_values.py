@@ -14,7 +14,14 @@ from arch2vec.errors import InputError
 
 SeedChoice = int | Literal["mean", "random"]
 
-_TO_MINIMISE = re.compile(r"loss|error|perplexity|(?<![a-z])(?:err|ppl|nll|rmse|mae|wer)(?![a-z])")
+_TO_MINIMISE = re.compile(
+    r"loss|error|perplexity|latency|regret|entropy|energy|(?<![a-z])"
+    r"(?:errs?|ppl|nll|n?rmse|mse|mae|s?mape|[cw]er|fid|bp[cb]|brier|ece|rank|seconds|secs|millis|ms|time|runtime|params|parameters|"
+    r"macs|flops|madds|memory)(?![a-z])"
+)
+_COUNTS = re.compile(
+    r"(?:(?:num|n|best|last|arch|model|row)[^a-z])?(?:id|idx|index|nr|no|number|row|run|trial|seed|epochs?|iterations?|steps?)"
+)
 _NUMBERED = 10  # rows from which on 0, 1, 2, ... is no accident
 _MOST = 0.5  # of a column's numbers, that make it one of fractions
 
@@ -58,6 +65,11 @@ def unit_of(
         return Unit(scale, f"{unit or 'percent'} as given" if scale == 1 else f"times {scale:g}")
     if unit is not None or minimise:
         return Unit(1.0, unit or "as given")
+    if minimise is None and _COUNTS.fullmatch(name.lower()):
+        raise InputError(
+            f"{where}: column {name!r} sounds like a number that something was given, not like an accuracy; if it is "
+            "the value, say scale=1"
+        )
     if len(known) >= _NUMBERED and len(known) == len(values):
         for start in (0, 1):
             if np.array_equal(known, np.arange(start, start + len(known))):

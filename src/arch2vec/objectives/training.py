@@ -7,17 +7,21 @@ with CIFAR-10 and the published recipes.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from typing_extensions import override
 
+from arch2vec.common.code_identity import mark_of_name
+from arch2vec.common.devices import get_device
 from arch2vec.common.storage import AnyPath
-from arch2vec.errors import InputError, unknown
+from arch2vec.errors import InputError
 from arch2vec.networks.architecture_training import ArchitectureTrainer, Builder
 from arch2vec.networks.build import SHAPES, NetworkPlan, build_network
-from arch2vec.networks.data import DATASETS, DataChoice, load_images
+from arch2vec.networks.data import DataChoice, known_data, load_images
+from arch2vec.networks.declared import OWN
 from arch2vec.networks.recipe import Recipe
 from arch2vec.networks.recipes import default_recipe, get_recipe
 from arch2vec.objectives.base import Objective, Outcome
@@ -87,14 +91,20 @@ class TrainingObjective(Objective):
             f"{images.description}; recipe {recipe.name}, accuracy after {recipe.epochs} epochs"
             + (f" (mean of the last {recipe.report})" if recipe.report > 1 else "")
             + (f", networks of {' and '.join(sizes)}" if sizes else "")
+            + "".join(f", {name} being {layer}" for name, layer in sorted(plan.layers.items()))
             + f", mean over training seeds {', '.join(map(str, self.seeds))}"
         )
 
     @property
     @override
     def identity(self) -> dict[str, str]:
-        """The description, and the content of the images."""
-        return {**super().identity, "data": load_images(self._data).mark}
+        """The description, the content of the images, and the code of layers of the user's own."""
+        marks = {}
+        for layer in self._trainer.plan.layers.values():
+            file, _, name = layer.removeprefix(OWN).rpartition(":")
+            if layer.startswith(OWN) and file.endswith(".py"):
+                marks[f"code of {layer}"] = mark_of_name(Path(file), name) or ""
+        return {**super().identity, "data": load_images(self._data).mark, **marks}
 
     @override
     def evaluate(self, architecture: str, fidelity: int | None = None) -> Outcome:
@@ -117,7 +127,7 @@ class TrainingObjective(Objective):
 
 def training_objective(
     data: str,
-    space: str | None = None,
+    space: SearchSpace | str | None = None,
     recipe: str | None = None,
     epochs: int | None = None,
     cells: int | None = None,
@@ -131,12 +141,13 @@ def training_objective(
     out: AnyPath | None = None,
     device: str | None = None,
     threads: int = 1,
+    layers: Mapping[str, str] | None = None,
 ) -> TrainingObjective:
     """A training objective from names, as on the command line.
 
     Args:
         data: a data set's name.
-        space: a search space's; by default that of the recipe, or ``nasbench201``.
+        space: a search space or its name; by default that of the recipe, or ``nasbench201``.
         recipe: by default the one that is usual for the two.
         epochs: instead of the recipe's.
         cells: of the networks, instead of the recipe's.
@@ -151,21 +162,31 @@ def training_objective(
         out: folder of the trainings.
         device: where to compute.
         threads: cores of a CPU.
+        layers: of a declared space, what layers its operations are (:mod:`arch2vec.networks.declared`).
 
     Raises:
         InputError: a name is unknown, or a value out of its range.
     """
-    if data not in DATASETS:
-        raise unknown("image data set", data, DATASETS)
+    if device is not None:
+        get_device(device)  # a mistake is told before the first training
+    data = known_data(data)
     chosen = None if recipe is None else get_recipe(recipe)
-    searched = get_space(space or (chosen.space if chosen is not None and chosen.space else "nasbench201"))
+    if space is None:
+        space = chosen.space if chosen is not None and chosen.space else "nasbench201"
+    searched = get_space(space) if isinstance(space, str) else space
     chosen = chosen or default_recipe(searched.name, data)
     if epochs is not None:
         chosen = replace(chosen, epochs=epochs)
     if validation is None and data == "cifar10":
         validation = {"nasbench101": 0.2, "darts": 0.1, "darts_pair": 0.1}.get(searched.name)
     choice = DataChoice(data, None if data_dir is None else str(data_dir), validation, split_seed, limit, size)
-    plan = NetworkPlan(_shape(data), channels or chosen.channels, cells or chosen.cells, auxiliary=chosen.auxiliary > 0)
+    plan = NetworkPlan(
+        _shape(data),
+        channels or chosen.channels,
+        cells or chosen.cells,
+        auxiliary=chosen.auxiliary > 0,
+        layers=dict(layers or {}),
+    )
     return TrainingObjective(searched, chosen, choice, plan, seeds=(seed,), out=out, device=device, threads=threads)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -44,9 +45,11 @@ class SpaceBuild:
 
     Attributes:
         space: the space's reference.
+        layers: what the operations of a declared space are.
     """
 
     space: str
+    layers: tuple[tuple[str, str], ...] = ()
 
     def __call__(self, architecture: str, setting: ProxySetting, seed: int | None) -> nn.Module:
         """See :class:`Build`; without a seed the network has no weights."""
@@ -58,17 +61,18 @@ class SpaceBuild:
             classes=kind.classes,
             input_size=kind.pixels,
             input_channels=kind.channels,
+            layers=dict(self.layers),
         )
         return build_network(_space(self.space), architecture, plan, seed)
 
 
-def builder(space: SearchSpace, setting: ProxySetting) -> Build:
+def builder(space: SearchSpace, setting: ProxySetting, layers: Mapping[str, str] | None = None) -> Build:
     """How a space's networks are made.
 
     Raises:
         InputError: nobody has said how, or the setting doesn't suit them.
     """
-    build = SpaceBuild(space.reference)
+    build = SpaceBuild(space.reference, tuple(sorted((layers or {}).items())))
     build(_some_architecture(space), setting, None)
     return build
 

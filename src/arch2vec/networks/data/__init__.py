@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from arch2vec.networks.data.base import Batch, ImageData, MemoryPart, Normalisation, Part
-from arch2vec.networks.data.named import DATASETS, DataChoice, load_images
+from arch2vec.networks.data.named import DATASETS, DataChoice, known_data, load_images
 
 __all__ = [
     "DATASETS",
@@ -13,5 +13,6 @@ __all__ = [
     "MemoryPart",
     "Normalisation",
     "Part",
+    "known_data",
     "load_images",
 ]

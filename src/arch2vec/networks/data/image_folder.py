@@ -170,7 +170,10 @@ def read_folders(
         try:
             found = sorted(entry.name for entry in place.iterdir() if entry.is_dir())
         except OSError as error:
-            raise InputError(f"{place} is no folder of images: {error.strerror or error}") from error
+            raise InputError(
+                f"{place} is no folder of images: {error.strerror or error}; images of your own, in a folder a class, "
+                "are train:folder?data_dir=FOLDER"
+            ) from error
         classes = classes or found
         for strange in found:
             if strange not in classes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -10,7 +11,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from arch2vec.errors import InputError, unknown
+from arch2vec.errors import InputError
 from arch2vec.networks.data.archives import images_folder
 from arch2vec.networks.data.base import ImageData, MemoryPart, Normalisation
 
@@ -51,8 +52,7 @@ class DataChoice:
     workers: int = 4
 
     def __post_init__(self) -> None:
-        if self.name not in DATASETS:
-            raise unknown("image data set", self.name, DATASETS)
+        object.__setattr__(self, "name", known_data(self.name))
         if self.validation is not None and not 0 <= self.validation < 1:
             raise InputError(f"the share of images to validate by must be in [0, 1), got {self.validation}")
         if not 0 <= self.split_seed < 2**32:
@@ -67,6 +67,22 @@ class DataChoice:
             raise InputError("images of your own need their folder, as in train:folder?data_dir=FOLDER")
         if self.size is not None and self.size < 1:
             raise InputError(f"images have a size of at least 1 pixel, got {self.size}")
+
+
+def known_data(name: str) -> str:
+    """The name of a data set, however its parts are joined: ``CIFAR-10`` is ``cifar10``.
+
+    Raises:
+        InputError: there is no such data set.
+    """
+    plain = re.sub(r"[^a-z0-9]", "", name.lower())
+    for known in DATASETS:
+        if name == known or plain == known.replace("-", ""):
+            return known
+    raise InputError(
+        f"unknown image data set {name!r}; known: {', '.join(sorted(DATASETS))}; images of your own, in a folder a "
+        "class, are train:folder?data_dir=FOLDER"
+    )
 
 
 def load_images(choice: DataChoice) -> ImageData:

@@ -76,18 +76,18 @@ def format_genotype(normal: str, reduce: str) -> str:
 
 def _explain(tokens: list[str], text: str) -> NoReturn:
     """Raise the error for a text in which a token is wrong."""
-    shape = f"not a DARTS cell: {text!r}; one looks like {EXAMPLE}"
+    shape = f"not a DARTS cell: {text[:200]!r}; one looks like {EXAMPLE}"
     if len(tokens) != SLOTS:
         raise InputError(shape)
     for slot, token in enumerate(tokens):
         operation, _, source = token.partition("~")
         if operation == VOCABULARY[NONE]:
-            raise InputError(f"'none' in {text!r}: a finished DARTS cell has no zero operation")
+            raise InputError(f"'none' in {text[:200]!r}: a finished DARTS cell has no zero operation")
         if operation not in _ALLOWED:
-            raise InputError(f"unknown operation {operation!r} in {text!r}; known: {', '.join(_ALLOWED)}")
+            raise InputError(f"unknown operation {operation!r} in {text[:200]!r}; known: {', '.join(_ALLOWED)}")
         if token not in _TOKENS:
             allowed = f"0 to {slot // 2 + 1}"
-            raise InputError(f"node {slot // 2} reads {source!r} in {text!r}; it can read {allowed}")
+            raise InputError(f"node {slot // 2} reads {source!r} in {text[:200]!r}; it can read {allowed}")
     raise InputError(shape)
 
 
@@ -96,7 +96,7 @@ def _explain_sources(sources: list[int], text: str) -> NoReturn:
     for slot, source in enumerate(sources):
         node = slot // 2
         if source > node + 1:
-            raise InputError(f"node {node} reads '{source}' in {text!r}; it can read 0 to {node + 1}")
+            raise InputError(f"node {node} reads '{source}' in {text[:200]!r}; it can read 0 to {node + 1}")
         if slot % 2 and source == sources[slot - 1]:
-            raise InputError(f"node {node} reads {source} twice in {text!r}; a node reads two different sources")
-    raise AssertionError(f"a valid cell was taken for an invalid one: {text!r}")
+            raise InputError(f"node {node} reads {source} twice in {text[:200]!r}; a node reads two different sources")
+    raise AssertionError(f"a valid cell was taken for an invalid one: {text[:200]!r}")

@@ -252,7 +252,7 @@ def _parse_own(texts: Sequence[str]) -> GraphBatch:
     for text in texts:
         cells = text.split("+")
         if len(cells) != 2:
-            raise InputError(f"not a pair of DARTS cells: {text!r}; one looks like {EXAMPLE}+{EXAMPLE}")
+            raise InputError(f"not a pair of DARTS cells: {text[:200]!r}; one looks like {EXAMPLE}+{EXAMPLE}")
         pairs.append(cells)
     return _join(parse_cells([normal for normal, _ in pairs]), parse_cells([reduce for _, reduce in pairs]))
 

@@ -24,12 +24,14 @@ import re
 from arch2vec.errors import InputError, unknown
 from arch2vec.spaces.darts.cells import FIRST, LAST, NODES, SLOTS, VOCABULARY
 from arch2vec.spaces.darts.published import PUBLISHED_GENOTYPES
-from arch2vec.spaces.reading import literal, parsed, whole_numbers
+from arch2vec.spaces.reading import entry_of, literal, parsed, value_of, whole_numbers
 
 _OPERATIONS = VOCABULARY[FIRST : LAST + 1]
 _CONCAT = list(range(2, NODES + 2))
 _FIELDS = ("normal", "normal_concat", "reduce", "reduce_concat")
 _LONGEST = 10_000  # characters; a Genotype has about 500
+_NORMAL = ("normal", "normal_cell", "normal_genotype")
+_REDUCE = ("reduce", "reduction", "reduce_cell", "reduction_cell", "reduce_genotype")
 _START = re.compile(r"\bGenotype\s*\(")
 _NAME = re.compile(r"[A-Za-z]\w*")
 _SETTING = re.compile(
@@ -55,28 +57,40 @@ def cells_of(text: str) -> tuple[list[str], str | None] | None:
     if text.lstrip().startswith("Genotype") or _START.search(text):
         alone = text.startswith("Genotype(") and text.endswith(")")
         return list(split_genotype(text)), None if alone else "a line that holds one Genotype"
-    if text in PUBLISHED_GENOTYPES:
-        return list(split_genotype(PUBLISHED_GENOTYPES[text])), None
+    if (published := _published(text)) is not None:
+        return list(split_genotype(published)), None
     if _SETTING.search(text):
         return [_from_settings(text, cell) for cell in ("normal", "reduce")], "NAS-Bench-301's configuration"
-    if _NAME.fullmatch(text) and text.isupper():
+    if _NAME.fullmatch(text):
         raise unknown("published genotype", text, PUBLISHED_GENOTYPES)
     value = literal(text)
-    if isinstance(value, dict) and {"normal", "reduce"} <= set(value):
+    if isinstance(value, dict):
         for field in ("normal_concat", "reduce_concat"):
             if field in value:
                 _check_concat(value[field], field)
-        return [_compact(value[field], field) for field in ("normal", "reduce")], "a dictionary of normal and reduce"
+        cells = [entry_of(value, names) for names in (_NORMAL, _REDUCE)]
+        if None not in cells:
+            return [_compact(cell, field) for cell, field in zip(cells, ("normal", "reduce"), strict=True)], (
+                "a dictionary of normal and reduce"
+            )
     if isinstance(value, list) and len(value) == 4 and whole_numbers(value[1]) and whole_numbers(value[3]):
         for place, field in ((1, "normal_concat"), (3, "reduce_concat")):
             _check_concat(value[place], field)
         value = [value[0], value[2]]
     if isinstance(value, list) and len(value) == 2 and all(isinstance(cell, list) for cell in value):
-        cells = [_compact(cell, field) for cell, field in zip(value, ("normal", "reduce"), strict=True)]
-        return cells, "normal and reduction cell as lists" + _numbering(text)
+        pair = [_compact(cell, field) for cell, field in zip(value, ("normal", "reduce"), strict=True)]
+        return pair, "normal and reduction cell as lists" + _numbering(text)
     if isinstance(value, list) and len(value) in (NODES, SLOTS):
         return [_compact(value, "the cell")], "one cell as a list" + _numbering(text)
     return None
+
+
+def _published(name: str) -> str | None:
+    """The published genotype of that name, however its words are joined."""
+    plain = re.sub(r"[^a-z0-9]", "", name.lower()) if len(name) < 40 else ""
+    plain = {"pcdartsimage": "pcdartsimagenet"}.get(plain, plain)
+    named = {known.replace("_", "").lower(): genotype for known, genotype in PUBLISHED_GENOTYPES.items()}
+    return named.get(plain)
 
 
 def split_genotype(text: str) -> tuple[str, str]:
@@ -96,14 +110,14 @@ def split_genotype(text: str) -> tuple[str, str]:
     try:
         call = parsed(alone)
     except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
-        raise InputError(f"not a genotype: {text!r}; it cannot be parsed ({error.args[0]})") from error
+        raise InputError(f"not a genotype: {text[:200]!r}; it cannot be parsed ({error.args[0]})") from error
     if not (isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "Genotype"):
-        raise InputError(f"not a genotype: {text!r}; one looks like Genotype(normal=[...], normal_concat=...)")
+        raise InputError(f"not a genotype: {text[:200]!r}; one looks like Genotype(normal=[...], normal_concat=...)")
     fields = dict(zip(_FIELDS, call.args, strict=False)) if not call.keywords else {}
     fields |= {str(keyword.arg): keyword.value for keyword in call.keywords}
     if len(call.args) + len(call.keywords) != len(_FIELDS) or set(fields) != set(_FIELDS):
         raise InputError(
-            f"a genotype needs exactly the fields {', '.join(_FIELDS)}, each once, named or in order: {text!r}"
+            f"a genotype needs exactly the fields {', '.join(_FIELDS)}, each once, named or in order: {text[:200]!r}"
         )
     for field in ("normal_concat", "reduce_concat"):
         _check_concat(_integers(fields[field], field), field)
@@ -185,14 +199,14 @@ def _integers(value: ast.expr, field: str) -> list[int]:
             raise InputError(f"{field} must be range(2, {NODES + 2}), got {ast.unparse(value)[:60]}")
         # One number too many is wrong already; don't build a huge list.
         return list(range(bounds[0], bounds[1])[: NODES + 1])
-    numbers = _literal(value, field)
-    if not isinstance(numbers, list | tuple | set) or not all(type(number) is int for number in numbers):
-        raise InputError(f"{field} must be a list of integers, got {numbers!r}")
-    return [number for number in numbers if type(number) is int]
+    numbers = whole_numbers(_literal(value, field))
+    if numbers is None:
+        raise InputError(f"{field} must be a list of integers, got {ast.unparse(value)[:60]}")
+    return numbers
 
 
 def _literal(value: ast.expr, field: str) -> object:
     try:
-        return ast.literal_eval(value)
+        return value_of(value)
     except (ValueError, TypeError, SyntaxError, RecursionError, MemoryError) as error:
         raise InputError(f"{field} of a genotype must be a literal, got {ast.unparse(value)[:60]}") from error

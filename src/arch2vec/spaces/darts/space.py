@@ -190,7 +190,7 @@ def _same(pair: list[str], text: str) -> str:
     if (cells.operations != cells.operations[0]).any() or (cells.sources != cells.sources[0]).any():
         raise InputError(
             "the normal and the reduction cell differ, but the darts space has one cell for both; "
-            f"use the space darts_pair for {text!r}"
+            f"use the space darts_pair for {text[:200]!r}"
         )
     return pair[0]
 

@@ -65,7 +65,7 @@ class DeclaredCells(ABC):
 
     @abstractmethod
     def text_of(self, value: object) -> str | None:
-        """The notation of a cell that is given as lists, None where ``value`` is no such lists."""
+        """The notation of a cell that is given as lists, a mapping or in another notation; None where it is not."""
 
     @abstractmethod
     def format(self, cells: GraphBatch) -> list[str]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +25,9 @@ from arch2vec.spaces.declared.fields import SpaceDeclaration
 from arch2vec.spaces.declared.labels import distinct, labelled
 from arch2vec.spaces.declared.roles import role_at
 from arch2vec.spaces.declared.symmetry import Labellings
-from arch2vec.spaces.reading import name_list
+from arch2vec.spaces.reading import edge_names, name_list, split_names
+
+_NUMBER = re.compile(r"(?<![\w.])[-+]?\d{1,15}(?:\.\d{1,15})?(?:[eE][-+]?\d{1,2})?(?![\w.])")
 
 
 class FixedCells(DeclaredCells):
@@ -160,10 +163,10 @@ class FixedCells(DeclaredCells):
 
     def _misplaced(self, text: str, name: str, position: int) -> InputError:
         if name not in self._operations:
-            return InputError(f"unknown operation {name!r} in {text!r}; known: {', '.join(self._operations)}")
+            return InputError(f"unknown operation {name!r} in {text[:200]!r}; known: {', '.join(self._operations)}")
         known = ", ".join(self._code_of[position])
         where = f"{'edge' if self._groups else 'vertex'} {self._positions[position]}"
-        return InputError(f"operation {name!r} is not allowed at {where} in {text!r}; allowed: {known}")
+        return InputError(f"operation {name!r} is not allowed at {where} in {text[:200]!r}; allowed: {known}")
 
     def _split(self, text: str) -> list[str]:
         """The operations that an architecture's text names, by position."""
@@ -174,16 +177,57 @@ class FixedCells(DeclaredCells):
             names = re.findall(r"[|]([^|~]*)~", text)
             right = len(names) == len(self._choices) and text.strip() == self._joined(names)
         if not right:
-            raise InputError(f"not a {self._name} architecture: {text!r}; one looks like {self._example}")
+            counts = f" ({len(names)} operations, {len(self._choices)} are right)"
+            found = counts if len(names) not in (1, len(self._choices)) else ""
+            raise InputError(f"not a {self._name} architecture{found}: {text[:200]!r}; one looks like {self._example}")
         return names
 
     @override
     def text_of(self, value: object) -> str | None:
-        """Of a list with an operation's name, or its number, for each position."""
+        """Of an operation's name, or its number, for each position: a list, one for each node, a mapping, a text."""
+        if isinstance(value, str):
+            value = self._names_in(value)
+        if isinstance(value, dict):
+            value = self._by_position(value)
         if isinstance(value, list):
-            value = [number_text(entry) if is_number(entry) else entry for entry in value]
+            entries: list[Any] = self._by_node(value)
+            value = [number_text(entry) if is_number(entry) else entry for entry in entries]
         listed = name_list(value)
         return self._joined(listed) if listed is not None and len(listed) == len(self._choices) else None
+
+    def _names_in(self, text: str) -> list[str] | None:
+        """The operations in a text with another separator, or with numbers written in another way, ``8.0`` for 8."""
+        plain = _NUMBER.sub(lambda found: number_text(float(found[0])), text)
+        names = split_names(plain, self._operations, len(self._choices))
+        if names is not None or plain == text:
+            return names
+        try:
+            return self._split(plain)
+        except InputError:
+            return None
+
+    def _by_position(self, value: dict[str, object]) -> list[object] | None:
+        """The entries of a mapping from positions, as a declaration names them, in their order."""
+        if self._groups is not None and (edges := edge_names(value)) is not None:
+            value = {f"{source}-{target}": name for (source, target), name in edges.items()}
+        return [value[place] for place in self._positions] if set(value) == set(self._positions) else None
+
+    def _by_node(self, value: list[object]) -> list[object]:
+        """The entries of a list for each target node one after the other; they may be (operation, source)."""
+        if self._groups is None or [len(node) for node in value if isinstance(node, list)] != [
+            len(group) for group in self._groups
+        ]:
+            return value
+        named: list[object] = [None] * len(self._choices)
+        for group, node in zip(self._groups, value, strict=True):
+            assert isinstance(node, list)
+            for edge, entry in zip(group, node, strict=True):
+                match entry:
+                    case [operation, int(source)] if source in (sources := [self._sources[each] for each in group]):
+                        named[group[sources.index(source)]] = operation
+                    case _:
+                        named[edge] = entry
+        return named
 
     def _joined(self, names: Sequence[str]) -> str:
         if self._groups is None:

@@ -23,7 +23,7 @@ from arch2vec.spaces.declared.drawing import NumberedCells
 from arch2vec.spaces.declared.fields import INPUT, OUTPUT, SpaceDeclaration
 from arch2vec.spaces.declared.orders import ordered
 from arch2vec.spaces.likely_cells import most_likely_cells
-from arch2vec.spaces.reading import name_list, whole_numbers
+from arch2vec.spaces.reading import MATRIX_NAMES, OPERATION_NAMES, entry_of, name_list, whole_numbers
 
 _MAX_NUMBERED = 20 * MAX_LISTED  # with more numbered cells than this, making the list takes minutes
 
@@ -123,12 +123,18 @@ class FreeCells(DeclaredCells):
 
     @override
     def text_of(self, value: object) -> str | None:
-        """Of a matrix and the operations' names, as two lists."""
+        """Of a matrix and the operations' names, as two lists or by name; the ends' names may be missing."""
+        if isinstance(value, dict):
+            value = [entry_of(value, MATRIX_NAMES), entry_of(value, OPERATION_NAMES)]
         if not isinstance(value, list) or len(value) != 2 or not isinstance(value[0], list):
             return None
-        rows, listed = [whole_numbers(row) for row in value[0]], name_list(value[1])
+        rows = [whole_numbers(row) for row in value[0]]
+        listed = name_list(value[1]) if value[1] != [] else []
         if listed is None or None in rows:
             return None
+        inputs, outputs = self._ends
+        if len(listed) + len(inputs) + len(outputs) == len(rows) and not set(listed) & {*inputs, *outputs}:
+            listed = [*inputs, *listed, *outputs]
         return f"{';'.join(''.join(map(str, row or [])) for row in rows)}|{','.join(listed)}"
 
     def _read_matrix(self, rows: str, text: str) -> NDArray[np.bool_]:
@@ -180,7 +186,7 @@ class FreeCells(DeclaredCells):
         return f"a vertex is on no path from {'input to output' if limits.inputs == 1 else 'an input to an output'}"
 
     def _malformed(self, text: str, reason: str) -> InputError:
-        return InputError(f"not a {self._name} architecture ({reason}): {text!r}; one looks like {self._example}")
+        return InputError(f"not a {self._name} architecture ({reason}): {text[:200]!r}; one looks like {self._example}")
 
     @override
     def format(self, cells: GraphBatch) -> list[str]:

@@ -188,8 +188,11 @@ class DeclaredSpace(SearchSpace):
         return read_texts(self._cells.parse, self._imported, architectures)
 
     def _imported(self, text: str) -> tuple[str, str | None] | None:
-        listed = self._cells.text_of(literal(text))
-        return (_SPACED.sub(r"\1", text), None) if listed is None else (listed, "lists of names")
+        value = literal(text)
+        listed = self._cells.text_of(text) or self._cells.text_of(value)
+        if listed is not None:
+            return listed, "lists of names"
+        return (_SPACED.sub(r"\1", text), None) if value is None else None
 
     @override
     def parse(self, architectures: Sequence[str]) -> GraphBatch:

@@ -23,6 +23,7 @@ _FIELDS = tuple(field.name for field in dataclasses.fields(SpaceDeclaration))
 _NEEDED = ("name", "operations", "carries")
 _OPERATIONS = ("operations", "values", "attributes")  # one of these at least
 _FILE = re.compile(r"python:([^:]+\.py|[^:]*/[^:]*):(\w+)")
+_FLOAT, _EXPONENT = "tag:yaml.org,2002:float", re.compile(r"[-+]?\d+(\.\d*)?[eE][-+]?\d+\Z")
 _YAML_BYTES, _YAML_NODES = 1 << 16, 20_000  # much more than the largest possible declaration
 
 
@@ -38,6 +39,11 @@ def read_yaml(path: Path) -> SpaceDeclaration:
     text = read_text(path, _YAML_BYTES)
     try:
         loader = yaml.SafeLoader(text)
+        # A number such as 1e-3, which the parser's older version of YAML takes for text.
+        loader.yaml_implicit_resolvers = {
+            start: [(_FLOAT, _EXPONENT), *known] if start and start in "-+0123456789" else known
+            for start, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+        }
         node = loader.get_single_node()
         _require_small(node)
         twice = _repeated_key(node)

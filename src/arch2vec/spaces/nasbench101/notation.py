@@ -111,7 +111,7 @@ def to_matrix(cells: GraphBatch) -> list[tuple[NDArray[np.int8], list[str]]]:
 
 
 def _malformed(text: str, reason: str) -> InputError:
-    return InputError(f"not a nasbench101 architecture ({reason}): {text!r}; one looks like {EXAMPLE}")
+    return InputError(f"not a nasbench101 architecture ({reason}): {text[:200]!r}; one looks like {EXAMPLE}")
 
 
 def _read_matrix(rows: str, text: str) -> NDArray[np.bool_]:

@@ -3,7 +3,7 @@
 ==================================================  ================================================================
 ``[[0, 1, ...], ...], ['input', ...]``              the benchmark's matrix and operations, as lists or printed arrays
 ``ModelSpec(matrix=[...], ops=[...])``              the same, by name or in order
-``{'matrix': [...], 'ops': [...]}``                 the same; also ``module_adjacency`` and ``module_operations``
+``{'matrix': [...], 'ops': [...]}``                 the same; also ``module_adjacency``, ``adj``, ``labels``, ...
 operations ``[-1, 0, 1, 2, -2]``                    the labels behind the published hash: input -1, output -2,
                                                     conv3x3 0, conv1x1 1, maxpool3x3 2
 operations ``[0, 2, 3, 4, 1]``                      NASLib's: input 0, output 1, maxpool3x3 2, conv1x1 3, conv3x3 4
@@ -28,7 +28,17 @@ import numpy as np
 
 from arch2vec.errors import InputError
 from arch2vec.spaces.nasbench101.cells import MAX_VERTICES, OPERATIONS
-from arch2vec.spaces.reading import called, literal, name_list, parsed, value_of, whole_numbers
+from arch2vec.spaces.reading import (
+    MATRIX_NAMES,
+    OPERATION_NAMES,
+    called,
+    entry_of,
+    literal,
+    name_list,
+    parsed,
+    value_of,
+    whole_numbers,
+)
 
 LARGEST = 30
 """Vertices of a matrix that is read before it is pruned."""
@@ -38,24 +48,32 @@ _CODES = {
     (0, 1): ("NASLib's numbers", {0: 0, 1: 4, 2: 3, 3: 1, 4: 2}),
     (0, 4): ("this library's codes", dict(enumerate(range(5)))),
 }
-_SHORT = {"conv1x1": 1, "conv3x3": 2, "maxpool": 3, "mp3x3": 3}
-_KEYS = (("matrix", "ops"), ("module_adjacency", "module_operations"), ("matrix", "operations"), ("adjacency", "ops"))
+_SHORT = {"input": 0, "in": 0, "conv1x1": 1, "conv3x3": 2, "maxpool": 3, "mp3x3": 3, "output": 4, "out": 4} | {
+    name: code for code, name in enumerate(OPERATIONS)
+}
 _HASH = re.compile(r"[0-9a-f]{32}")
 
 
 def imported(text: str) -> tuple[str, str | None] | None:
     """See :data:`arch2vec.spaces.reading.Import`; hashes and indices are the space's own business."""
     rows, bar, labels = text.partition("|")
-    if bar:  # the own notation, but spaced, with short names or with idle vertices beyond seven
-        bits = [re.sub(r"\s+", "", row) for row in rows.split(";")]
+    if bar and "[" not in labels:
+        # The own notation, but spaced, with other separators, with short names or with idle vertices beyond seven.
         listed = [name.strip() for name in labels.split(",")]
-        if any(len(row) != len(listed) or set(row) - {"0", "1"} for row in bits) or len(bits) != len(listed):
+        bits = [int(bit) for bit in rows if bit in "01"]
+        if len(bits) != len(listed) ** 2 or set(rows) - set("01;,[]() \t\r\n"):
             return None
-        return own_text([[int(bit) for bit in row] for row in bits], listed, text), None
+        codes = whole_numbers([literal(name) for name in listed])
+        named = listed if codes is None else operation_names(codes)[0]
+        return own_text(_square(bits), named, text), None
     pair = _pair(text)
     if pair is None:
         return None
     matrix_value, operations, how = pair
+    if isinstance(matrix_value, list) and name_list(matrix_value) is not None:
+        matrix_value, operations = operations, matrix_value
+    if (flat := whole_numbers(matrix_value)) is not None and math.isqrt(len(flat)) ** 2 == len(flat) > 1:
+        matrix_value = _square(flat)
     rows_read = [whole_numbers(row) for row in matrix_value] if isinstance(matrix_value, list) else []
     matrix = [row for row in rows_read if row is not None]
     if len(matrix) != len(rows_read) or not matrix:
@@ -64,6 +82,8 @@ def imported(text: str) -> tuple[str, str | None] | None:
     if labels_read is None:
         raise InputError(f"the operations of {text[:120]!r} are no list of names or of whole numbers")
     named, numbers = operation_names(labels_read)
+    if len(named) + 2 == len(matrix) and not set(named) & {OPERATIONS[0], OPERATIONS[-1]}:
+        named = [OPERATIONS[0], *named, OPERATIONS[-1]]  # the inner vertices' alone
     return own_text(matrix, named, text), how if numbers is None else f"{how}, operations by {numbers}"
 
 
@@ -94,7 +114,7 @@ def own_text(matrix: Sequence[Sequence[int]], operations: Sequence[str], shown: 
     Raises:
         InputError: matrix and operations do not fit, or too many vertices are left.
     """
-    full = [OPERATIONS[_SHORT[name]] if name in _SHORT else name for name in operations]
+    full = [OPERATIONS[_SHORT[name.lower()]] if name.lower() in _SHORT else name for name in operations]
     n = len(matrix)
     if any(len(row) != n for row in matrix):
         raise InputError(
@@ -122,6 +142,12 @@ def is_hash(text: str) -> bool:
     return _HASH.fullmatch(text.lower()) is not None
 
 
+def _square(flat: Sequence[int]) -> list[list[int]]:
+    """The rows of a square matrix that is given row after row."""
+    n = math.isqrt(len(flat))
+    return [list(flat[row * n : (row + 1) * n]) for row in range(n)]
+
+
 def _busy(matrix: Sequence[Sequence[int]]) -> list[int]:
     """The vertices on a path from the first to the last, none where these are not joined."""
     n = len(matrix)
@@ -141,7 +167,7 @@ def _pair(text: str) -> tuple[object, object, str] | None:
         call = None
     if isinstance(call, ast.Call) and called(call.func) == "ModelSpec":
         try:
-            fields = dict(zip(_KEYS[0], map(value_of, call.args), strict=False))
+            fields = dict(zip(("matrix", "ops"), map(value_of, call.args), strict=False))
             fields |= {str(keyword.arg): value_of(keyword.value) for keyword in call.keywords}
         except (ValueError, TypeError, SyntaxError, RecursionError) as error:
             raise InputError(f"a ModelSpec holds lists only, got {text[:120]!r}") from error
@@ -150,16 +176,21 @@ def _pair(text: str) -> tuple[object, object, str] | None:
         return fields["matrix"], fields["ops"], "a ModelSpec"
     value = literal(text)
     if isinstance(value, dict):
-        for matrix, operations in _KEYS:
-            if matrix in value and operations in value:
-                return value[matrix], value[operations], f"a dictionary of {matrix} and {operations}"
-        return None
+        matrix, operations = entry_of(value, MATRIX_NAMES), entry_of(value, OPERATION_NAMES)
+        return (
+            None
+            if matrix is None or operations is None
+            else (matrix, operations, "a dictionary of matrix and operations")
+        )
     if isinstance(value, list) and len(value) == 2 and isinstance(value[0], list) and isinstance(value[1], list):
         return value[0], value[1], "matrix and operations as lists"
     numbers = whole_numbers(value)
     if numbers is not None and len(numbers) > 5:
         n = (math.isqrt(1 + 4 * len(numbers)) - 1) // 2
         if n * (n + 1) == len(numbers):
-            rows = [numbers[row * n : (row + 1) * n] for row in range(n)]
-            return rows, numbers[n * n :], "one list of numbers, the matrix row by row and then the operations"
+            return (
+                _square(numbers[: n * n]),
+                numbers[n * n :],
+                "one list of numbers, the matrix row by row and then the operations",
+            )
     return None

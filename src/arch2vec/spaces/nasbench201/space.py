@@ -90,7 +90,8 @@ class NASBench201(SearchSpace):
         return read_texts(self._parse_own, self._imported, architectures)
 
     def _imported(self, text: str) -> tuple[str, str | None] | None:
-        index = published_index(text, self.size, "the benchmark's published order")
+        written = f"six operation numbers are written ({', '.join(text)})" if len(text) == len(EDGES) else None
+        index = published_index(text, self.size, "the benchmark's published order", written)
         if index is not None:
             cell = self.from_edge_operations(_published_order()[index : index + 1])
             return self.format(cell)[0], "an index in the benchmark's published order"
@@ -106,11 +107,11 @@ class NASBench201(SearchSpace):
         for text in architectures:
             match = _NOTATION.fullmatch(text.strip())
             if match is None:
-                raise InputError(f"not a {self.name} architecture: {text!r}; one looks like {_EXAMPLE}")
+                raise InputError(f"not a {self.name} architecture: {text[:200]!r}; one looks like {_EXAMPLE}")
             for operation in match.groups():
                 if operation not in OPERATIONS[1:-1]:
                     raise InputError(
-                        f"unknown operation {operation!r} in {text!r}; known: {', '.join(OPERATIONS[1:-1])}"
+                        f"unknown operation {operation!r} in {text[:200]!r}; known: {', '.join(OPERATIONS[1:-1])}"
                     )
             rows.append([OPERATIONS.index(operation) for operation in match.groups()])
         return self.from_edge_operations(np.array(rows, dtype=np.uint8).reshape(-1, len(EDGES)))
