@@ -94,7 +94,7 @@ def open_files(folder: Path, vertices_of: Any) -> Files:
     """Open the files of a pool's folder.
 
     Args:
-        folder: the folder.
+        folder: where the pool lies, or should lie.
         vertices_of: gives the vertex count of the space of a reference.
 
     Raises:

@@ -52,7 +52,7 @@ class PoolIndex:
 
     Args:
         pool: whose rows are found.
-        index: FAISS's.
+        index: FAISS's, which has as many vectors.
     """
 
     def __init__(self, pool: Pool, index: Any) -> None:

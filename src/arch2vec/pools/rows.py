@@ -57,7 +57,7 @@ class RowsFile:
     """An array in a ``.npy`` file, read by rows.
 
     Args:
-        path: the file.
+        path: the ``.npy`` file to read from.
         shape: that it must have.
         dtype: that it must have.
         sums: (N,) checksums of the rows, None where there are none.

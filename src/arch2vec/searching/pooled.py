@@ -32,7 +32,7 @@ class PoolGrowth(Growth):
     """A pool and what a search has added to it.
 
     Args:
-        start: the pool.
+        start: the pool as it is in its folder.
         grows: whether anything may be added.
     """
 

@@ -48,7 +48,7 @@ def reachable(embedding: Embedding, spec: MethodSpec, objective: Objective, whol
 
     Args:
         embedding: that it was given.
-        spec: the method.
+        spec: the method that proposes.
         objective: what is measured.
         whole: what else looks at all architectures at once, in words; None if nothing does.
     """
