@@ -145,6 +145,13 @@ def test_without_growth_neighbours_are_those_in_the_pool(pool: Pool) -> None:
     assert all(pool.architectures[each.index] == each.architecture for each in candidates)
 
 
+@pytest.mark.parametrize("name", ["local-search", "group-bo"])
+def test_a_method_that_was_made_already(pool: Pool, name: str) -> None:
+    made_already = get_method(name)(pool, seed=0)
+    found = search(pool, worth, method=made_already, budget=9).trials
+    assert all(pool.architectures[trial.index] == trial.architecture for trial in found)
+
+
 def test_what_looks_at_everything_gets_what_memory_holds(
     pool: Pool, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
