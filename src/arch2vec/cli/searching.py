@@ -143,7 +143,7 @@ def run_search(arguments: argparse.Namespace) -> None:
         arguments.device,
         arguments.minimise,
     )
-    embedding = source.embedding([objective])
+    embedding = source.embedding([objective], pools=True)
     note_fidelities([method], [objective])
     view = view_of(f"{method} on {objective.name}", arguments.watch)
     result = search(

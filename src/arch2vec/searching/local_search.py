@@ -53,6 +53,7 @@ class LocalSearch(SearchMethod):
     """
 
     name: ClassVar[str] = "local-search"
+    reads_rows: ClassVar[bool] = True
 
     def __init__(
         self,
