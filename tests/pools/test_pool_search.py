@@ -81,7 +81,7 @@ def test_a_search_goes_beyond_the_pool(pool: Pool) -> None:
 
 
 def test_a_declared_space_too_large_to_list(tmp_path: Path) -> None:
-    found = made(tmp_path / "pool", FREE, 60)
+    made(tmp_path / "pool", FREE, 60)
 
     def rises(text: str) -> float:
         return 10.0 * text.count("a") - text.count("1")
@@ -157,7 +157,7 @@ def test_what_looks_at_everything_gets_what_memory_holds(
 ) -> None:
     monkeypatch.setattr("arch2vec.pools.pool.SAMPLE", 100)
     found = trials(open_pool(pool.files.folder), "reinforce", 3)
-    assert "search method reinforce looks at all architectures at once: 100 of the pool's 400" in capsys.readouterr().err
+    assert "method reinforce looks at all architectures at once: 100 of the pool's 400" in capsys.readouterr().err
     assert all(index < 100 for index, _, _ in found)
     limited = search(open_pool(pool.files.folder), worth, "random", 3, at_most={"macs": 1e12}).trials
     assert "a limit or a further criterion looks at all" in capsys.readouterr().err
