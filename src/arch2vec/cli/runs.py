@@ -63,6 +63,8 @@ def load_encoder(run: Path, space: str | None = None, device: str | None = "cpu"
         InputError: there is none, or its training has not finished.
     """
     if not run.exists():  # before PyTorch is imported, which takes seconds
+        if run.suffix in (".parquet", ".safetensors"):
+            raise InputError(f"there is no file {run}; make one with: arch2vec embed SPACE --out {run}")
         raise InputError(f"no run in {run}; make one with: arch2vec pretrain SPACE --out {run}")
     from arch2vec.encoder import Encoder
     from arch2vec.spaces import get_space

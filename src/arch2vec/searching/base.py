@@ -91,6 +91,8 @@ class SearchMethod(ABC):
 
     name: ClassVar[str]
     computes_on_device: ClassVar[bool] = False
+    goes_by_edits: ClassVar[bool] = False
+    """Whether it goes from an architecture to those one edit away."""
     """Whether it takes :class:`arch2vec.searching.pool.OnDevice` for a pool."""
     repeats: bool = False
     made_with: Mapping[str, Any]

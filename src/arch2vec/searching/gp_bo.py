@@ -51,6 +51,7 @@ class LocalBayesianOptimization(GPBayesianOptimization):
     """
 
     name: ClassVar[str] = "bo-local"
+    goes_by_edits: ClassVar[bool] = True
     computes_on_device: ClassVar[bool] = False
 
     def __init__(self, embedding: Embedding, *, seed: int, initial: int = 3, around: int = 1, **settings: Any) -> None:

@@ -115,6 +115,11 @@ class MethodSpec:
         return takes(self.factory, "pool")  # what it makes of one is its own affair
 
     @property
+    def goes_by_edits(self) -> bool:
+        """Whether it goes from one architecture to its neighbours."""
+        return bool(getattr(self.factory, "goes_by_edits", False))
+
+    @property
     def chooses_fidelities(self) -> bool:
         """Whether it can make use of the fidelities that an objective offers."""
         return takes(self.factory, "fidelities")
