@@ -18,8 +18,9 @@ demo: $(VENV)/.installed
 
 install: $(VENV)/.installed
 
+# Tests start hundreds of processes: their modules are compiled once, also where the environment forbids to keep that.
 test: $(VENV)/.installed-dev
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
+	PYTHONDONTWRITEBYTECODE= OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS)
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -m slow

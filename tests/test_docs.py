@@ -112,6 +112,7 @@ def test_quick_commands_run_as_typed(page: Path, folder: Path, capsys: pytest.Ca
     run = [command for command in commands(page) if reason(command) is None]
     if page.name in ("README.md", "parallel.md"):  # the real training has a test of its own
         quick = "def train(architecture: str) -> float:\n    return float(len(architecture))\n"
+        (folder / "mine.py").write_text(quick)
         (folder / "examples" / "mine.py").write_text(quick)
     uses = any(" run " in f"{command} " and "pretrain" not in command for command in run)
     if uses and page.name != "own-space.md":

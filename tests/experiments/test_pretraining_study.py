@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -12,6 +13,7 @@ from arch2vec.encoder import Encoder
 from arch2vec.errors import InputError
 from arch2vec.experiments.pretraining import ROWS, SETTINGS, plan
 from arch2vec.experiments.pretraining_table import METRICS, PUBLISHED, tabulate, to_markdown, to_rows
+from arch2vec.pretraining import quality
 
 SMALL = ["--spaces", "nasbench201,darts", "--models", "vgae:release,arch2vec:paper", "--epochs", "1", "--sample", "150"]
 
@@ -77,7 +79,10 @@ def test_the_table_has_means_deviations_and_the_published_figures() -> None:
     assert to_rows(table)[0]["published"] == {"reconstruction": 99.52, "validity": 79.28, "uniqueness": 78.42}
 
 
-def test_the_study_runs_resumes_and_leaves_usable_encoders(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_study_runs_resumes_and_leaves_usable_encoders(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(quality, "distance_correlation", partial(quality.distance_correlation, pairs=60))
     command = ["experiment", "pretraining", "--out", str(tmp_path), *SMALL, "--runs", "2", "--json"]
     assert main(command) == 0
     rows = json.loads(capsys.readouterr().out)["rows"]

@@ -16,6 +16,7 @@ import pytest
 
 from arch2vec.cli import main
 from arch2vec.embedding import Embedding
+from arch2vec.experiments import search_report
 from arch2vec.experiments.published import published_rows
 from arch2vec.experiments.search_settings import EXPERIMENTS, LABELS, order
 from arch2vec.objectives import resolve_objective
@@ -171,6 +172,7 @@ class TestExperiment:
     ) -> None:
         """Random search on all three data sets, at the paper's budgets: its published means within their error."""
         monkeypatch.setenv("ARCH2VEC_DATA", str(shared_data))
+        monkeypatch.setattr(search_report, "draw", lambda *_: None)  # figures are another test's, and take most of it
         graphs = SPACE.enumerate()
         Embedding(SPACE, graphs, np.zeros((len(graphs), 1), dtype=np.float32)).save(tmp_path / "all.safetensors")
         out = tmp_path / "out"

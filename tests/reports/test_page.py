@@ -19,8 +19,7 @@ from arch2vec.common.storage import read_json, write_json
 from arch2vec.embedding import Embedding
 from arch2vec.objectives.base import Objective, Outcome
 from arch2vec.objectives.spec import resolve_objective
-from arch2vec.reports.page import landscape, report
-from arch2vec.reports.page import parts as parts_module
+from arch2vec.reports.page import build, landscape, report
 from arch2vec.searching.study import search
 from arch2vec.spaces import get_space
 from arch2vec.studies import Budget, run_study
@@ -214,7 +213,9 @@ def parts_of(page: Path) -> list[str]:
     return [gzip.decompress(base64.b64decode(text)).decode() for text in found]
 
 
-def test_a_folder_of_several_parts_has_a_page_for_each(tmp_path: Path) -> None:
+def test_a_folder_of_several_parts_has_a_page_for_each(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(build, "MOST", 6)
+    monkeypatch.setattr(build, "MOST_MAPS", 4)
     for name, budget in (("a", 3), ("b/<i>c", 4)):
         search(CELLS, Made(), "random", budget=budget, out=tmp_path / "two" / name)
     made = report(tmp_path / "two", projection=None)
@@ -225,12 +226,12 @@ def test_a_folder_of_several_parts_has_a_page_for_each(tmp_path: Path) -> None:
         f"{number} evaluations" in part or f">{number}, " in part for number, part in zip((3, 4), parts, strict=True)
     ]
     assert "study b" not in parts[0] and "random on made" in parts[0]
-    for number in range(parts_module.MOST):
+    for number in range(6):
         search(CELLS, Made(), "random", budget=1, out=tmp_path / "many" / f"{number:02}")
     found = report(tmp_path / "many")
     assert found.points == 0 and "there are no maps" in found.file.read_text()
     search(CELLS, Made(), "random", budget=1, out=tmp_path / "many" / "one-more")
-    assert "holds 61 parts, a page shows at most 60: name 00, 01, 02 ..." in error_of(lambda: report(tmp_path / "many"))
+    assert "holds 7 parts, a page shows at most 6: name 00, 01, 02 ..." in error_of(lambda: report(tmp_path / "many"))
 
 
 def test_a_study_in_a_storage_has_a_page(tmp_path: Path) -> None:

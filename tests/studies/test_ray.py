@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -141,25 +142,13 @@ def test_two_drivers_and_a_node_that_is_killed(cluster: tuple[str, Node], tmp_pa
 
 
 def test_our_sampler_in_ray_tune(cluster: tuple[str, Node], tmp_path: Path) -> None:
-    tune = pytest.importorskip("ray.tune", reason="Ray Tune is not installed")
-    from ray.tune.search.optuna import OptunaSearch
-
-    from arch2vec.studies.optuna.sampler import Arch2VecSampler
-
-    sampler = Arch2VecSampler("nasbench201", method="evolution", seed=0)
-    parameters = sampler.parameters
-
-    def train(config: dict[str, str]) -> None:
-        tune.report({"value": sum(choice == "nor_conv_3x3" for choice in config.values())})
-
-    found = tune.Tuner(
-        tune.with_resources(train, {"cpu": 1}),
-        tune_config=tune.TuneConfig(
-            search_alg=OptunaSearch(space=parameters.distributions(), sampler=sampler, metric="value", mode="max"),
-            num_samples=12,
-            max_concurrent_trials=2,
-        ),
-        run_config=tune.RunConfig(storage_path=str(tmp_path), verbose=0),
-    ).fit()
-    rows = [parameters.row(result.config) for result in found]
-    assert None not in rows and len(set(rows)) == 12
+    pytest.importorskip("ray.tune", reason="Ray Tune is not installed")
+    example = Path(__file__).parents[2] / "examples" / "ray_tune.py"
+    environment = {**os.environ, "RAY_ADDRESS": cluster[0], "HOME": str(tmp_path)}
+    ran = subprocess.run(
+        [sys.executable, example], env=environment, cwd=tmp_path, text=True, capture_output=True, check=True
+    )
+    lines = ran.stdout.splitlines()[-2:]
+    assert lines[0] == "20 architectures"
+    best = re.fullmatch(r"best: (.*) with (\d)", lines[1])
+    assert best is not None and best.group(1).count("nor_conv_3x3") == int(best.group(2)) >= 2

@@ -267,8 +267,7 @@ def _draw(objective: Objective, runs: list[SearchRuns], paths: Sequence[Path]) -
         optimum, less = getattr(objective, "optimum", None), objective.minimise
         label = "best validation accuracy (%)" if objective.unit == "%" else f"best {objective.signal}"
         title = objective_title(objective.name)
-        for path in paths:
-            best_so_far(curves, path, optimum=optimum, band="ci95", title=title, minimise=less, y_label=label)
+        best_so_far(curves, paths, optimum=optimum, band="ci95", title=title, minimise=less, y_label=label)
 
 
 def _own_fidelities(objective: Objective) -> list[int]:

@@ -183,8 +183,8 @@ def _draw(frame: pd.DataFrame, problem: ParetoProblem, out: Path) -> None:
     costs = ", ".join(column_title(criterion.column) for criterion in problem.criteria[1:])
     title = f"{objective_title(problem.name)}: accuracy and {costs}"
     share = "hypervolume (% of the best possible)"
-    for path in png_and_svg(out / "hypervolume.png"):
-        best_so_far(shares, path, y_label=share, optimum=100.0, band="ci95", title=title)
+    files = png_and_svg(out / "hypervolume.png")
+    best_so_far(shares, files, y_label=share, optimum=100.0, band="ci95", title=title)
     signs = np.array([1.0 if criterion.maximise else -1.0 for criterion in problem.criteria])
     runs = {
         str(method): [run for _, run in mine.groupby("seed")] for method, mine in frame.groupby("method", sort=False)
@@ -196,16 +196,13 @@ def _draw(frame: pd.DataFrame, problem: ParetoProblem, out: Path) -> None:
             for method, mine in runs.items()
         }
         best = median_attainment([problem.gains[:, pair]]) * signs[pair]
-        for path in png_and_svg(
-            out / ("fronts.png" if len(problem.criteria) == 2 else f"fronts-{criterion.column}.png")
-        ):
-            draw_fronts(
-                problem.values[:, pair],
-                best,
-                attained,
-                path,
-                labels=["validation accuracy (%)", cost_label(criterion.column, problem.units[j])],
-                maximise=criterion.maximise,
-                runs=max(map(len, runs.values())),
-                title=title,
-            )
+        draw_fronts(
+            problem.values[:, pair],
+            best,
+            attained,
+            png_and_svg(out / ("fronts.png" if len(problem.criteria) == 2 else f"fronts-{criterion.column}.png")),
+            labels=["validation accuracy (%)", cost_label(criterion.column, problem.units[j])],
+            maximise=criterion.maximise,
+            runs=max(map(len, runs.values())),
+            title=title,
+        )

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from arch2vec.common.storage import atomic_path, write_text
 from arch2vec.experiments.prediction_inputs import STRUCTURE, TARGETS
 from arch2vec.reports.numbers import spread
-from arch2vec.reports.style import png_and_svg
+from arch2vec.reports.style import Paths, png_and_svg
 from arch2vec.studies.significance import Comparison, compare
 
 if TYPE_CHECKING:
@@ -131,8 +131,7 @@ def write_report(frame: pd.DataFrame, out: Path) -> pd.DataFrame:
             content.to_csv(path, index=False, float_format="%.6g")
     write_text(out / "table.md", _markdown(table, found))
     for objective, part in table.groupby("objective", sort=False):
-        for path in png_and_svg(out / f"{objective}.png"):
-            _draw(str(objective), part, path)
+        _draw(str(objective), part, png_and_svg(out / f"{objective}.png"))
     return table
 
 
@@ -192,7 +191,7 @@ def _spread(row: Mapping[Any, Any], metric: str) -> str:
     return spread(row[f"{metric}_mean"], row[f"{metric}_std"], 3)
 
 
-def _draw(objective: str, table: pd.DataFrame, path: Path) -> None:
+def _draw(objective: str, table: pd.DataFrame, path: Paths) -> None:
     """Kendall's tau by the number of labels; names stand beside the axes."""
     from matplotlib.figure import Figure
     from matplotlib.ticker import FixedLocator, NullLocator, ScalarFormatter

@@ -211,15 +211,13 @@ def draw(result: Result, rows: Sequence[Row], out: Path) -> None:
     for axis, end in ends.items():
         curves = {label(runs.method): _curve(runs, result.best_test, axis, end) for runs in result.runs}
         drawn = {name: curve for name, curve in curves.items() if curve is not None}
-        for path in png_and_svg(out / f"{result.objective}-regret-{axis}.png"):
-            regret_curves(drawn, path, x=axis, title=title)
+        regret_curves(drawn, png_and_svg(out / f"{result.objective}-regret-{axis}.png"), x=axis, title=title)
     regrets = {label(runs.method): result.best_test - chosen(runs, budget).test for runs in result.runs}
-    for path in png_and_svg(out / f"{result.objective}-distribution.png"):
-        regret_distributions(regrets, path, title=f"{title}, at {budget}")
+    files = png_and_svg(out / f"{result.objective}-distribution.png")
+    regret_distributions(regrets, files, title=f"{title}, at {budget}")
     counted = [str(each) for each in result.budgets if each.evaluations]
     known = [{**row, "method": row["label"]} for row in rows if row["budget"] in counted]
-    for path in png_and_svg(out / f"{result.objective}-budgets.png"):
-        draw_budgets(known, path, best=result.best_test, title=title)
+    draw_budgets(known, png_and_svg(out / f"{result.objective}-budgets.png"), best=result.best_test, title=title)
 
 
 def _curve(runs: SearchRuns, best: float, axis: str, end: float | None) -> Curve | None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from arch2vec.common.storage import AnyPath
 from arch2vec.errors import InputError
 from arch2vec.reports.curves import FONT, draw_frame
-from arch2vec.reports.style import GREY, INK, PALETTE, require_format, text_width, write_figure
+from arch2vec.reports.style import GREY, INK, PALETTE, Paths, require_formats, text_width, write_figure
 
 _ROW, _PANEL = 0.24, 2.1  # inches
 _MOST = 4  # budgets of a figure: the first ones and the last
@@ -17,7 +16,7 @@ _WORST = 0.25  # of the rows that may lie beyond the left edge of a panel
 
 def draw_budgets(
     rows: Sequence[Mapping[str, Any]],
-    path: AnyPath,
+    path: Paths,
     *,
     value: str = "test",
     x_label: str = "test accuracy (%)",
@@ -29,7 +28,7 @@ def draw_budgets(
     Args:
         rows: of a table of results, one a method and budget: ``method``, ``budget`` and of the value
             ``_mean``, ``_median``, ``_q1``, ``_q3``; NaN where a method had found nothing.
-        path: ends in .png, .svg or .pdf.
+        path: of the file, or of several, each ending in .png, .svg or .pdf.
         value: ``test``, ``validation`` or ``reported``.
         x_label: what the value is.
         best: the best there is, a line in every panel.
@@ -38,7 +37,7 @@ def draw_budgets(
     Raises:
         InputError: there is nothing to draw, the suffix is another, or the folder cannot be written to.
     """
-    require_format(path)
+    require_formats(path)
     known = [row for row in rows if row[f"{value}_mean"] == row[f"{value}_mean"]]
     if not known:
         raise InputError("no results to draw")

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import ArrayLike
 
-from arch2vec.common.storage import AnyPath
 from arch2vec.errors import InputError, unknown
 from arch2vec.reports.progress import Axis, Band, BestSoFar, mean_progress
 from arch2vec.reports.style import (
     GREY,
     INK,
     MARKERS,
+    Paths,
     line_look,
     method_styles,
     mixed,
-    require_format,
+    require_formats,
     text_width,
     write_figure,
 )
@@ -40,7 +40,7 @@ _BANDS = {"deviation": " ± one standard deviation", "ci95": ", 95 % confidence 
 
 def best_so_far(
     trajectories: Mapping[str, pd.DataFrame | Sequence[ArrayLike]],
-    path: AnyPath,
+    path: Paths,
     *,
     x: Axis = "evaluations",
     y_label: str = "best validation accuracy (%)",
@@ -61,7 +61,7 @@ def best_so_far(
 
     Args:
         trajectories: the runs by the name of the method.
-        path: ends in .png, .svg or .pdf.
+        path: of the file, or of several, each ending in .png, .svg or .pdf.
         x: the horizontal axis: evaluations, or the sum of their costs.
         y_label: what the values are.
         optimum: the best value there is, drawn as a line.
@@ -76,7 +76,7 @@ def best_so_far(
             value or a cost is not usable, the suffix is another, or the folder
             cannot be written to.
     """
-    require_format(path)
+    require_formats(path)
     figure = best_so_far_figure(
         trajectories, x=x, y_label=y_label, optimum=optimum, band=band, title=title, minimise=minimise
     )

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from arch2vec.common.storage import AnyPath
 from arch2vec.errors import InputError
 from arch2vec.reports.curves import FONT, HEIGHT, LABEL_HEIGHT, WIDTH, draw_frame
-from arch2vec.reports.style import INK, line_look, method_styles, require_format, text_width, write_figure
+from arch2vec.reports.style import INK, Paths, line_look, method_styles, require_formats, text_width, write_figure
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,7 +26,7 @@ def draw_fronts(
     everything: Points,
     best: Points,
     attained: Mapping[str, Points],
-    path: AnyPath,
+    path: Paths,
     *,
     labels: Sequence[str],
     maximise: bool = False,
@@ -41,7 +40,7 @@ def draw_fronts(
             20,000 evenly spaced ones are drawn.
         best: (k, 2) the front of all of them.
         attained: (k, 2) by method, the points that half of its searches attain.
-        path: ends in .png, .svg or .pdf.
+        path: of the file, or of several, each ending in .png, .svg or .pdf.
         labels: what the accuracy and the other criterion are.
         maximise: whether more of the other criterion is better.
         runs: searches of each method.
@@ -51,7 +50,7 @@ def draw_fronts(
         InputError: there is no front to draw, the suffix is another, or the folder cannot
             be written to.
     """
-    require_format(path)
+    require_formats(path)
     if not len(best):
         raise InputError("no front to draw")
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from arch2vec.common.storage import AnyPath
 from arch2vec.errors import InputError
 from arch2vec.reports.curves import (
     FONT,
@@ -20,7 +19,16 @@ from arch2vec.reports.curves import (
     draw_frame,
     label_ends,
 )
-from arch2vec.reports.style import INK, PALETTE, line_look, method_styles, require_format, text_width, write_figure
+from arch2vec.reports.style import (
+    INK,
+    PALETTE,
+    Paths,
+    line_look,
+    method_styles,
+    require_formats,
+    text_width,
+    write_figure,
+)
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -35,7 +43,7 @@ _FLOOR = 0.02  # of the smallest regret above nothing that a logarithmic axis st
 
 def regret_curves(
     curves: Mapping[str, Curve],
-    path: AnyPath,
+    path: Paths,
     *,
     x: str = "evaluations",
     y_label: str = "test regret (%)",
@@ -46,7 +54,7 @@ def regret_curves(
 
     Args:
         curves: by the method's name, from :func:`arch2vec.studies.curves.regret_curve`.
-        path: ends in .png, .svg or .pdf.
+        path: of the file, or of several, each ending in .png, .svg or .pdf.
         x: what the curves run over, ``evaluations`` or ``seconds``.
         y_label: what the regret is in.
         title: above the figure.
@@ -56,7 +64,7 @@ def regret_curves(
         InputError: there is nothing to draw, the suffix is another, or the folder
             cannot be written to.
     """
-    require_format(path)
+    require_formats(path)
     if not curves:
         raise InputError("no regret curves to draw")
     figure, axes = _figure(list(curves))
@@ -87,7 +95,7 @@ def regret_curves(
 
 def regret_distributions(
     values: Mapping[str, NDArray[np.float64]],
-    path: AnyPath,
+    path: Paths,
     *,
     x_label: str = "test regret at the budget (%)",
     title: str | None = None,
@@ -98,7 +106,7 @@ def regret_distributions(
 
     Args:
         values: (R,) regrets by the method's name, NaN for a run that found nothing.
-        path: ends in .png, .svg or .pdf.
+        path: of the file, or of several, each ending in .png, .svg or .pdf.
         x_label: what the regret is in.
         title: above the figure.
 
@@ -106,7 +114,7 @@ def regret_distributions(
         InputError: there is nothing to draw, the suffix is another, or the folder
             cannot be written to.
     """
-    require_format(path)
+    require_formats(path)
     if not any(np.isfinite(regrets).any() for regrets in values.values()):
         raise InputError("no regrets to draw")
     figure, axes = _figure(list(values), side_names=len(values) > _MOST_CURVES)

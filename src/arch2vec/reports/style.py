@@ -6,7 +6,9 @@ pyplot, so that drawing needs no display and touches no global state.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from zlib import crc32
@@ -16,6 +18,9 @@ from arch2vec.errors import InputError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+Paths = AnyPath | Sequence[AnyPath]
+"""One file or several, each ending in .png, .svg or .pdf."""
 
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#D55E00", "#56B4E9", "#882255")
 """Seven colours that people with any colour vision tell apart: Okabe and Ito (2008), a wine red in place of yellow."""
@@ -57,18 +62,31 @@ def require_format(path: AnyPath) -> str:
     return suffix
 
 
-def write_figure(figure: Figure, path: AnyPath) -> None:
-    """Write a figure in the format of the path's suffix, atomically and the same bytes each time.
+def require_formats(path: Paths) -> list[AnyPath]:
+    """The files that a figure is written to.
 
     Raises:
-        InputError: the suffix is unknown or the folder cannot be written to.
+        InputError: the suffix of one is none of png, svg and pdf.
+    """
+    paths = [path] if isinstance(path, str | os.PathLike) else list(path)
+    for each in paths:
+        require_format(each)
+    return paths
+
+
+def write_figure(figure: Figure, path: Paths) -> None:
+    """Write a figure in the format of each path's suffix, atomically and the same bytes each time.
+
+    Raises:
+        InputError: a suffix is unknown or a folder cannot be written to.
     """
     import matplotlib as mpl
 
-    kind = require_format(path)
-    # Fonts in a PDF as TrueType (publishers refuse Type 3), identifiers in an SVG the same each time.
-    with mpl.rc_context({"pdf.fonttype": 42, "svg.hashsalt": "arch2vec"}), atomic_path(path) as temporary:
-        figure.savefig(temporary, format=kind, dpi=_DPI, metadata=_METADATA[kind], facecolor="white")
+    for each in require_formats(path):
+        kind = require_format(each)
+        # Fonts in a PDF as TrueType (publishers refuse Type 3), identifiers in an SVG the same each time.
+        with mpl.rc_context({"pdf.fonttype": 42, "svg.hashsalt": "arch2vec"}), atomic_path(each) as temporary:
+            figure.savefig(temporary, format=kind, dpi=_DPI, metadata=_METADATA[kind], facecolor="white")
 
 
 def png_and_svg(path: Path) -> tuple[Path, Path]:
@@ -118,6 +136,7 @@ def mixed(colour: str, other: str, share: float) -> str:
     return "#" + "".join(f"{channel:02x}" for channel in channels)
 
 
+@lru_cache(maxsize=4096)  # a page has the same words in hundreds of cells
 def text_width(text: str, size: float) -> float:
     """The width in inches of one line of text of so many points, as it comes out in a PNG file."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -19,6 +19,7 @@ enqueued or evaluated by another sampler are all the same to it.
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -29,6 +30,7 @@ from optuna.study import Study, StudyDirection
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from arch2vec.embedding import Embedding
+from arch2vec.errors import InputError
 from arch2vec.searching.base import LARGEST, Candidate, SearchMethod
 from arch2vec.searching.spec import resolve_method
 from arch2vec.studies.optuna.parameters import Parameters
@@ -83,10 +85,22 @@ class Arch2VecSampler(BaseSampler):
             name: trial.suggest_categorical(name, choices)
             for name, choices in zip(self.parameters.names, self.parameters.choices, strict=True)
         }
-        row = self.parameters.row(given)
+        try:
+            architecture = self.architecture(given)
+        except InputError as error:
+            raise TrialPruned(str(error)) from error
+        trial.set_user_attr("architecture", architecture)
+        return architecture
+
+    def architecture(self, parameters: Mapping[str, Any]) -> str:
+        """The architecture that a trial's parameters make, in the space's notation; others may be among them.
+
+        Raises:
+            InputError: they make none.
+        """
+        row = self.parameters.row(parameters)
         if row is None:
-            raise TrialPruned("these parameters make no architecture of the space")
-        trial.set_user_attr("architecture", self.embedding.architectures[row])
+            raise InputError("these parameters make no architecture of the space")
         return self.embedding.architectures[row]
 
     def reseed_rng(self) -> None:
