@@ -265,14 +265,19 @@ class Embedding:
         the log: they can be searched, but not be mixed with what this package makes.
 
         Args:
-            path: the file to read, made by :meth:`save`.
+            path: the file to read, made by :meth:`save`, or the folder of a pool (:mod:`arch2vec.pools`).
             space: the space it is of; needed only where that is Python code of your own.
 
         Raises:
             InputError: the file is missing, damaged, no embedding or of another space.
         """
         path = Path(path)
-        found = cls._load_parquet(path, space) if path.suffix == ".parquet" else cls._load_arrays(path, space)
+        if path.is_dir():
+            from arch2vec.pools.pool import open_pool
+
+            found: Embedding = open_pool(path, space)
+        else:
+            found = cls._load_file(path, space)
         if found.structure_version not in (0, VERSION):
             _LOG.warning(
                 "%s holds structure vectors of version %d, this arch2vec makes version %d: they are taken as they are; "
@@ -282,6 +287,10 @@ class Embedding:
                 VERSION,
             )
         return found
+
+    @classmethod
+    def _load_file(cls, path: Path, space: SearchSpace | None) -> Embedding:
+        return cls._load_parquet(path, space) if path.suffix == ".parquet" else cls._load_arrays(path, space)
 
     @classmethod
     def _load_arrays(cls, path: Path, space: SearchSpace | None) -> Embedding:

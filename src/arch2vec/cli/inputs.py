@@ -15,8 +15,10 @@ from arch2vec.errors import InputError
 
 if TYPE_CHECKING:
     from arch2vec.embedding import Embedding
+    from arch2vec.encoder import Encoder
     from arch2vec.graphs import GraphBatch
     from arch2vec.objectives.base import Objective
+    from arch2vec.representations.base import Representation
     from arch2vec.searching.spec import MethodSpec
     from arch2vec.spaces import SearchSpace
 
@@ -27,8 +29,8 @@ def add_source(parser: argparse.ArgumentParser) -> None:
         "source",
         type=Path,
         metavar="SPACE|RUN|VECTORS",
-        help="a search space (its architectures' structure, no pre-training), a run's folder, or a file made by "
-        "'arch2vec embed'",
+        help="a search space (its architectures' structure, no pre-training), a run's folder, or a file or pool made "
+        "by 'arch2vec embed'",
     )
     add_space(parser)
     add_representation(parser)
@@ -92,16 +94,24 @@ class VectorSource:
         space: the search space.
         whole: the embedding of all its architectures that there are to search.
         of: the embedding of any of its architectures; None where only those of a file have vectors.
+        representation: what the vectors are by, where that is all there is to them.
+        encoder: what the vectors are by, likewise.
     """
 
     space: SearchSpace
     whole: Callable[[], Embedding]
     of: Callable[[GraphBatch], Embedding] | None
+    representation: Representation | None = None
+    encoder: Encoder | None = None
 
-    def embedding(self, objectives: Sequence[Objective] = ()) -> Embedding:
+    def embedding(self, objectives: Sequence[Objective] = (), *, pools: bool = False) -> Embedding:
         """The architectures to search: those that all tables among the objectives hold.
 
         Of a space too large to list, the tables' own architectures are embedded.
+
+        Args:
+            objectives: what they are searched for.
+            pools: whether a pool may be searched as it is on disk.
 
         Raises:
             InputError: an objective is for another space, or nothing is left.
@@ -120,7 +130,12 @@ class VectorSource:
                 f"the {len(tables[0]):,} architectures of the table are embedded"
             )
             return restricted(self.of(tables[0].graphs), tables)
-        return restricted(self.whole(), objectives)
+        whole = self.whole()
+        if not pools or tables:
+            from arch2vec.searching.reach import in_memory
+
+            whole = in_memory(whole, objectives, "this command")
+        return restricted(whole, objectives)
 
 
 def open_source(
@@ -137,21 +152,27 @@ def open_source(
     Raises:
         InputError: there is none, it is of another space than ``space``, or no such representation.
     """
+    from arch2vec.pools.folder import is_pool
     from arch2vec.spaces import get_space
 
     if _names_space(source):
         if space is not None:
             raise InputError(f"{source} is a search space already; leave --space {space} out")
         return _represented(get_space(str(source)), "structure" if representation is None else representation)
+    if representation is not None and is_pool(source):
+        raise InputError(
+            f"a pool has the vectors that it was made with: leave --representation out, or make another pool than "
+            f"{source} with it"
+        )
     if representation is not None:
         return _with_others(representation, lambda: open_source(source, space, device=device))
-    if source.is_file():
+    if source.is_file() or is_pool(source):
         from arch2vec.embedding import Embedding
 
         vectors = Embedding.load(source, get_space(space) if space else None)
         return VectorSource(vectors.space, lambda: vectors, None)
     encoder = load_encoder(source, space, device)
-    return VectorSource(encoder.space, lambda: embed_some(encoder), encoder.embed)
+    return VectorSource(encoder.space, lambda: embed_some(encoder), encoder.embed, encoder=encoder)
 
 
 def _represented(space: SearchSpace, representation: str) -> VectorSource:
@@ -169,7 +190,7 @@ def _represented(space: SearchSpace, representation: str) -> VectorSource:
             say(f"{space.name} is too large to list: {SAMPLE:,} of its architectures are searched")
         return represent(space, kind)
 
-    return VectorSource(space, whole, lambda graphs: represent(space, kind, graphs))
+    return VectorSource(space, whole, lambda graphs: represent(space, kind, graphs), kind)
 
 
 def _with_others(representation: str, open_own: Callable[[], VectorSource]) -> VectorSource:
@@ -275,8 +296,11 @@ def note_neighbours(methods: Iterable[MethodSpec], objectives: Sequence[Objectiv
     So it is with a sample of a space too large to list that cannot grow: vectors of a file, or a table's architectures.
     """
     from arch2vec.objectives.lookup import LookupObjective
+    from arch2vec.pools.pool import Pool
     from arch2vec.searching.moves import moves_of
 
+    if isinstance(embedding, Pool):  # has rows of its own kind, and neighbours where they can be embedded
+        return
     going = [method.name for method in methods if method.goes_by_edits]
     tables = [objective for objective in objectives if isinstance(objective, LookupObjective)]
     if not going or embedding.space.enumerable or (embedding.extend is not None and not tables):

@@ -163,6 +163,18 @@ def add_commands(commands: Any) -> None:
         help="file to write, .parquet or .safetensors (default: embedding.parquet in RUN, or SPACE.parquet)",
     )
     parser.add_argument(
+        "--pool",
+        action="store_true",
+        help="make a pool, for millions of architectures: the folder --out, written in a stream and searched without "
+        "being read whole; the same command goes on where it was stopped (default: one file)",
+    )
+    parser.add_argument(
+        "--index",
+        action="store_true",
+        help="with --pool: make the index for nearest neighbours too, which arch2vec-rl needs and makes otherwise "
+        "(needs the extra 'index'; default: not)",
+    )
+    parser.add_argument(
         "--projector",
         type=Path,
         metavar="DIR",
@@ -412,6 +424,13 @@ def run_embed(arguments: argparse.Namespace) -> None:
     check_transfer(arguments)
     if arguments.architectures is not None and arguments.sample is not None:
         raise InputError("--sample draws architectures and --architectures names them; give one of the two")
+    if arguments.index and not arguments.pool:
+        raise InputError("--index is of a pool; give --pool, too")
+    if arguments.pool:
+        from arch2vec.cli.pools import embed_in_pool
+
+        embed_in_pool(arguments)
+        return
     import numpy as np
 
     from arch2vec.cli.inputs import open_source  # which needs this module first

@@ -144,7 +144,7 @@ def run_search(arguments: argparse.Namespace) -> None:
         arguments.device,
         arguments.minimise,
     )
-    embedding = source.embedding([objective])
+    embedding = source.embedding([objective], pools=True)
     note_fidelities([method], [objective])
     note_neighbours([method], [objective], embedding)
     view = view_of(f"{method} on {objective.name}", arguments.watch)

@@ -30,6 +30,7 @@ from numpy.typing import NDArray
 from typing_extensions import override
 
 from arch2vec.embedding import Embedding
+from arch2vec.pools.pool import Pool
 from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.rl_config import RLConfig, advantages, scores_among
 
@@ -53,6 +54,7 @@ class Arch2vecRL(SearchMethod):
     """
 
     name: ClassVar[str] = "arch2vec-rl"
+    reads_rows: ClassVar[bool] = True
 
     def __init__(self, embedding: Embedding, *, seed: int, config: RLConfig = _DEFAULT) -> None:
         super().__init__(embedding, seed=seed)
@@ -258,6 +260,7 @@ class ReleasedArch2vecRL(Arch2vecRL):
     """
 
     name: ClassVar[str] = "arch2vec-rl-release"
+    reads_rows: ClassVar[bool] = True
 
     def __init__(self, embedding: Embedding, *, seed: int) -> None:
         super().__init__(embedding, seed=seed, config=RLConfig.release(embedding.space.name))
@@ -307,8 +310,10 @@ _MAPS: WeakKeyDictionary[Embedding, dict[str, LatentMap]] = WeakKeyDictionary()
 
 def _whole_map(embedding: Embedding, config: RLConfig) -> LatentMap:
     """The map of a whole embedding; worked out once."""
-    from arch2vec.searching.latent_map import LatentMap
+    from arch2vec.searching.latent_map import IndexedMap, LatentMap
 
+    if isinstance(embedding, Pool):
+        return IndexedMap(embedding, config.scaling)
     maps = _MAPS.setdefault(embedding, {})
     if config.scaling not in maps:
         maps[config.scaling] = LatentMap(embedding.vectors, np.arange(len(embedding)), config.scaling)

@@ -37,6 +37,7 @@ from arch2vec.common.kinds import is_whole
 from arch2vec.common.schemas import METHOD_STATE
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
+from arch2vec.pools.pool import Pool
 
 LARGEST = 1e15
 """The largest size of a value that methods calculate with; squares of it still fit single precision."""
@@ -94,6 +95,9 @@ class SearchMethod(ABC):
     goes_by_edits: ClassVar[bool] = False
     """Whether it goes from an architecture to those one edit away."""
     """Whether it takes :class:`arch2vec.searching.pool.OnDevice` for a pool."""
+    reads_rows: ClassVar[bool] = False
+    """Whether it only looks at some rows of an embedding, and so can search a :class:`arch2vec.pools.Pool`. What a
+    class says counts for itself and not for those derived from it."""
     repeats: bool = False
     made_with: Mapping[str, Any]
 
@@ -106,11 +110,16 @@ class SearchMethod(ABC):
     def __init__(self, embedding: Embedding, *, seed: int) -> None:
         if not is_whole(seed) or seed < 0:
             raise InputError(f"a seed is a whole number and must not be negative, got {seed!r}")
+        if isinstance(embedding, Pool) and not reads_rows(type(self)):
+            raise InputError(
+                f"search method {self.name} looks at all architectures at once, and those of a pool lie on disk; give "
+                "it the pool's reduced embedding, or take another method"
+            )
         self.embedding = embedding
         self.seed = seed
         self._rng = np.random.default_rng(seed)
         self._function, self._num_functions = _functions(embedding)
-        self._covered = np.zeros(self._num_functions, dtype=np.bool_)
+        self._covered = self._none_covered()
         self._num_covered = 0
         self._asked: list[int] = []
         self._asked_at: list[int | None] = []  # their fidelities
@@ -133,7 +142,7 @@ class SearchMethod(ABC):
     @property
     def functions(self) -> int:
         """How many different functions the embedding's architectures compute."""
-        return self._num_functions
+        return len(self.embedding) if isinstance(self.embedding, Pool) else self._num_functions
 
     def counts_as_one(self, one: int, other: int) -> bool:
         """Whether two rows are evaluated once for both: architectures that compute the same function."""
@@ -142,7 +151,7 @@ class SearchMethod(ABC):
     @property
     def remaining(self) -> int:
         """How many more architectures can be proposed: the functions that are not covered."""
-        return self._num_functions - self._num_covered
+        return self.functions - self._num_covered
 
     @property
     def told(self) -> Sequence[tuple[int, float]]:
@@ -377,7 +386,7 @@ class SearchMethod(ABC):
         answered = {(row, fidelity) for (row, _), fidelity in zip(self._told, self._told_at, strict=True)}
         asked_for = dict.fromkeys(zip(self._asked, self._asked_at, strict=True))
         self._waiting = {pair: None for pair in asked_for if pair not in answered}
-        self._covered = np.zeros(self._num_functions, dtype=np.bool_)
+        self._covered = self._none_covered()
         self._covered[self._function[rows]] = True
         self._num_covered = int(self._covered.sum())
         self._take_own_state(own)
@@ -396,6 +405,11 @@ class SearchMethod(ABC):
 
     def _candidate(self, row: int, fidelity: int | None = None) -> Candidate:
         return Candidate(row, self.embedding.architectures[row], fidelity)
+
+    def _none_covered(self) -> NDArray[np.bool_]:
+        """A truth value for each function, also of those that a pool may grow by."""
+        size = self.embedding.room if isinstance(self.embedding, Pool) else self._num_functions
+        return np.zeros(size, dtype=np.bool_)
 
     def _cover(self, row: int) -> None:
         function = self._function[row]
@@ -431,7 +445,7 @@ class SearchMethod(ABC):
         if n > self.remaining:
             raise InputError(
                 f"asked for {n:,} more architectures with {self.remaining:,} left to propose: the embedding holds "
-                f"{len(self.embedding):,} architectures that compute {self._num_functions:,} different functions"
+                f"{len(self.embedding):,} architectures that compute {self.functions:,} different functions"
             )
 
     def _check(self, candidate: Candidate) -> None:
@@ -443,11 +457,18 @@ class SearchMethod(ABC):
             )
 
 
+def reads_rows(kind: object) -> bool:
+    """Whether a class of search methods says that it only looks at some rows."""
+    return isinstance(kind, type) and bool(vars(kind).get("reads_rows", False))
+
+
 _FUNCTIONS: WeakKeyDictionary[Embedding, tuple[NDArray[np.int64], int]] = WeakKeyDictionary()
 
 
 def _functions(embedding: Embedding) -> tuple[NDArray[np.int64], int]:
     """(N,) the number of each architecture's function, from 0, and how many there are; worked out once."""
+    if isinstance(embedding, Pool):
+        return embedding.functions, len(embedding)
     if embedding not in _FUNCTIONS:
         different, numbers = np.unique(embedding.function_classes, return_inverse=True)
         _FUNCTIONS[embedding] = numbers.astype(np.int64), len(different)

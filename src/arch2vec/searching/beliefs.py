@@ -50,7 +50,8 @@ class PoolBelief:
         self.looks: list[Look] = list(looks)
         self._belief: Belief | None = None
         self._observed = 0
-        self.column = np.full(len(vectors), -1, dtype=np.int32)
+        # Their columns counted from 1: zeros take no memory before they are written to.
+        self._column = np.zeros(getattr(vectors, "room", len(vectors)), dtype=np.int32)
         self._columns = 0
         self.latest: tuple[NDArray[np.float64], Forecast] | None = None  # targets, and what they made believe
 
@@ -71,7 +72,7 @@ class PoolBelief:
         earlier, self._earlier = self._earlier, []
         for count, seen in earlier:
             self._look(self._rows_of(seen), observed[:count])
-        new = rows[self.column[rows] < 0]
+        new = rows[self._column[rows] == 0]
         if self._belief is None or len(new):
             whole = self._everything is not None and np.array_equal(new, self._everything)
             self.looks.append((len(observed), None if whole else " ".join(map(str, new.tolist()))))
@@ -94,9 +95,13 @@ class PoolBelief:
             if len(new):
                 self._belief.extend(self.vectors[new])
         self._observed = len(observed)
-        self.column[new] = np.arange(self._columns, self._columns + len(new))
+        self._column[new] = np.arange(self._columns, self._columns + len(new)) + 1
         self._columns += len(new)
         return self._belief
+
+    def columns_of(self, rows: Rows) -> NDArray[np.int32]:
+        """Where the belief has rows that were looked at."""
+        return self._column[rows] - 1
 
 
 def read_looks(entries: object, rows: int, everything: bool, observed: int) -> list[Look]:
@@ -134,7 +139,7 @@ class RowsForecast:
     """
 
     def __init__(self, belief: PoolBelief, forecast: Forecast, rows: Rows) -> None:
-        self._pool, self._forecast, self._columns = belief, forecast, belief.column[rows]
+        self._pool, self._forecast, self._columns = belief, forecast, belief.columns_of(rows)
         self.mean = forecast.mean[self._columns]
 
     @property

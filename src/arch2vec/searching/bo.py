@@ -86,6 +86,7 @@ class BayesianOptimization(SearchMethod):
     """
 
     name: ClassVar[str] = "bo"
+    reads_rows: ClassVar[bool] = True
     computes_on_device: ClassVar[bool] = True
 
     def __init__(

@@ -23,6 +23,7 @@ class GPBayesianOptimization(BayesianOptimization):
     """Gaussian process with expected improvement over the pool; settings as for :class:`BayesianOptimization`."""
 
     name: ClassVar[str] = "gp-bo"
+    reads_rows: ClassVar[bool] = True
 
     def __init__(self, embedding: Embedding, *, seed: int, initial: int = 8, **settings: Any) -> None:
         super().__init__(embedding, seed=seed, initial=initial, **settings)
@@ -52,6 +53,7 @@ class LocalBayesianOptimization(GPBayesianOptimization):
 
     name: ClassVar[str] = "bo-local"
     goes_by_edits: ClassVar[bool] = True
+    reads_rows: ClassVar[bool] = True
     computes_on_device: ClassVar[bool] = False
 
     def __init__(self, embedding: Embedding, *, seed: int, initial: int = 3, around: int = 1, **settings: Any) -> None:

@@ -35,6 +35,7 @@ class GroupedBayesianOptimization(BayesianOptimization):
     """
 
     name: ClassVar[str] = "group-bo"
+    reads_rows: ClassVar[bool] = True
 
     def __init__(
         self, embedding: Embedding, *, seed: int, initial: int = 4, surrogate: Surrogate | None = None, **settings: Any

@@ -28,6 +28,7 @@ from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
+from arch2vec.pools.pool import Pool
 from arch2vec.representations.arrays import checked_array
 from arch2vec.searching.base import Candidate, Proposal, SearchMethod
 from arch2vec.searching.moves import NONE, Moves, Rows, use_moves
@@ -108,12 +109,23 @@ class Growth:
         self._start = start
         self.events: list[Event] = []
         self.around: dict[int, NDArray[np.int64]] = {}
-        self._row_of = {value: row for row, value in reversed(list(enumerate(fingerprint(start.graphs).tolist())))}
-        self.embedding = self._extended([], start.graphs[:0])
+        self._begin()
+
+    def _begin(self) -> None:
+        graphs = self._start.graphs
+        self._row_of = {value: row for row, value in reversed(list(enumerate(fingerprint(graphs).tolist())))}
+        self.embedding = self._extended([], graphs[:0])
 
     def rows_of(self, graphs: GraphBatch) -> NDArray[np.int64]:
         """(n,) the row of each graph, :data:`NONE` where it has none."""
-        return np.array([self._row_of.get(value, NONE) for value in fingerprint(graphs).tolist()], dtype=np.int64)
+        return self._rows_of_keys(self._keys(graphs))
+
+    def _keys(self, graphs: GraphBatch) -> NDArray[np.uint64]:
+        """(n,) what tells architectures apart."""
+        return fingerprint(graphs)
+
+    def _rows_of_keys(self, keys: NDArray[np.uint64]) -> NDArray[np.int64]:
+        return np.array([self._row_of.get(value, NONE) for value in keys.tolist()], dtype=np.int64)
 
     def add(self, event: Event) -> None:
         """Embed what was asked for.
@@ -127,7 +139,7 @@ class Growth:
             raise InputError(f"it has grown by {[kind, *entries]}; around rows or by given architectures is possible")
         if kind == "given":
             given = space.parse([str(text) for text in entries])
-            self._embed(given, fingerprint(given).tolist())
+            self._embed(given, self._keys(given))
         elif all(isinstance(row, int) and 0 <= row < len(self.embedding) for row in entries):
             self._explore([int(row) for row in entries])
         else:
@@ -144,17 +156,18 @@ class Growth:
                 own = np.sort(np.random.default_rng(value).choice(own, size=AROUND, replace=False))
             chosen.append(own)
         kept = neighbours[np.concatenate(chosen)]
-        values = fingerprint(kept).tolist()
-        self._embed(kept, values)
-        found = np.array([self._row_of[value] for value in values], dtype=np.int64)
+        keys = self._keys(kept)
+        self._embed(kept, keys)
+        found = self._rows_of_keys(keys)
         stops = np.cumsum([0, *map(len, chosen)])
         for number, row in enumerate(rows):
             own = found[stops[number] : stops[number + 1]]
             _, first = np.unique(own, return_index=True)
             distinct = own[np.sort(first)]
-            self.around[row] = distinct[distinct != row]
+            self.around[row] = distinct[(distinct != row) & (distinct != NONE)]
 
-    def _embed(self, graphs: GraphBatch, values: Sequence[int]) -> None:
+    def _embed(self, graphs: GraphBatch, keys: NDArray[np.uint64]) -> None:
+        values = keys.tolist()
         new = {value: place for place, value in reversed(list(enumerate(values))) if value not in self._row_of}
         places = sorted(new.values())
         if places:
@@ -206,7 +219,7 @@ class GrowingSearch(SearchMethod):
     def __init__(self, make: Callable[[Embedding], SearchMethod], embedding: Embedding) -> None:
         self._make = make
         self._start = embedding
-        self._growth = Growth(embedding)
+        self._growth = self._begun()
         self._method = make(self._growth.embedding)
         self.name = self._method.name  # type: ignore[misc]
         self.seed = self._method.seed
@@ -295,6 +308,10 @@ class GrowingSearch(SearchMethod):
     def _propose(cls, methods: Sequence[Self], n: int) -> Sequence[Sequence[Proposal]]:
         raise NotImplementedError("ask() is passed on")
 
+    def _begun(self) -> Growth:
+        """How the embedding is before it has grown."""
+        return Growth(self._start)
+
     def _grown(self, state: Mapping[str, Any]) -> Growth:
         stored = state.get("grown", [])
         if not isinstance(stored, list) or not all(isinstance(event, list) and event for event in stored):
@@ -303,7 +320,7 @@ class GrowingSearch(SearchMethod):
         known = self._growth.events[: len(events)]
         if known == events and len(self._growth.events) == len(events):
             return self._growth
-        growth = Growth(self._start)
+        growth = self._begun()
         for event in events:
             growth.add(event)
         return growth
@@ -354,9 +371,14 @@ def for_study(
         anywhere: whether the objective evaluates architectures that are not in the embedding.
     """
     spec, levels = resolve_method(method), tuple(fidelities)
+    grows = anywhere and embedding.extend is not None and not embedding.space.enumerable
     if isinstance(pool, OnDevice) and not spec.computes_on_device:
         pool = None
-    if not anywhere or embedding.extend is None or embedding.space.enumerable or spec.instance is not None:
+    if spec.instance is not None or not (grows or isinstance(embedding, Pool)):
         return spec.make(embedding, seed=seed, fidelities=levels, pool=pool)
-    around = Sampled() if pool is None else pool
+    around = Sampled() if grows and pool is None else pool
+    if isinstance(embedding, Pool):
+        from arch2vec.searching.pooled import PoolSearch
+
+        return PoolSearch(lambda grown: spec.make(grown, seed=seed, fidelities=levels, pool=around), embedding, grows)
     return GrowingSearch(lambda grown: spec.make(grown, seed=seed, fidelities=levels, pool=around), embedding)

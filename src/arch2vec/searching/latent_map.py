@@ -16,11 +16,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
+from typing_extensions import override
+
+from arch2vec.pools.pool import Pool
 
 Scaling = Literal["embedding", "centred", "unit"]
 Taken = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
 """Which of some rows may not be chosen."""
 
+_FIRST = 32  # neighbours asked for of an index; as many times more where all are taken
 _ENTRIES = 2**23  # products of points and vectors held at a time
 
 
@@ -40,9 +44,10 @@ class LatentMap:
         self._transposed = torch.from_numpy(vectors).T
         self._half_squares = self._transposed.square().sum(0) / 2
         self._longest = float(self._half_squares.max().mul(2).sqrt())
-        deviation = vectors.std(axis=0, dtype=np.float64)
+        self._scale(vectors.mean(axis=0, dtype=np.float64), vectors.std(axis=0, dtype=np.float64), scaling)
+
+    def _scale(self, mean: NDArray[np.float64], deviation: NDArray[np.float64], scaling: Scaling) -> None:
         spread = np.where((scaling != "unit") & (deviation > 1e-6 * deviation.max()), deviation, 1.0)
-        mean = vectors.mean(axis=0, dtype=np.float64)
         self.spread = torch.from_numpy(spread.astype(np.float32))
         self.centre = torch.from_numpy((mean if scaling == "centred" else 0 * mean).astype(np.float32))
 
@@ -94,3 +99,35 @@ class LatentMap:
             return int(near[0])
         distances = np.square(self._vectors[near] - point).sum(axis=1)
         return int(near[np.argmin(distances)])
+
+
+class IndexedMap(LatentMap):
+    """The latent map of a pool, whose nearest architectures an index finds (:mod:`arch2vec.pools.index`).
+
+    Args:
+        pool: the architectures; those that a search adds are not found.
+        scaling: as for :class:`LatentMap`.
+    """
+
+    def __init__(self, pool: Pool, scaling: Scaling) -> None:
+        from arch2vec.pools.index import index_of
+
+        self._index, self._size = index_of(pool), pool.drawn_from
+        mean, deviation, _ = pool.files.moments
+        self._scale(mean, deviation, scaling)
+
+    @override
+    def nearest(self, points: Tensor, taken: Sequence[Taken], *, skip: bool = False) -> list[int | None]:
+        return [self._free(point, avoid, skip) for point, avoid in zip(points.numpy(), taken, strict=False)]
+
+    def _free(self, point: NDArray[np.float32], taken: Taken, skip: bool) -> int | None:
+        wanted = _FIRST
+        while True:
+            rows, _ = self._index.nearest(point, min(wanted, self._size))
+            free = rows[~taken(rows)]
+            others = free[free != rows[0]] if skip else free
+            if len(others):
+                return int(others[0])
+            if wanted >= self._size:
+                return int(free[0]) if len(free) else None
+            wanted *= _FIRST

@@ -125,11 +125,8 @@ def gather(
     Returns:
         Free rows, ascending, and their scores: the ``keep`` of highest score and those found on the way.
     """
-    looked = np.zeros(len(embedding), dtype=np.bool_)
-    looked[sample] = True
-    looked[around_best(embedding, best[: pool.parents], free)] = True
-    rows = np.flatnonzero(looked)
-    rows = rows[free(rows)]
+    looked = np.unique(np.concatenate([sample, around_best(embedding, best[: pool.parents], free)]))
+    rows = looked[free(looked)]
     if not len(rows):
         return rows, np.empty(0)
     scores = score(rows)
@@ -138,10 +135,10 @@ def gather(
     for _ in range(pool.steps if pool.parents else 0):
         parents = kept[np.argsort(-worth, kind="stable")[: pool.parents]]
         found = around_best(embedding, parents.tolist(), free)
-        found = found[~looked[found]]
+        found = found[~np.isin(found, looked)]
         if not len(found):
             break
-        looked[found] = True
+        looked = np.concatenate([looked, found])
         kept, worth = np.concatenate([kept, found]), np.concatenate([worth, score(found)])
     ascending = np.argsort(kept, kind="stable")
     return kept[ascending], worth[ascending]

@@ -14,6 +14,7 @@ class RandomSearch(SearchMethod):
     """Every proposal is uniform over the architectures that are not covered yet."""
 
     name: ClassVar[str] = "random"
+    reads_rows: ClassVar[bool] = True
 
     @classmethod
     @override

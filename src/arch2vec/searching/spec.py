@@ -28,7 +28,7 @@ from arch2vec.common.settings import arguments_of, chosen_of, read_settings, set
 from arch2vec.common.user_code import load_object
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError, unknown
-from arch2vec.searching.base import SearchMethod
+from arch2vec.searching.base import SearchMethod, reads_rows
 from arch2vec.searching.pool import OnDevice
 
 PREFIX = "python:"
@@ -118,6 +118,10 @@ class MethodSpec:
     def goes_by_edits(self) -> bool:
         """Whether it goes from one architecture to its neighbours."""
         return bool(getattr(self.factory, "goes_by_edits", False))
+
+    def reads_rows(self) -> bool:
+        """Whether it can search a pool, see :attr:`SearchMethod.reads_rows`."""
+        return reads_rows(self.factory.func if isinstance(self.factory, partial) else self.factory)
 
     @property
     def chooses_fidelities(self) -> bool:

@@ -19,6 +19,7 @@ from arch2vec.common.schemas import STUDY
 from arch2vec.common.storage import difference, read_json, require_writable, write_json
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
+from arch2vec.pools.pool import Pool
 from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.goal import Goal
 from arch2vec.searching.identity import NAMED, changes, in_words
@@ -30,6 +31,8 @@ _KIND = "arch2vec study 1"
 
 def embedding_digest(embedding: Embedding) -> str:
     """32 hexadecimal digits, equal for embeddings of the same architectures, order and vectors."""
+    if isinstance(embedding, Pool):
+        return embedding.digest
     digest = hashlib.sha256(embedding.vectors.tobytes())
     for _, array in sorted(embedding.graphs.arrays().items()):
         digest.update(array.tobytes())

@@ -27,6 +27,7 @@ from arch2vec.searching.goals import goal_of
 from arch2vec.searching.growing import for_study
 from arch2vec.searching.identity import identity_of
 from arch2vec.searching.pool import OnDevice
+from arch2vec.searching.reach import reachable
 from arch2vec.searching.spec import AnyMethod, MethodSpec, resolve_method, resolve_pareto_method
 from arch2vec.searching.store import StudyConfig, StudyFile, embedding_digest
 from arch2vec.searching.trials import SearchResult, Trial
@@ -86,7 +87,7 @@ def search(
     process (folder, default types, warnings, ...) is put back after each call.
 
     Args:
-        embedding: the architectures and their vectors.
+        embedding: the architectures and their vectors; a :class:`arch2vec.pools.Pool` where memory does not hold them.
         objective: what is searched for; a function from an architecture to an
             outcome, a mapping or an accuracy will do, and a text as on the command line.
         method: the name of a search method, with settings (``bo?initial=10``) or without; one of your own, as
@@ -158,6 +159,8 @@ def search(
                 f"pool=OnDevice({device!r}), or leave the device out"
             )
     target = as_objective(objective, embedding, minimise).for_search(seed)
+    looking = {"a device": device, "a storage": storage, "a limit or a further criterion": at_most or against}
+    embedding = reachable(embedding, spec, target, next((name for name, given in looking.items() if given), None))
     goal, target, embedding = goal_of(target, embedding, at_most, against)
     if pruner is not None:
         _check_pruner(pruner, target, bool(against))

@@ -12,12 +12,14 @@ Where every architecture is a function of its own, nothing changes.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import cast
 from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
 
 from arch2vec.embedding import Embedding
+from arch2vec.pools.pool import Pool
 from arch2vec.representations.features import Groups, slices
 from arch2vec.representations.structure import GROUPS, structure
 from arch2vec.representations.subtrees import BESIDE, subtrees
@@ -35,6 +37,8 @@ def function_vectors(embedding: Embedding) -> NDArray[np.float32]:
     Every dimension is centred and scaled to standard deviation 1, over the N rows,
     before the means are taken and again after; one that does not vary is only centred.
     """
+    if isinstance(embedding, Pool):
+        return _of_pool(embedding, grouped=False).vectors
     if embedding not in _VECTORS:
         _VECTORS[embedding] = _by_function(embedding.vectors, embedding)
     return _VECTORS[embedding]
@@ -59,6 +63,8 @@ def grouped_vectors(embedding: Embedding) -> GroupedVectors:
     An embedding that is of the structure already is taken as it is. Dimensions that do not
     vary are left out.
     """
+    if isinstance(embedding, Pool):
+        return _of_pool(embedding, grouped=True)
     if embedding not in _GROUPED:
         values, groups = embedding.vectors, embedding.groups
         if not set(dict(groups)) & set(GROUPS):
@@ -71,6 +77,14 @@ def grouped_vectors(embedding: Embedding) -> GroupedVectors:
         kept = tuple((name, size) for name, size in kept if size)
         _GROUPED[embedding] = GroupedVectors(np.ascontiguousarray(vectors[:, varies]), kept)
     return _GROUPED[embedding]
+
+
+def _of_pool(pool: Pool, grouped: bool) -> GroupedVectors:
+    """A pool's vectors, which are scaled as they are read: models only take rows of them."""
+    from arch2vec.searching.pooled import PoolVectors
+
+    rows = PoolVectors(pool, grouped)
+    return GroupedVectors(cast("NDArray[np.float32]", rows), rows.groups)
 
 
 def subtree_vectors(embedding: Embedding) -> GroupedVectors:

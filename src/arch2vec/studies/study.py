@@ -20,6 +20,7 @@ from arch2vec.common.workers import worker_pool
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
+from arch2vec.pools.pool import Pool
 from arch2vec.searching.budget import Budget
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget
 from arch2vec.searching.failures import MOST_IN_A_ROW, check_limit, tell_of_ends
@@ -116,6 +117,10 @@ def run_study(
     """
     check_limit(max_failures)
     folder = None if out is None else Path(out)
+    if isinstance(embedding, Pool):
+        raise InputError(
+            "a study of many searches needs an embedding in memory: take the pool's reduced, or its subset(rows)"
+        )
     targets = _named(objectives, embedding)
     kinds = resolve_methods(methods)
     counts = {name: runs if isinstance(runs, int) else _entry(runs, name, "runs") for name in kinds}
