@@ -118,7 +118,7 @@ def main() -> None:
                 found.append(rows)
                 ends.append(end)
             alone = float(np.mean(ends)) if alone is None else alone
-            for cut in (50, 100):
+            for cut in (25, 50, 100):
                 if cut > arguments.budget:
                     continue
                 best = [rows[int(np.argmax(view.validation[rows[:cut]]))] for rows in found]

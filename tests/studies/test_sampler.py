@@ -16,6 +16,7 @@ from optuna.testing.pytest_samplers import BasicSamplerTestCase, SingleOnlySampl
 
 from arch2vec.searching.methods import METHODS
 from arch2vec.studies.optuna.sampler import ROW, Arch2VecSampler
+from arch2vec.studies.optuna.storage import open_storage
 from search_helpers import chain, embed, some_of
 
 HUB = Path(__file__).parents[2] / "examples" / "optunahub" / "package" / "samplers" / "arch2vec"
@@ -71,14 +72,18 @@ class TestSearch:
         assert ends[0] == ends[1]
 
     def test_a_study_goes_on_from_its_trials_alone(self, tmp_path: Path) -> None:
-        url = f"sqlite:///{tmp_path}/study.db"
+        url = f"journal:///{tmp_path}/study.log"
         embedding = embed(chain(3))
 
         def architectures(name: str, parts: list[int]) -> list[str]:
             for part in parts:
                 sampler = pickle.loads(pickle.dumps(Arch2VecSampler(embedding, "gp-bo", seed=3)))
                 study = optuna.create_study(
-                    study_name=name, storage=url, direction="maximize", sampler=sampler, load_if_exists=True
+                    study_name=name,
+                    storage=open_storage(url),
+                    direction="maximize",
+                    sampler=sampler,
+                    load_if_exists=True,
                 )
                 study.optimize(count(sampler), n_trials=part)
             return [trial.user_attrs["architecture"] for trial in study.trials]

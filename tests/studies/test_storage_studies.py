@@ -7,8 +7,9 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import optuna
@@ -89,6 +90,22 @@ class TestMadeAgain:
         assert calls == 20
         if method != "bohb":
             assert len({trial.architecture for trial in whole.trials}) == 22
+
+    def test_clocks_that_differ_change_nothing(self, url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Begun on one machine and gone on with on others, whose clocks are hours off."""
+        embedding, method, hours = embed(chain(4)), "evolution?population=5&tournament=2", 0.0
+
+        class Clock(datetime):
+            @classmethod
+            def now(cls, tz: tzinfo | None = None) -> Self:
+                return super().now(tz) + timedelta(hours=hours)
+
+        whole = run(embedding, worth, method, 40, url, study_name="whole")
+        monkeypatch.setattr("optuna.storages.journal._storage.datetime", Clock)
+        for off, budget in ((9.0, 10), (-8.0, 20), (3.0, 30), (-8.0, 40)):
+            hours = off
+            parts = run(embedding, worth, method, budget, url, study_name="parts")
+        assert paths(parts) == paths(whole)
 
     def test_trials_say_all(self, tmp_path: Path) -> None:
         url = f"sqlite:///{tmp_path}/new/studies.db"

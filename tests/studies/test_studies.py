@@ -220,7 +220,7 @@ class TestStudy:
         assert found.runs("random", table.name).lengths.tolist() == [7, 7]
 
     def test_the_file_is_compact_and_for_any_program(self, embedding: Embedding, tmp_path: Path) -> None:
-        found = run_study(embedding, Worth(), ["random"], 40, Budget(60), out=tmp_path)
+        found = run_study(embedding, Worth(), ["random"], 16, Budget(60), out=tmp_path)
         path = tmp_path / "trajectories.parquet"
         assert path.stat().st_size < 40 * len(found)
         names = ["asked.json", "comparison.json", "trajectories.parquet"]

@@ -16,7 +16,7 @@ from arch2vec.testing.rules import check_all, global_randomness_untouched, requi
 from arch2vec.testing.samples import cells, chains, tiny, worth
 
 EPOCHS = (1, 3, 9)
-_EVALUATIONS = 22  # beyond every built-in method's initial ones, so that models take part
+_EVALUATIONS = 19  # beyond every built-in method's initial ones, so that models take part
 
 
 def check_method(method: AnyMethod, embedding: Embedding | None = None) -> None:

@@ -10,7 +10,7 @@ from arch2vec.errors import InputError
 from arch2vec.searching.patience import patiently, shown
 from arch2vec.studies.optuna.drivers import PREFIX, Drivers
 from arch2vec.studies.optuna.storage import open_storage
-from arch2vec.studies.optuna.trials import STUDY, Entry, entry_of
+from arch2vec.studies.optuna.trials import STUDY, Entry, entry_of, in_order
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,7 +43,6 @@ class Stored:
         """The trials that have ended, in that order, as :mod:`arch2vec.studies.inspection.readers` has them."""
         from arch2vec.studies.inspection.readers import trials_frame
 
-        ended = sorted((e for e in self.entries if e.trial is not None), key=lambda each: (each.ended_at, each.number))
         return trials_frame(
             self.config,
             [
@@ -57,7 +56,8 @@ class Stored:
                     "extra": entry.trial.extra,
                     "pruned": entry.trial.pruned,
                 }
-                for number, entry in enumerate(ended, start=1)
+                for number, entry in enumerate(in_order(self.entries), start=1)
+                if entry.trial is not None
                 if entry.trial is not None
             ],
             self.about,

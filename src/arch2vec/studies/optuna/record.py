@@ -38,10 +38,12 @@ from arch2vec.studies.optuna.storage import open_storage
 from arch2vec.studies.optuna.trials import (
     AFTER,
     DRIVER,
+    PLACE,
     STUDY,
     VOID,
     Entry,
     entry_of,
+    in_order,
     outcome_attributes,
     proposal_attributes,
 )
@@ -128,7 +130,7 @@ class InStorage(Record):
             row, architecture = entry.candidate.index, entry.candidate.architecture
             if row >= len(known) or known[row] != architecture:
                 raise InputError(misplaced(self._where, architecture, entry.number))
-        ended = sorted((entry for entry in entries if not entry.running), key=lambda each: (each.ended_at, each.number))
+        ended = in_order(entries)
         told: list[Trial] = []
 
         def tell(upto: int) -> None:
@@ -245,10 +247,12 @@ class InStorage(Record):
         trial = trials[-1]
         mine = self._ours.pop((trial.index, trial.fidelity))
         self._seen.add(mine)
+        place = len(self._seen)
         try:
             several = {"validation": trial.validation} if self._goal.criteria and not trial.failed else {}
             for name, value in {**outcome_attributes(trial), **several}.items():
                 self._do(lambda name=name, value=value: self._storage.set_trial_user_attr(mine, name, value))  # type: ignore[misc]
+            self._do(lambda: self._storage.set_trial_system_attr(mine, PLACE, place))
             state = TrialState.COMPLETE
             values: list[float] | None = [trial.validation]
             if trial.failed:

@@ -8,7 +8,7 @@ trial with a reason; it does not count.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from optuna.trial import FrozenTrial
 
 STUDY, VOID, AFTER, DRIVER = "arch2vec", "arch2vec:void", "arch2vec:after", "arch2vec:driver"
+PLACE = "arch2vec:place"
+"""How many outcomes the driver of a trial knew when it ended, its own among them."""
 EXTRA = "extra "
 """Before the names of an objective's further numbers."""
 
@@ -49,6 +51,7 @@ class Entry:
         void: whether it does not count.
         running: whether it has not ended.
         ended_at: when it ended, seconds since 1970 by its driver's clock; 0 while it runs.
+        place: how many outcomes its driver knew with its own; None while it runs, or where an older version ended it.
         trial: what came of it, as if it were a study's first; None while it runs.
     """
 
@@ -60,6 +63,7 @@ class Entry:
     void: bool
     running: bool
     ended_at: float
+    place: int | None
     trial: Trial | None
 
     @property
@@ -112,8 +116,20 @@ def entry_of(found: FrozenTrial, where: str) -> Entry | None:
         void=VOID in found.system_attrs and found.state != TrialState.COMPLETE,
         running=running,
         ended_at=found.datetime_complete.timestamp() if found.datetime_complete is not None else 0.0,
+        place=None if running or PLACE not in found.system_attrs else int(found.system_attrs[PLACE]),
         trial=trial,
     )
+
+
+def in_order(entries: Iterable[Entry]) -> list[Entry]:
+    """Those that count and have ended, in the order of their ends, whatever clocks say: every driver has the same.
+
+    A driver's outcomes are in the order in which it has made them, and after those that it knew of. Clocks only
+    decide between drivers that did not know of one another's.
+    """
+    ended = [entry for entry in entries if not entry.running and not entry.void]
+    known = all(entry.place is not None for entry in ended)
+    return sorted(ended, key=lambda each: (each.place if known else 0, each.ended_at, each.number))
 
 
 def outcome_attributes(trial: Trial) -> dict[str, Any]:
