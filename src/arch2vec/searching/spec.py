@@ -119,6 +119,7 @@ class MethodSpec:
         """Whether it goes from one architecture to its neighbours."""
         return bool(getattr(self.factory, "goes_by_edits", False))
 
+    @property
     def reads_rows(self) -> bool:
         """Whether it can search a pool, see :attr:`SearchMethod.reads_rows`."""
         return reads_rows(self.factory.func if isinstance(self.factory, partial) else self.factory)
