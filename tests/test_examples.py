@@ -1,4 +1,4 @@
-"""The three one-file examples run as they are and print what they promise."""
+"""The one-file examples run as they are and print what they promise."""
 
 from __future__ import annotations
 
@@ -35,6 +35,14 @@ def test_search_your_training(
     assert lines[-1].startswith("best: |")
     again = run("search_your_training.py", capsys, monkeypatch, str(tmp_path / "study"))
     assert again == lines
+
+
+def test_search_with_lightning(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("lightning", reason="Lightning is not installed")
+    lines = run("search_with_lightning.py", capsys, monkeypatch)
+    epochs = [int(line.split(" epochs")[0].split()[-1]) for line in lines[:-1]]
+    assert len(epochs) == 8 and set(epochs) == {1, 3}  # some are given up
+    assert lines[-1].startswith("best: |")
 
 
 def test_vectors_in_scikit_learn(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:

@@ -130,6 +130,12 @@ class TestMadeAgain:
         again = run(embedding, worth, "random", 27, url)
         assert paths(again) == paths(result)
 
+    def test_several_values_have_their_names_in_plots(self, url: str) -> None:
+        run(embed(chain(3)), worth, "random", 3, url, study_name="study", against=["macs"])
+        study = optuna.load_study(study_name="study", storage=storage.open_storage(url))
+        assert study.metric_names == ["validation", "macs"]
+        assert set(study.trials_dataframe()["values_macs"].dropna()) == {3.0}
+
     @pytest.mark.parametrize("name", ["nasbench101", "nasbench201", "darts_pair"])
     def test_parameters_make_the_architecture_again(self, name: str) -> None:
         embedding = some_of(name, 40)

@@ -57,6 +57,9 @@ if TYPE_CHECKING:
 KIND = "arch2vec study 1"
 T = TypeVar("T")
 
+NAMES = "study:metric_names"
+"""Optuna's own name for what its plots and dashboard call a study's several values."""
+
 CONSTRAINTS = "constraints"
 """Optuna's own name for what says how far a trial is beyond its limits."""
 _FAR = 1e300  # beyond a limit, of a number that is not known
@@ -353,6 +356,8 @@ class InStorage(Record):
         fresh = {"kind": KIND, "identity": uuid4().hex, "config": config, **self._about}
         try:
             study = self._do(lambda: self._storage.create_new_study(self._directions(), self._name))
+            if names := [criterion.column for criterion in self._goal.criteria]:
+                self._do(lambda: self._storage.set_study_system_attr(study, NAMES, names))
             self._do(lambda: self._storage.set_study_user_attr(study, STUDY, fresh))
             self._open_books(fresh)
             return study
