@@ -3,23 +3,31 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 import pytest
 
 from arch2vec.embedding import Embedding
+from arch2vec.models.autoencoder import ModelConfig
+from arch2vec.pretraining.pretrain import PretrainConfig, pretrain
+from arch2vec.representations.ready import structure_embedding
 from arch2vec.searching import METHODS
+from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.beliefs import PoolBelief, read_looks
+from arch2vec.searching.growing import for_study
 from arch2vec.searching.pool import Sampled
 from arch2vec.searching.spec import resolve_method
+from arch2vec.searching.supervised_bo import SupervisedBayesianOptimization
+from arch2vec.spaces import DeclaredSpace, SpaceDeclaration
 from arch2vec.surrogates.base import Surrogate
 from arch2vec.surrogates.dngo import DNGO
 from arch2vec.surrogates.forest import Forest
 from arch2vec.surrogates.gaussian_process import GaussianProcess
 from arch2vec.surrogates.grouped_process import GroupedProcess
-from search_helpers import chain, embed
+from search_helpers import chain, embed, some_of
 
 MODELLED = ["bo", "bo-local", "gp-bo", "group-bo"]
 TRIALS = 30
@@ -36,9 +44,9 @@ def worth(row: int) -> float:
     return float("nan") if row % 11 == 3 else float(np.round(70 + 10 * np.sin(row), 1))
 
 
-def run(name: str, embedding: Embedding, batch: int, pool: Sampled | None) -> tuple[list[Row], list[Any]]:
+def run(make: Callable[[], SearchMethod], batch: int) -> tuple[list[Row], list[Any]]:
     """Proposals of a search, and its state as it was stored after each evaluation."""
-    method = resolve_method(name).make(embedding, seed=3, pool=pool)
+    method = make()
     proposals: list[Row] = []
     states = [json.dumps(method.state_dict())]
     while len(proposals) < TRIALS:
@@ -50,10 +58,14 @@ def run(name: str, embedding: Embedding, batch: int, pool: Sampled | None) -> tu
 
 
 def check(name: str, embedding: Embedding, batch: int, pool: Sampled | None, cuts: Sequence[int]) -> None:
+    check_made(lambda: resolve_method(name).make(embedding, seed=3, pool=pool), batch, cuts)
+
+
+def check_made(make: Callable[[], SearchMethod], batch: int, cuts: Sequence[int]) -> None:
     """From each stored state the next evaluations up to a whole batch lead to the very same states."""
-    proposals, states = run(name, embedding, batch, pool)
+    proposals, states = run(make, batch)
     for cut in cuts:
-        method = resolve_method(name).make(embedding, seed=3, pool=pool)
+        method = make()
         method.load_state_dict(json.loads(states[cut]))
         following = method.pending or method.ask(min(batch, TRIALS - cut))
         for number, candidate in enumerate(following, start=cut):
@@ -80,6 +92,44 @@ def test_every_method_at_every_evaluation(name: str, batch: int, embedding: Embe
     check(name, embedding, batch, None, range(TRIALS))
     if name in MODELLED:
         check(name, embedding, batch, Sampled(30), range(TRIALS))
+
+
+@cache
+def of(space: str) -> Embedding:
+    """A listed space, one with operations on edges, and one too large to list, whose embedding grows."""
+    if space == "nasbench201":
+        return some_of("nasbench201", 300)
+    if space == "edges":
+        edges = ((0, 1), (0, 2), (1, 2), (0, 3), (1, 3), (2, 3))
+        declaration = SpaceDeclaration(
+            "reducing",
+            ("conv3x3", "skip", "none"),
+            "edges",
+            nodes=4,
+            edges=edges,
+            skip={"*": ("skip",), "0-2": (), "1-2": ()},
+            zero=("none",),
+        )
+        return structure_embedding(DeclaredSpace(declaration))
+    return structure_embedding(chain(18, "abcd"), sample=60)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("space", ["nasbench201", "edges", "too large"])
+@pytest.mark.parametrize("name", [*sorted(METHODS), "fine-tuned"])
+def test_every_method_at_every_evaluation_of_three_spaces(name: str, space: str) -> None:
+    embedding = of(space)
+    kind: Any = name
+    if name == "fine-tuned":
+        config = PretrainConfig(epochs=1, model=ModelConfig(hidden=16))
+        encoder = pretrain(embedding.space, config, graphs=embedding.graphs, device="cpu")
+
+        def kind(embedding: Embedding, *, seed: int) -> SearchMethod:
+            return SupervisedBayesianOptimization(embedding, seed=seed, start=encoder)
+
+    fidelities = (1, 3, 9) if name == "bohb" else ()
+    anywhere = space == "too large"
+    check_made(lambda: for_study(kind, embedding, seed=3, fidelities=fidelities, anywhere=anywhere), 1, range(TRIALS))
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from arch2vec.cli.main import main
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
@@ -208,3 +209,29 @@ def test_a_pool_may_be_given(chain: Embedding) -> None:
         (candidate,) = method.ask()
         method.tell([candidate], [worth(candidate.architecture)])
     assert len(method.embedding) == len(chain)
+
+
+def test_architectures_without_neighbours_are_pointed_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    edges = [[at, at + 1] for at in range(19)]
+    Path("large.yaml").write_text(
+        f"name: large\ncarries: vertices\noperations: [a, b, c, d]\nvertices: 20\nedges: {edges}\n"
+    )
+    space = get_space("large.yaml")
+    texts = space.format(space.sample(30, np.random.default_rng(0)))
+    Path("t.csv").write_text("arch,val\n" + "".join(f"{text},{50 + text.count('a')}\n" for text in texts))
+    Path("mine.py").write_text("def worth(architecture): return architecture.count('a')\n")
+    assert main(["embed", "large.yaml", "--sample", "30", "--out", "v.safetensors"]) == 0
+    table, function = "table:t.csv?validation=val", "python:mine.py:worth"
+    for source, objective, method, said in (
+        ("v.safetensors", function, "local-search", "a file of vectors cannot be added to"),
+        ("large.yaml", table, "evolution", "only what a table holds can be looked up"),
+        ("v.safetensors", function, "random", None),
+    ):
+        capsys.readouterr()
+        assert main(["search", source, "--objective", objective, "--method", method, "--budget", "3"]) == 0
+        errors = capsys.readouterr().err
+        assert "have no neighbour among the 30" in errors if said else "neighbour" not in errors
+        assert (said or "") in errors

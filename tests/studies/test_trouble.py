@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import socket
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -125,3 +127,38 @@ def test_a_command_whose_script_changes_is_not_mixed(tmp_path: Path) -> None:
     assert "the files of its command are not those" in error_of(lambda: objective.evaluate("a"))
     with pytest.raises(InputError, match="the files of its command are not those"):
         search(embed(chain(2)), objective, "random", 3)
+
+
+ENDS = """
+import os, sys
+from pathlib import Path
+from search_helpers import chain, embed
+from arch2vec.searching.study import search
+from arch2vec.studies import Budget, run_study
+def worth(architecture):
+    if not Path("healed").exists() and architecture == "a|a|b":
+        os._exit(7)
+    return float(len(set(architecture)))
+if sys.argv[1] == "search":
+    search(embed(chain(3)), worth, "random", 27, out="out")
+else:
+    run_study(embed(chain(3)), [worth], ["random"], 1, Budget(27), out="out")
+"""
+
+
+@pytest.mark.parametrize("command", ["search", "compare"])
+def test_the_evaluation_that_ends_the_process_is_named(tmp_path: Path, command: str) -> None:
+    (tmp_path / "ends.py").write_text(ENDS)
+
+    def run() -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "ends.py", command], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+
+    assert run().returncode == 7
+    (tmp_path / "healed").touch()
+    again = run()
+    assert again.returncode == 0, again.stderr
+    assert "an earlier process ended while a|a|b was evaluated" in again.stderr
+    assert not list((tmp_path / "out").glob(".evaluating*"))
+    assert "earlier process" not in run().stderr

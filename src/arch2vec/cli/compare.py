@@ -18,6 +18,7 @@ from arch2vec.cli.inputs import (
     care_of,
     names,
     note_fidelities,
+    note_neighbours,
     source_and_objectives,
 )
 from arch2vec.cli.output import command, print_json, print_table, progress_bar, say
@@ -102,6 +103,7 @@ def run_compare(arguments: argparse.Namespace) -> None:
     )
     embedding = source.embedding(objectives)
     note_fidelities(methods.values(), objectives)
+    note_neighbours(methods.values(), objectives, embedding)
     with owning(arguments.out):
         expected, done = len(objectives) * len(methods) * arguments.runs * (end.evaluations or 0), 0
         with progress_bar(f"{len(methods)} methods x {arguments.runs} runs") as update:

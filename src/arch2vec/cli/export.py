@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from arch2vec.spaces import SearchSpace
     from arch2vec.spaces.reading import Reading
 
+_WORD = re.compile(r"[\w./-]*[a-z][\w./-]*")  # a path rather than an architecture
 _PICTURES = (".svg", ".png", ".pdf")
 _DESCRIPTION = """\
 Write an architecture to files, each of a kind that its name ends in:
@@ -161,7 +163,7 @@ def _writer(path: Path) -> _Writer:
 def _architecture(arguments: argparse.Namespace) -> tuple[SearchSpace, Reading]:
     """The search space, and the architecture."""
     from arch2vec.spaces import get_space
-    from arch2vec.spaces.darts.reading import cells_of
+    from arch2vec.spaces.darts.reading import cells_of, published
     from arch2vec.spaces.reading import unwrapped
 
     given, named = arguments.architecture.strip(), arguments.space
@@ -173,6 +175,11 @@ def _architecture(arguments: argparse.Namespace) -> tuple[SearchSpace, Reading]:
         return space, space.read([architecture])
     if arguments.rank is not None or arguments.by is not None:
         raise InputError(f"--rank and --by choose from a study's folder, and {given[:60]!r} is none")
+    if named is None and _WORD.fullmatch(given) and published(given) is None:
+        raise InputError(
+            f"{given} is no folder of a search or comparison; an architecture is named with its search space, as in "
+            "--space nasbench201, a published genotype by its name: DARTS_V2"
+        )
     if named is None and "~" not in given and cells_of(unwrapped(given)) is not None:
         named = "darts_pair"  # published genotypes are of this space unless somebody says otherwise
     if named is None:

@@ -287,6 +287,38 @@ def note_fidelities(methods: Iterable[MethodSpec], objectives: Sequence[Objectiv
             )
 
 
+_LOOKED_AT = 20  # architectures by which it is told whether any have neighbours
+
+
+def note_neighbours(methods: Iterable[MethodSpec], objectives: Sequence[Objective], embedding: Embedding) -> None:
+    """Say so where a method that goes by edits finds hardly any neighbour among the architectures that there are.
+
+    So it is with a sample of a space too large to list that cannot grow: vectors of a file, or a table's architectures.
+    """
+    from arch2vec.objectives.lookup import LookupObjective
+    from arch2vec.pools.pool import Pool
+    from arch2vec.searching.moves import moves_of
+
+    if isinstance(embedding, Pool):  # has rows of its own kind, and neighbours where they can be embedded
+        return
+    going = [method.name for method in methods if method.goes_by_edits]
+    tables = [objective for objective in objectives if isinstance(objective, LookupObjective)]
+    if not going or embedding.space.enumerable or (embedding.extend is not None and not tables):
+        return
+    rows = range(min(_LOOKED_AT, len(embedding)))
+    moves = moves_of(embedding)
+    moves.explore(rows)
+    alone = sum(len(moves.neighbours(row)) == 0 for row in rows)
+    if 2 * alone > len(rows):
+        why = "only what a table holds can be looked up"
+        if not tables:
+            why = "a file of vectors cannot be added to, a run or the space itself in its place can"
+        say(
+            f"{', '.join(going)}: {alone} of {len(rows)} architectures looked at have no neighbour among the "
+            f"{len(embedding):,} that are searched, so that going from one to the next is no better than random; {why}"
+        )
+
+
 def budget_of(arguments: argparse.Namespace) -> int | None:
     """The evaluations of a search, None for no limit but its cost."""
     budget: int | None = arguments.budget

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -63,7 +64,17 @@ def load_encoder(run: Path, space: str | None = None, device: str | None = "cpu"
         InputError: there is none, or its training has not finished.
     """
     if not run.exists():  # before PyTorch is imported, which takes seconds
-        raise InputError(f"no run in {run}; make one with: arch2vec pretrain SPACE --out {run}")
+        if run.suffix in (".parquet", ".safetensors"):
+            raise InputError(f"there is no file {run}; make one with: arch2vec embed SPACE --out {run}")
+        from arch2vec.spaces import SPACES
+
+        close = difflib.get_close_matches(run.name, SPACES, n=1)
+        hint = f"; if a search space is meant, did you mean {close[0]!r}?" if close else ""
+        raise InputError(f"no run in {run}; make one with: arch2vec pretrain SPACE --out {run}{hint}")
+    if run.suffix.lower() in (".yaml", ".yml"):
+        raise InputError(
+            f"{run} declares a search space and is no run; learn one with: arch2vec pretrain {run} --out RUN"
+        )
     from arch2vec.encoder import Encoder
     from arch2vec.spaces import get_space
 

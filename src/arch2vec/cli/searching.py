@@ -19,6 +19,7 @@ from arch2vec.cli.inputs import (
     care_of,
     names,
     note_fidelities,
+    note_neighbours,
     source_and_objectives,
 )
 from arch2vec.cli.output import command, print_json, print_table
@@ -145,6 +146,7 @@ def run_search(arguments: argparse.Namespace) -> None:
     )
     embedding = source.embedding([objective], pools=True)
     note_fidelities([method], [objective])
+    note_neighbours([method], [objective], embedding)
     view = view_of(f"{method} on {objective.name}", arguments.watch)
     result = search(
         embedding,

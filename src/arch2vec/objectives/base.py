@@ -66,6 +66,9 @@ class Objective(ABC):
     reports: bool = False
     """Whether it may report what a training reaches on its way, see :mod:`arch2vec.objectives.reporting`."""
 
+    looked_up: bool = False
+    """Whether evaluations are looked up in a table, which takes no time and harms nothing."""
+
     apart: bool = False
     """Whether searches evaluate it in processes of their own even where nobody asks for it."""
 

@@ -47,6 +47,8 @@ class LookupObjective(Objective):
         InputError: an architecture is there twice.
     """
 
+    looked_up = True
+
     def __init__(self, space: SearchSpace, graphs: GraphBatch, where: object) -> None:
         self._space = space
         self.space = space.name

@@ -92,6 +92,8 @@ class SearchMethod(ABC):
 
     name: ClassVar[str]
     computes_on_device: ClassVar[bool] = False
+    goes_by_edits: ClassVar[bool] = False
+    """Whether it goes from an architecture to those one edit away."""
     """Whether it takes :class:`arch2vec.searching.pool.OnDevice` for a pool."""
     reads_rows: ClassVar[bool] = False
     """Whether it only looks at some rows of an embedding, and so can search a :class:`arch2vec.pools.Pool`. What a

@@ -153,8 +153,10 @@ def evaluate(
         InputError: an objective of ours refused the architecture or the fidelity, which is
             no matter of one evaluation.
     """
-    made = attempt(objective, candidate, judge)
-    return trial_of(objective, candidate, made, earlier, Failures(None) if failures is None else failures)
+    failures = Failures(None) if failures is None else failures
+    with nullcontext() if objective.looked_up else failures.during(candidate.architecture):
+        made = attempt(objective, candidate, judge)
+    return trial_of(objective, candidate, made, earlier, failures)
 
 
 def trial_of(

@@ -50,6 +50,7 @@ class RegularizedEvolution(SearchMethod):
     """
 
     name: ClassVar[str] = "evolution"
+    goes_by_edits: ClassVar[bool] = True
     reads_rows: ClassVar[bool] = True
 
     def __init__(self, embedding: Embedding, *, seed: int, population: int = 30, tournament: int = 10) -> None:

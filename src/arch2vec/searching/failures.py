@@ -4,15 +4,18 @@ A training can fail in every way that a program can. Whatever it raises makes a 
 KeyboardInterrupt, by which people stop a search. What ends the process at once (``os._exit``, a fault in
 compiled code, a kill for want of memory) cannot be caught from within it: in a process of its own
 (:mod:`arch2vec.studies.processes`) that is a failed trial too; in the search's own process the evaluation in
-progress is lost, and the same command makes it again.
+progress is lost, and the same command makes it again. It then says which evaluation that was.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
+import os
 import sys
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,6 +26,7 @@ from arch2vec.objectives.base import Objective
 FOLDER = "failures"
 MOST_IN_A_ROW = 20
 
+_DURING = ".evaluating-"  # and the number of the process
 _LONGEST = 300  # characters of an error that are shown and kept with the trial
 
 
@@ -89,6 +93,21 @@ class Failures:
                 "are said to be in percent"
             )
 
+    @contextmanager
+    def during(self, architecture: str) -> Iterator[None]:
+        """A file in the study's folder names the evaluation, and outlives it only if the process ends in it."""
+        if self.folder is None:
+            yield
+            return
+        path = self.folder / f"{_DURING}{os.getpid()}"
+        with suppress(OSError):
+            path.write_text(architecture, encoding="utf-8", errors="replace")
+        try:
+            yield
+        finally:
+            with suppress(OSError):
+                path.unlink()
+
     def check(self) -> None:
         """End the search when too many have failed.
 
@@ -114,6 +133,18 @@ class Failures:
         except InputError as full:
             return f"it is a failed trial, its traceback is lost ({full})"
         return f"it is a failed trial, its traceback is in {path}"
+
+
+def tell_of_ends(folder: Path) -> None:
+    """Say in which evaluations processes ended that worked on a study before."""
+    for path in sorted(folder.glob(f"{_DURING}*")):
+        with suppress(OSError):
+            architecture = " ".join(path.read_text(encoding="utf-8", errors="replace")[:_LONGEST].split())
+            path.unlink()
+            say(
+                f"an earlier process ended while {architecture} was evaluated, which is made again; if it is that "
+                "evaluation that ends the process, 'arch2vec search' with --workers 1 makes it a failed trial"
+            )
 
 
 def say(text: str) -> None:

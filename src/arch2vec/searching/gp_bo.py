@@ -52,6 +52,7 @@ class LocalBayesianOptimization(GPBayesianOptimization):
     """
 
     name: ClassVar[str] = "bo-local"
+    goes_by_edits: ClassVar[bool] = True
     reads_rows: ClassVar[bool] = True
     computes_on_device: ClassVar[bool] = False
 

@@ -53,6 +53,7 @@ class LocalSearch(SearchMethod):
     """
 
     name: ClassVar[str] = "local-search"
+    goes_by_edits: ClassVar[bool] = True
     reads_rows: ClassVar[bool] = True
 
     def __init__(

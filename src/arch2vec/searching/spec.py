@@ -115,6 +115,11 @@ class MethodSpec:
         return takes(self.factory, "pool")  # what it makes of one is its own affair
 
     @property
+    def goes_by_edits(self) -> bool:
+        """Whether it goes from one architecture to its neighbours."""
+        return bool(getattr(self.factory, "goes_by_edits", False))
+
+    @property
     def reads_rows(self) -> bool:
         """Whether it can search a pool, see :attr:`SearchMethod.reads_rows`."""
         return reads_rows(self.factory.func if isinstance(self.factory, partial) else self.factory)

@@ -21,7 +21,7 @@ from arch2vec.representations.ready import searchable
 from arch2vec.searching.base import SearchMethod
 from arch2vec.searching.budget import Budget
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget, evaluate
-from arch2vec.searching.failures import MOST_IN_A_ROW, Failures, check_limit, say
+from arch2vec.searching.failures import MOST_IN_A_ROW, Failures, check_limit, say, tell_of_ends
 from arch2vec.searching.goal import Goal
 from arch2vec.searching.goals import goal_of
 from arch2vec.searching.growing import for_study
@@ -229,6 +229,8 @@ def search(
         if len(kept := end.within(trials)) < len(trials):
             return SearchResult(kept, goal)
         begin(trials)
+        if folder is not None:
+            tell_of_ends(folder)
         return SearchResult(_run(target, searcher, trials, end, batch, failures, goal, file, ended), goal)
 
 

@@ -23,7 +23,7 @@ from arch2vec.objectives.base import Objective
 from arch2vec.pools.pool import Pool
 from arch2vec.searching.budget import Budget
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget
-from arch2vec.searching.failures import MOST_IN_A_ROW, check_limit
+from arch2vec.searching.failures import MOST_IN_A_ROW, check_limit, tell_of_ends
 from arch2vec.searching.identity import identity_of
 from arch2vec.searching.pool import WHOLE, OnDevice, Sampled
 from arch2vec.searching.spec import AnyMethod, MethodSpec, resolve_methods
@@ -137,6 +137,7 @@ def run_study(
         if folder is not None:
             claims = _claims(embedding, targets, budgets, kinds, sizes, levels, pool)
             store = StudyFolder(folder, *claims, accept_changes=accept_changes)
+            tell_of_ends(folder)
         finished = {} if store is None else store.finished
         if folder is not None:
             units = {name: target.unit for name, target in targets.items()}

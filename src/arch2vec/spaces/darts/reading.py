@@ -57,8 +57,8 @@ def cells_of(text: str) -> tuple[list[str], str | None] | None:
     if text.lstrip().startswith("Genotype") or _START.search(text):
         alone = text.startswith("Genotype(") and text.endswith(")")
         return list(split_genotype(text)), None if alone else "a line that holds one Genotype"
-    if (published := _published(text)) is not None:
-        return list(split_genotype(published)), None
+    if (known := published(text)) is not None:
+        return list(split_genotype(known)), None
     if _SETTING.search(text):
         return [_from_settings(text, cell) for cell in ("normal", "reduce")], "NAS-Bench-301's configuration"
     if _NAME.fullmatch(text):
@@ -85,7 +85,7 @@ def cells_of(text: str) -> tuple[list[str], str | None] | None:
     return None
 
 
-def _published(name: str) -> str | None:
+def published(name: str) -> str | None:
     """The published genotype of that name, however its words are joined."""
     plain = re.sub(r"[^a-z0-9]", "", name.lower()) if len(name) < 40 else ""
     plain = {"pcdartsimage": "pcdartsimagenet"}.get(plain, plain)
