@@ -18,10 +18,12 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
+from typing_extensions import override
 
 from arch2vec.embedding import Embedding
 from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
+from arch2vec.pools.pool import Pool
 
 NONE = -1
 """The row of an architecture that is not in the embedding."""
@@ -54,6 +56,17 @@ class Rows:
         return graphs.ops @ self._factors[:v] + graphs.adjacency.reshape(len(graphs), -1) @ self._factors[v:]
 
 
+class PoolRows(Rows):
+    """Finds the rows of a pool, by what architectures compute."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+
+    @override
+    def find(self, graphs: GraphBatch) -> NDArray[np.int64]:
+        return self._pool.rows_of(graphs)
+
+
 class _Sorted:
     """Finds the places of 64-bit keys."""
 
@@ -75,12 +88,13 @@ class Moves:
 
     def __init__(self, embedding: Embedding) -> None:
         self._space, self._graphs = embedding.space, embedding.graphs
+        self._pool = Pool(embedding.files, embedding.space) if isinstance(embedding, Pool) else None
         self._neighbours: dict[int, NDArray[np.int64]] = {}
 
     @cached_property
     def rows(self) -> Rows:
         """Finds the rows of graphs in the embedding."""
-        return Rows(self._graphs)
+        return Rows(self._graphs) if self._pool is None else PoolRows(self._pool)
 
     def neighbours(self, row: int) -> NDArray[np.int64]:
         """The rows one edit away, each once and without ``row`` itself, in the space's order. Not to be written to."""
