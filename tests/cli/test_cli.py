@@ -100,6 +100,13 @@ def test_embed_and_nearest(run: Path, tmp_path: Path, capsys: pytest.CaptureFixt
     assert found[2]["distance"] == pytest.approx(distance, abs=1e-4)
 
 
+def test_a_sample_that_no_memory_holds_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for command, way in (("embed", "--pool"), ("pretrain", "--stream")):
+        assert main([command, "darts", "--sample", str(10**12), "--out", str(tmp_path / "out")]) == 2
+        said = capsys.readouterr().err
+        assert "1,000,000,000,000 architectures of darts need" in said and way in said
+
+
 def test_a_sample_of_a_space_too_large_to_list(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "--sample" in complaint(capsys, "pretrain", "darts", "--out", tmp_path / "all")
     run = tmp_path / "run"

@@ -20,7 +20,7 @@ from arch2vec.searching.pareto.fronts import non_dominated
 from arch2vec.searching.pareto.problem import HypervolumeReference, ParetoProblem, problem_of
 from arch2vec.searching.pareto.run import ParetoTrial, pareto_search
 from arch2vec.searching.pareto.study import front_spans, pareto_study
-from arch2vec.searching.pareto.summary import cuts_for, fronts_frame, summary_rows, to_markdown, write_tables
+from arch2vec.searching.pareto.summary import budgets_for, fronts_frame, summary_rows, to_markdown, write_tables
 from one_line import error_of
 from pareto_tables import CRITERIA, columns, embedding, objective
 
@@ -135,8 +135,8 @@ def test_front_spans() -> None:
 
 def test_summaries(made: ParetoProblem, tmp_path: Path) -> None:
     frame = pareto_study(CELLS, made, METHODS, 3, 30)
-    assert cuts_for(30) == [25, 30] and cuts_for(100) == [25, 50, 100]
-    rows = summary_rows(frame, made, cuts_for(30))
+    assert budgets_for(30) == [25, 30] and budgets_for(100) == [25, 50, 100]
+    rows = summary_rows(frame, made, budgets_for(30))
     assert [(row["method"], row["evaluations"], row["runs"]) for row in rows] == [
         ("random", 25, 3), ("random", 30, 3), ("ehvi", 25, 3), ("ehvi", 30, 3)
     ]  # fmt: skip

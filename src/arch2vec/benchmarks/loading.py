@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from arch2vec.benchmarks import compact as prepared
+from arch2vec.benchmarks import compact
 from arch2vec.benchmarks.checks import verify_count
 from arch2vec.benchmarks.conversion import convert
 from arch2vec.benchmarks.embedded import EMBEDDED
@@ -56,7 +56,7 @@ def open_prepared(release: Release, path: Path) -> BenchmarkTable:
     assert release.schema is not None
     hardware = path.with_name(HARDWARE)
     if release.file == "nasbench201.parquet" and hardware.exists():
-        return BenchmarkTable(prepared.nasbench201(True), path, [hardware], key="arch_str")
+        return BenchmarkTable(compact.nasbench201(True), path, [hardware], key="arch_str")
     return BenchmarkTable(release.schema(), path)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from arch2vec.benchmarks import compact as prepared
+from arch2vec.benchmarks import compact
 from arch2vec.benchmarks.results import Progress
 from arch2vec.benchmarks.schema import TableSchema
 from arch2vec.errors import InputError
@@ -42,7 +42,7 @@ _NATS = "the links at https://github.com/D-X-Y/NATS-Bench"
 _PREPARED = "a table prepared from the release below"
 
 RELEASES: tuple[Release, ...] = (
-    Release("nasbench101", "nasbench101", "nasbench101.parquet", _PREPARED, schema=prepared.nasbench101),
+    Release("nasbench101", "nasbench101", "nasbench101.parquet", _PREPARED, schema=compact.nasbench101),
     Release(
         "nasbench101-full",
         "nasbench101",
@@ -55,7 +55,7 @@ RELEASES: tuple[Release, ...] = (
         "nasbench_only108.tfrecord",
         "https://storage.googleapis.com/nasbench/nasbench_only108.tfrecord (500 MB; 108 epochs)",
     ),
-    Release("nasbench201", "nasbench201", "nasbench201.parquet", _PREPARED, schema=lambda: prepared.nasbench201(False)),
+    Release("nasbench201", "nasbench201", "nasbench201.parquet", _PREPARED, schema=lambda: compact.nasbench201(False)),
     Release("natsbench-topology", "nasbench201", "NATS-tss-v1_0-3ffb9-simple", f"{_NATS} (then unpack it)"),
     Release("natsbench-topology-tar", "nasbench201", "NATS-tss-v1_0-3ffb9-simple.tar", _NATS),
     Release("natsbench-topology-file", "nasbench201", "NATS-tss-v1_0-3ffb9.pickle.pbz2", _NATS, "3ffb9"),
@@ -66,7 +66,7 @@ RELEASES: tuple[Release, ...] = (
         "nasbench301-surrogate",
         "nasbench301_surrogate_10k.parquet",
         "a table of predictions of the models at https://github.com/automl/nasbench301",
-        schema=prepared.surrogate301,
+        schema=compact.surrogate301,
     ),
 )
 HARDWARE = "nasbench201_hardware.parquet"

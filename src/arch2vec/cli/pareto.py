@@ -94,7 +94,7 @@ def run_pareto(arguments: argparse.Namespace) -> None:
     from arch2vec.common.ownership import owning
     from arch2vec.searching.pareto.problem import problem_of
     from arch2vec.searching.pareto.study import pareto_study
-    from arch2vec.searching.pareto.summary import cuts_for, summary_rows, write_tables
+    from arch2vec.searching.pareto.summary import budgets_for, summary_rows, write_tables
 
     source, (objective,) = source_and_objectives(
         arguments.source, arguments.space, [arguments.objective], arguments.representation, arguments.device
@@ -128,7 +128,7 @@ def run_pareto(arguments: argparse.Namespace) -> None:
                 progress=show,
                 accept_changes=arguments.accept_changes,
             )
-        rows = summary_rows(frame, problem, cuts_for(arguments.budget))
+        rows = summary_rows(frame, problem, budgets_for(arguments.budget))
         if arguments.out is not None:
             write_tables(frame, problem, rows, arguments.out)
             _draw(frame, problem, arguments.out)
@@ -143,7 +143,7 @@ def run_pareto(arguments: argparse.Namespace) -> None:
 def _print(problem: ParetoProblem, rows: list[dict[str, Any]], runs: int) -> None:
     from arch2vec.searching.pareto.summary import cells, explanation, title
 
-    headings = ["method", *(f"{cut} evaluations" for cut in dict.fromkeys(row["evaluations"] for row in rows))]
+    headings = ["method", *(f"{count} evaluations" for count in dict.fromkeys(row["evaluations"] for row in rows))]
     what = f"share of the best possible hypervolume, %, {runs} runs"
     print_table(f"{title(problem)}: {what}", headings, cells(rows), footer=explanation(problem))
     if not all(row["test_hypervolume_mean"] != row["test_hypervolume_mean"] for row in rows):

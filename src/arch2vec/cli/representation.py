@@ -17,7 +17,7 @@ from arch2vec.cli.architectures import (
 from arch2vec.cli.choices import REPRESENTATION
 from arch2vec.cli.devices import add_device
 from arch2vec.cli.output import command, percent, pretraining_bar, print_json, print_table, say
-from arch2vec.cli.runs import add_run, add_sampling, add_space, embed_some, load_encoder
+from arch2vec.cli.runs import add_run, add_sampling, add_space, embed_some, load_encoder, require_room
 from arch2vec.cli.transfer import add_transfer, check_transfer, with_evaluations
 from arch2vec.errors import InputError
 
@@ -271,6 +271,8 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
     from arch2vec.pretraining.pretrain import PretrainConfig, pretrain
     from arch2vec.pretraining.processes import is_first
 
+    if not arguments.stream:
+        require_room(space, arguments.sample, "add --stream, which draws them as they are needed")
     config = PretrainConfig(
         model=ModelConfig(
             name=arguments.model,
@@ -449,6 +451,7 @@ def run_embed(arguments: argparse.Namespace) -> None:
         reading = read_architectures(source.space, texts, arguments.architectures)
         embedding = source.of(reading.graphs)
     elif arguments.sample is not None:
+        require_room(source.space, arguments.sample, "add --pool, which writes them in a stream")
         embedding = source.of(source.space.sample(arguments.sample, np.random.default_rng(arguments.seed)))
     else:
         embedding = source.whole()

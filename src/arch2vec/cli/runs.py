@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +13,7 @@ from arch2vec.errors import InputError
 if TYPE_CHECKING:
     from arch2vec.embedding import Embedding
     from arch2vec.encoder import Encoder
+    from arch2vec.spaces import SearchSpace
 
 
 def add_run(parser: argparse.ArgumentParser) -> None:
@@ -55,6 +57,28 @@ def embed_some(encoder: Encoder) -> Embedding:
     from arch2vec.pretraining.pretrain import architectures, config_of
 
     return encoder.embed(architectures(encoder.space, config_of(encoder)))
+
+
+def require_room(space: SearchSpace, sample: int | None, way: str) -> None:
+    """Refuse a sample whose graphs alone fill this machine's memory, before it is drawn.
+
+    Args:
+        space: to draw from.
+        sample: how many are drawn, None for no sample.
+        way: the option that needs no memory for them, for the line.
+
+    Raises:
+        InputError: there is no room.
+    """
+    size_of = getattr(os, "sysconf", None)  # not on every system
+    if sample is None or size_of is None:
+        return
+    room, needed = size_of("SC_PAGE_SIZE") * size_of("SC_PHYS_PAGES"), sample * space.num_vertices**2
+    if needed > room:
+        raise InputError(
+            f"{sample:,} architectures of {space.name} need {needed >> 30:,} GiB of memory, and this machine has "
+            f"{room >> 30:,}: name fewer, or {way}"
+        )
 
 
 def load_encoder(run: Path, space: str | None = None, device: str | None = "cpu") -> Encoder:

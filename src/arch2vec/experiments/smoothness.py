@@ -210,8 +210,8 @@ def _edits(graphs: GraphBatch, paths: Sequence[Sequence[int]]) -> list[NDArray[n
     """The edit distance of every step of some paths."""
     first = [row for rows in paths for row in rows[:-1]]
     second = [row for rows in paths for row in rows[1:]]
-    cuts = np.cumsum([len(rows) - 1 for rows in paths])[:-1]
-    return np.split(edit_distance(graphs[first], graphs[second]), cuts)
+    ends = np.cumsum([len(rows) - 1 for rows in paths])[:-1]
+    return np.split(edit_distance(graphs[first], graphs[second]), ends)
 
 
 def line_validity(encoder: Encoder, draw: Draw, lines: int, rng: np.random.Generator, steps: int = 10) -> float:

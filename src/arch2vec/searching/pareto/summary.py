@@ -17,22 +17,22 @@ from arch2vec.searching.pareto.problem import MARGIN, HypervolumeReference, Pare
 if TYPE_CHECKING:
     import pandas as pd
 
-CUTS = (25, 50, 100, 200)
+BUDGETS = (25, 50, 100, 200)
 Row = dict[str, Any]
 
 
-def cuts_for(budget: int) -> list[int]:
-    """The numbers of evaluations to report at: those of :data:`CUTS` within the budget, and the budget."""
-    return [*(cut for cut in CUTS if cut < budget), budget]
+def budgets_for(budget: int) -> list[int]:
+    """The numbers of evaluations to report at: those of :data:`BUDGETS` within the budget, and the budget."""
+    return [*(count for count in BUDGETS if count < budget), budget]
 
 
-def summary_rows(frame: pd.DataFrame, problem: ParetoProblem, cuts: Sequence[int]) -> list[Row]:
+def summary_rows(frame: pd.DataFrame, problem: ParetoProblem, budgets: Sequence[int]) -> list[Row]:
     """A row for each method and number of evaluations.
 
     Args:
         frame: the evaluations that :func:`arch2vec.searching.pareto.study.pareto_study` has made.
         problem: what it was of.
-        cuts: numbers of evaluations.
+        budgets: numbers of evaluations.
 
     Returns:
         ``method``, ``evaluations``, ``runs``; ``hypervolume_mean``, ``_std`` and ``_median``
@@ -44,9 +44,9 @@ def summary_rows(frame: pd.DataFrame, problem: ParetoProblem, cuts: Sequence[int
     rows: list[Row] = []
     tested = None if np.isnan(problem.test).any() else HypervolumeReference.of(_by_test(problem))
     for method, mine in frame.groupby("method", sort=False):
-        for cut in cuts:
-            part = mine[mine["evaluation"] <= cut]
-            runs = [run for _, run in part.groupby("seed") if len(run) == cut]
+        for count in budgets:
+            part = mine[mine["evaluation"] <= count]
+            runs = [run for _, run in part.groupby("seed") if len(run) == count]
             if not runs:
                 continue
             shares = np.array([run["hypervolume_share"].iloc[-1] for run in runs])
@@ -56,7 +56,7 @@ def summary_rows(frame: pd.DataFrame, problem: ParetoProblem, cuts: Sequence[int
             rows.append(
                 {
                     "method": str(method),
-                    "evaluations": cut,
+                    "evaluations": count,
                     "runs": len(runs),
                     "hypervolume_mean": float(shares.mean()),
                     "hypervolume_std": _deviation(shares),
@@ -129,10 +129,10 @@ def median_attainment(fronts: Sequence[Array]) -> Array:
 
 def to_markdown(rows: Sequence[Row], problem: ParetoProblem) -> str:
     """The table for reading, with what it is of."""
-    cuts = list(dict.fromkeys(row["evaluations"] for row in rows))
+    budgets = list(dict.fromkeys(row["evaluations"] for row in rows))
     runs = sorted({row["runs"] for row in rows})
     count = str(runs[0]) if len(runs) == 1 else f"{runs[0]} to {runs[-1]}"
-    headings = ["method", *(f"{cut} evaluations" for cut in cuts)]
+    headings = ["method", *(f"{count} evaluations" for count in budgets)]
     parts = [f"# {title(problem)}\n", f"{problem.description}.\n", f"{explanation(problem)}\n"]
     for kind, name in (("hypervolume", "By the validation signal"), ("test_hypervolume", "By test accuracy")):
         if not all(np.isnan(row[f"{kind}_mean"]) for row in rows):
