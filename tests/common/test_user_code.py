@@ -167,6 +167,7 @@ def settings() -> dict[str, Any]:
         "interrupt": signal.getsignal(signal.SIGINT),
         "alarm": signal.getitimer(signal.ITIMER_REAL)[0] > 0,
         "type": torch.get_default_dtype(),
+        "autocast depth": (torch.autocast_increment_nesting(), torch.autocast_decrement_nesting()),
         "device": torch.empty(0).device,
         "gradients": torch.is_grad_enabled(),
         "threads": torch.get_num_threads(),
@@ -322,6 +323,16 @@ def test_calls_begin_as_their_own_import_left_it(tmp_path: Path) -> None:
             job = Job(pack(objective, "an objective"), Candidate(0, "a"), 0)
             made = pool.submit(perform, job).result()
             assert made.outcome is not None and made.outcome.validation == expected[name]
+
+
+def test_a_file_is_what_it_holds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where it is written twice within a second, with as many letters, and Python keeps compiled modules."""
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    file = tmp_path / "a2v_edited.py"
+    for value in (10.0, 50.0):
+        file.write_text(f"def worth(a): return {value}\n")
+        os.utime(file, (1e9, 1e9))
+        assert resolve_objective(f"python:{file}:worth").evaluate("a").validation == value
 
 
 NOISY = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import socket
 import subprocess
 import sys
@@ -151,8 +152,9 @@ def test_the_evaluation_that_ends_the_process_is_named(tmp_path: Path, command: 
     (tmp_path / "ends.py").write_text(ENDS)
 
     def run() -> subprocess.CompletedProcess[str]:
+        there = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         return subprocess.run(
-            [sys.executable, "ends.py", command], cwd=tmp_path, capture_output=True, text=True, check=False
+            [sys.executable, "ends.py", command], cwd=tmp_path, env=there, capture_output=True, text=True, check=False
         )
 
     assert run().returncode == 7

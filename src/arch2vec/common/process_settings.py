@@ -42,6 +42,7 @@ def settings_of_imports() -> dict[str, Any]:
     return {
         "inference": False,
         "autocast": {"cpu": False, "cuda": False},
+        "autocast depth": 0,
         "default type": torch.float32,
         "default device": torch.device("cpu"),
         "gradients": True,
@@ -174,12 +175,25 @@ def _of_torch() -> dict[str, Setting]:
         for kind, enabled in kinds.items():
             torch.set_autocast_enabled(kind, enabled)
 
+    def autocast_depth() -> int:
+        depth = torch.autocast_increment_nesting() - 1
+        torch.autocast_decrement_nesting()
+        return depth
+
+    def set_autocast_depth(wanted: int) -> None:
+        # Rounded weights are kept until the outermost one is left: where one never is, training would change nothing.
+        for _ in range(autocast_depth() - wanted):
+            torch.autocast_decrement_nesting()
+        if wanted == 0:
+            torch.clear_autocast_cache()
+
     def set_inference(mode: bool) -> None:
         torch.inference_mode(mode).__enter__()  # nothing else sets it
 
     return {
         "inference": (torch.is_inference_mode_enabled, set_inference),
         "autocast": (lambda: {kind: torch.is_autocast_enabled(kind) for kind in ("cpu", "cuda")}, set_autocast),
+        "autocast depth": (autocast_depth, set_autocast_depth),
         "default type": (torch.get_default_dtype, torch.set_default_dtype),
         "default device": (torch.get_default_device, set_device),
         "gradients": (torch.is_grad_enabled, torch._C._set_grad_enabled),
