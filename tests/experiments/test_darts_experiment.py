@@ -80,6 +80,7 @@ def without_seconds(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.slow
 def test_it_runs_end_to_end_and_interruptions_leave_no_trace(tmp_path: Path) -> None:
     settings = replace(SMALL, published=("ARCH2VEC_BO",))
     steps: list[str] = []

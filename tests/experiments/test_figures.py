@@ -66,6 +66,7 @@ def test_groups_worth(tmp_path: Path) -> None:
     assert "labelled architectures" in (tmp_path / "groups.svg").read_text()
 
 
+@pytest.mark.slow
 def test_a_space_without_a_benchmark_has_walks_and_a_line(tmp_path: Path) -> None:
     (tmp_path / "small.yaml").write_text(
         "name: small\ncarries: vertices\noperations: [relu, tanh]\nvertices: 5\nmax_edges: 7\n"

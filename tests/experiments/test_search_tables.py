@@ -100,6 +100,7 @@ class TestExperiment:
         objective = resolve_objective(f"nasbench201?data={table}")
         assert {objective.name} == set(frame.objective)
 
+    @pytest.mark.slow
     def test_more_runs_add_to_those_there_are(
         self, source: Path, table: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     ) -> None:

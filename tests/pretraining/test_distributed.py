@@ -56,6 +56,7 @@ def test_parts_of_a_batch_add_up_to_it(processes: int) -> None:
         assert torch.allclose(parameter.grad, gradient, atol=1e-6)
 
 
+@pytest.mark.slow
 def test_two_processes_train_as_one_does(tmp_path: Path) -> None:
     """With noise, dropout and batch statistics on: all three are those of the whole batch."""
     one = pretrain(SPACE, CONFIG, graphs=GRAPHS)

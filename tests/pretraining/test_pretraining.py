@@ -44,11 +44,11 @@ class InterruptedRunError(Exception):
     ("name", "protocol", "epoch"),
     [
         ("arch2vec", "cosine", 2),
-        ("arch2vec", "paper", 1),
+        pytest.param("arch2vec", "paper", 1, marks=pytest.mark.slow),
         ("arch2vec", "paper", 2),
         ("arch2vec", "release", 2),
-        ("arch2vec-no-kl", "paper", 2),
-        ("gae", "paper", 2),
+        pytest.param("arch2vec-no-kl", "paper", 2, marks=pytest.mark.slow),
+        pytest.param("gae", "paper", 2, marks=pytest.mark.slow),
         ("vgae", "paper", 2),
     ],
 )

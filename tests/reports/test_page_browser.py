@@ -177,6 +177,7 @@ def test_curves_answer(page: Page, made: tuple[Path, Embedding]) -> None:
     assert page.complaints == []
 
 
+@pytest.mark.slow
 def test_several_parts_are_chosen_from(page: Page, tmp_path: Path) -> None:
     for name in ("first", "second"):
         search(Embedding(SPACE, CELLS, CELLS.ops[:, 1:4].astype(np.float32)), Made(), "random", 6, out=tmp_path / name)
@@ -198,6 +199,7 @@ def test_several_parts_are_chosen_from(page: Page, tmp_path: Path) -> None:
         assert page.requests == [made.resolve().as_uri()]
 
 
+@pytest.mark.slow
 def test_all_of_nasbench201_is_small_and_quick(page: Page, tmp_path: Path) -> None:
     everything = SPACE.enumerate()
     points = np.random.default_rng(0).normal(size=(len(everything), 2))

@@ -73,11 +73,20 @@ def made(trial: Trial) -> tuple[int, str, float]:
     return trial.index, trial.architecture, trial.validation
 
 
-METHODS = ("local-search", "evolution", "bo-local", "group-bo", "gp-bo", "random", "reinforce", "bohb")
-
-
 @pytest.mark.parametrize(
-    ("space", "method"), [(CHAIN, method) for method in METHODS] + [(FREE, method) for method in METHODS[:4]]
+    ("space", "method"),
+    [
+        *((CHAIN, method) for method in ("evolution", "group-bo", "bohb")),
+        *((FREE, method) for method in ("local-search", "bo-local")),
+        *(
+            pytest.param(space, method, marks=pytest.mark.slow)
+            for space, methods in (
+                (CHAIN, ("local-search", "bo-local", "gp-bo", "random", "reinforce")),
+                (FREE, ("evolution", "group-bo")),
+            )
+            for method in methods
+        ),
+    ],
 )
 def test_resumed_it_ends_like_one_go(
     space: DeclaredSpace, method: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

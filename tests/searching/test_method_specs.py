@@ -290,6 +290,7 @@ def test_two_methods_of_one_name_are_refused(folder: Path) -> None:
     assert list(resolve_methods(["bo", "bo", BayesianOptimization])) == ["bo"]
 
 
+@pytest.mark.slow
 def test_compare_with_workers(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     methods = "random,evolution?population=4&tournament=2,python:mine.py:Mine?first=3"
     cells(60).save("vectors.parquet")

@@ -30,6 +30,8 @@ from arch2vec.studies.optuna.trials import STUDY, VOID
 from one_line import error_of
 from search_helpers import chain, embed, some_of
 
+QUICK = {"random", "evolution", "local-search", "group-bo", "gp-bo", "bohb"}
+
 
 def worth(architecture: str) -> dict[str, float]:
     if architecture.startswith("c|c"):
@@ -70,7 +72,13 @@ def record_of(embedding: Embedding, url: str, method: str = "random") -> tuple[I
 
 
 class TestMadeAgain:
-    @pytest.mark.parametrize("method", sorted(set(METHODS) - {"bo-release", "supervised-bo-release", "forest"}))
+    @pytest.mark.parametrize(
+        "method",
+        [
+            pytest.param(name, marks=[] if name in QUICK else [pytest.mark.slow])
+            for name in sorted(set(METHODS) - {"bo-release", "supervised-bo-release", "forest"})
+        ],
+    )
     def test_a_stopped_search_goes_on_as_if_it_had_not(self, method: str, url: str) -> None:
         embedding, calls = embed(chain(4)), 0
 
