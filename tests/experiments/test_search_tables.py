@@ -240,6 +240,7 @@ class TestCompare:
         assert main(arguments) == 0
         assert "Methods on the same seeds" in capsys.readouterr().out
 
+    @pytest.mark.slow
     def test_workers_change_nothing(self, source: Path, table: Path, capsys: pytest.CaptureFixture[str]) -> None:
         arguments = ["compare", str(source), "--objective", f"nasbench201?data={table}", "--methods", "random"]
         answers = []

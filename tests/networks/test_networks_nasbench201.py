@@ -101,7 +101,7 @@ DATA_SETS = {"c10": (10, 32), "c100": (100, 32), "in16": (120, 16)}
 
 
 def test_parameters_of_networks_are_the_published_ones(published: pd.DataFrame) -> None:
-    for _, row in published.sample(100, random_state=0).iterrows():
+    for _, row in published.sample(60, random_state=0).iterrows():
         assert count_parameters(NASBench201Network(row.arch_str, NASBench201Skeleton(), None)) == row.params_c10
     for _, row in published.sample(5, random_state=1).iterrows():
         assert (

@@ -172,6 +172,7 @@ def test_comparisons_grow_in_every_run(chain: Embedding, tmp_path: Path) -> None
     assert max(map(worth, runs.texts(runs.rows[runs.made].tolist(), chain.architectures))) == np.nanmax(runs.validation)
 
 
+@pytest.mark.slow
 def test_comparisons_with_workers_grow_alike(chain: Embedding) -> None:
     one, two = (run_many(chain, worth, methods=["evolution"], runs=2, budget=12, workers=n) for n in (1, 2))
     assert one.architecture.tolist() == two.architecture.tolist()

@@ -318,6 +318,7 @@ def test_command_lines_that_are_wrong(folder: Path, capsys: pytest.CaptureFixtur
         assert line in told and told.count("\n") == 1
 
 
+@pytest.mark.slow
 def test_pareto_methods_have_settings(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert resolve_pareto_method("ehvi?growth=2&initial=4").name == "ehvi?initial=4&growth=2"
     with pytest.raises(InputError, match="multi-objective method ehvi has no setting 'population'"):

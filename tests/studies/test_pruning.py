@@ -88,6 +88,7 @@ def test_less_can_be_better(mine: str) -> None:
     check(search(embed(chain(4)), f"python:{mine}:least", "random", 40, minimise=True, pruner="median?trials=3"), True)
 
 
+@pytest.mark.slow
 def test_by_workers_and_kept(mine: str, tmp_path: Path) -> None:
     embedding, out, objective = embed(chain(4)), tmp_path / "out", f"python:{mine}:train"
     result = search(embedding, objective, "random", 24, workers=2, out=out, pruner="median?trials=3")
