@@ -76,15 +76,14 @@ class GrowingMoves(Moves):
 
     @override
     def neighbours(self, row: int) -> NDArray[np.int64]:
-        if row not in self._growth.around:
-            raise Missing(("around", [row]))
+        self.explore([row])
         return self._growth.around[row]
 
     @override
     def explore(self, rows: Iterable[int]) -> None:
         new = [row for row in dict.fromkeys(rows) if row not in self._growth.around]
         if new:
-            raise Missing(("around", new))
+            self._need(("around", new))
 
     @override
     def mutants(self, row: int, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
@@ -92,8 +91,13 @@ class GrowingMoves(Moves):
         found = self._growth.rows_of(mutants)
         absent = np.flatnonzero(found == NONE)
         if len(absent):
-            raise Missing(("given", list(dict.fromkeys(self._space.format(mutants[absent])))))
+            self._need(("given", list(dict.fromkeys(self._space.format(mutants[absent])))))
+            found = self._growth.rows_of(mutants)
         return found
+
+    def _need(self, event: Event) -> None:
+        """What becomes of architectures that have no row yet."""
+        raise Missing(event)
 
 
 class Growth:

@@ -9,7 +9,7 @@ scaled by the pool's own means and deviations, which were worked out when it was
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ from arch2vec.pools.pool import GrowingPool, Pool
 from arch2vec.representations.features import Groups, slices
 from arch2vec.representations.structure import GROUPS, structure
 from arch2vec.searching.base import SearchMethod
-from arch2vec.searching.growing import GrowingMoves, GrowingSearch, Growth
+from arch2vec.searching.growing import Event, GrowingMoves, GrowingSearch, Growth
 from arch2vec.searching.moves import NONE, use_moves
 
 _LOOKED_AT = 20_000  # rows whose structure tells how that of all is scaled, where the pool's vectors are others
@@ -70,25 +70,8 @@ class PoolMoves(GrowingMoves):
     """The moves of a pool: neighbours that have no row get one when they are asked for, where the pool grows."""
 
     @override
-    def neighbours(self, row: int) -> NDArray[np.int64]:
-        self.explore([row])
-        return self._growth.around[row]
-
-    @override
-    def explore(self, rows: Iterable[int]) -> None:
-        new = [row for row in dict.fromkeys(rows) if row not in self._growth.around]
-        if new:
-            self._growth.add(("around", new))
-
-    @override
-    def mutants(self, row: int, n: int, rng: np.random.Generator) -> NDArray[np.int64]:
-        mutants = self._space.mutate(self._graphs[np.full(n, row)], rng)
-        found = self._growth.rows_of(mutants)
-        absent = np.flatnonzero(found == NONE)
-        if len(absent):
-            self._growth.add(("given", list(dict.fromkeys(self._space.format(mutants[absent])))))
-            found = self._growth.rows_of(mutants)
-        return found
+    def _need(self, event: Event) -> None:
+        self._growth.add(event)
 
 
 class PoolSearch(GrowingSearch):
