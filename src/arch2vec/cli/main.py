@@ -10,6 +10,8 @@ import argparse
 import errno
 import io
 import sys
+import threading
+import time
 from collections.abc import Sequence
 from typing import NoReturn
 
@@ -103,3 +105,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return 1
     return 0
+
+
+def program() -> int:
+    """Run the process's command line, whose end Python puts off while a thread of the user's code is at work."""
+    status = main()
+    left = [t for t in threading.enumerate() if t is not threading.current_thread() and not t.daemon]
+    if left:
+        threading.Thread(target=_tell_of_threads, args=(left,), daemon=True).start()
+    return status
+
+
+_PATIENCE_S = 2.0  # for threads that end by themselves
+
+
+def _tell_of_threads(left: Sequence[threading.Thread]) -> None:
+    time.sleep(_PATIENCE_S)
+    at_work = ", ".join(thread.name for thread in left if thread.is_alive())
+    if at_work:
+        print(
+            f"arch2vec: all is done, but threads that the objective's code has started are at work ({at_work}); "
+            "they are waited for, Ctrl-C ends them",
+            file=sys.stderr,
+        )

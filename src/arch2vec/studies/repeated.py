@@ -34,8 +34,9 @@ def run_many(
     max_cost_s: float | None = None,
     out: AnyPath | None = None,
     progress: Callable[[str, int], None] | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     executor: Executor | None = None,
+    timeout_s: float | None = None,
     max_failures: int | None = MOST_IN_A_ROW,
     accept_changes: bool = False,
 ) -> pd.DataFrame:
@@ -61,8 +62,9 @@ def run_many(
         out: a folder, created where missing.
         progress: called with a method's name and how many of its evaluations
             were just made, or found in ``out``.
-        workers: processes that share the work.
+        workers: processes that share the work, as for :func:`arch2vec.studies.run_study`.
         executor: as for :func:`arch2vec.studies.run_study`.
+        timeout_s: as for :func:`arch2vec.studies.run_study`.
         max_failures: how many evaluations may fail in a row, as for :func:`arch2vec.studies.run_study`.
         accept_changes: whether to go on though the objective has changed, as for :func:`arch2vec.studies.run_study`.
 
@@ -87,6 +89,7 @@ def run_many(
         out=out,
         workers=workers,
         executor=executor,
+        timeout_s=timeout_s,
         max_failures=max_failures,
         accept_changes=accept_changes,
         progress=None if progress is None else lambda method, _, evaluations: progress(method, evaluations),

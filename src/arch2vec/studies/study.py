@@ -28,6 +28,7 @@ from arch2vec.searching.identity import identity_of
 from arch2vec.searching.pool import WHOLE, OnDevice, Sampled
 from arch2vec.searching.spec import AnyMethod, MethodSpec, resolve_methods
 from arch2vec.searching.store import embedding_digest
+from arch2vec.studies.apart import check_timeout
 from arch2vec.studies.blocks import Block, run_stored, share
 from arch2vec.studies.folder import StudyFolder
 from arch2vec.studies.runs import SearchRuns
@@ -56,8 +57,9 @@ def run_study(
     pool: Sampled | OnDevice | None = None,
     block: int | None = None,
     out: AnyPath | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     executor: Executor | None = None,
+    timeout_s: float | None = None,
     progress: Progress | None = None,
     max_failures: int | None = MOST_IN_A_ROW,
     accept_changes: bool = False,
@@ -97,9 +99,12 @@ def run_study(
         block: runs that advance together, by default as many as keep memory small.
         out: a folder, created where missing; with an executor on other machines,
             one that these can read.
-        workers: processes, with one thread each.
+        workers: processes that share the runs, with one thread each. Evaluations that no table has are then made in
+            processes of their own, where one that ends its process is a failed trial. None for all in this one.
         executor: runs the blocks in place of ``workers`` processes; anything with
             the interface of :class:`concurrent.futures.Executor`.
+        timeout_s: an evaluation that no table has, made in a process of its own, has failed after so many seconds;
+            None for never.
         progress: told how far the study is.
         max_failures: as for :func:`arch2vec.searching.study.search`, of the runs that advance together.
         accept_changes: whether to go on though the objective has changed, as for
@@ -116,6 +121,7 @@ def run_study(
         WorkerError: a worker process has ended before its work.
     """
     check_limit(max_failures)
+    check_timeout(timeout_s)
     folder = None if out is None else Path(out)
     if isinstance(embedding, Pool):
         raise InputError(
@@ -144,7 +150,8 @@ def run_study(
             note_start(folder, done=len(finished), runs=counts, units=units, space=embedding.space.reference)
         made: list[pa.Table] = []
         tasks: list[Block] = []
-        kept = None if folder is None else folder.absolute(), max_failures
+        apart = timeout_s is not None or (workers is not None and executor is None)
+        kept = None if folder is None else folder.absolute(), max_failures, apart, timeout_s
         for objective, target in targets.items():
             values = values_of(target, embedding)
             for method, kind in kinds.items():
@@ -171,11 +178,11 @@ def run_study(
             else:
                 store.add(table)
 
-        if workers == 1 and executor is None:
+        if workers in (None, 1) and executor is None:
             for task in tasks:
                 keep(task.run(embedding, _of(task, progress)))
         elif tasks:
-            _run_elsewhere(tasks, embedding, folder, workers, executor, keep, progress)
+            _run_elsewhere(tasks, embedding, folder, workers or 1, executor, keep, progress)
         if store is not None:
             store.combine()
             return store.trajectories()
@@ -207,14 +214,17 @@ def _check(
     batches: Mapping[str, int],
     seed0: int,
     block: int | None,
-    workers: int,
+    workers: int | None,
 ) -> None:
     if not kinds:
         raise InputError("name at least one search method")
     for what, least in (("run", min(counts.values())), ("architecture in a batch", min(batches.values()))):
         if least < 1:
             raise InputError(f"at least 1 {what} is needed, got {least}")
-    for what, number in (("worker", workers), ("run in a block", 1 if block is None else block)):
+    for what, number in (
+        ("worker", 1 if workers is None else workers),
+        ("run in a block", 1 if block is None else block),
+    ):
         if number < 1:
             raise InputError(f"at least 1 {what} is needed, got {number}")
     for kind in kinds.values():
