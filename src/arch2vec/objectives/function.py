@@ -92,13 +92,13 @@ class FunctionObjective(Objective):
     def __getstate__(self) -> dict[str, object]:
         from arch2vec.common.code_identity import mark_of
 
-        return {**vars(self), "_mark": mark_of(self._function)}
+        return {**vars(self), "_mark": mark_of(self._function, whole=True)}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         from arch2vec.common.code_identity import mark_of
 
         vars(self).update(state)
-        there, here = vars(self).pop("_mark"), mark_of(self._function)
+        there, here = vars(self).pop("_mark"), mark_of(self._function, whole=True)
         self._changed = None not in (there, here) and there != here
 
     @property
