@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import itertools
 import linecache
+import shlex
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -161,8 +162,6 @@ def test_what_other_cells_of_a_notebook_define_counts(cell: str) -> None:
     "command", ["python -m pack.train", "python train.py --config=conf.yaml", "sh -c 'python train.py --fast'"]
 )
 def test_of_the_files_of_a_command(command: str, tmp_path: Path) -> None:
-    import shlex
-
     name = {"pack": "pack/train.py", "conf": "conf.yaml", "fast": "train.py"}
     file = tmp_path / next(path for key, path in name.items() if key in command)
     file.parent.mkdir(exist_ok=True)
@@ -171,3 +170,16 @@ def test_of_the_files_of_a_command(command: str, tmp_path: Path) -> None:
         file.write_text(text)
         marks.append(mark_of_command(shlex.split(command), tmp_path))
     assert marks[0] != marks[1]
+
+
+@pytest.mark.parametrize(
+    "command",
+    ["sh t.sh --out w.json", "sh t.sh --log=w.txt", "sh t.sh w.log", "sh -c 'sh t.sh > w.json'", "sh t.sh -o w"],
+)
+def test_what_a_command_writes_is_none_of_its_code(command: str, tmp_path: Path) -> None:
+    before = mark_of_command(shlex.split(command), tmp_path)
+    for name in ("w.json", "w.txt", "w.log", "w"):
+        (tmp_path / name).write_text("written")
+    assert mark_of_command(shlex.split(command), tmp_path) == before
+    (tmp_path / "t.sh").write_text("echo 1")
+    assert mark_of_command(shlex.split(command), tmp_path) != before

@@ -16,6 +16,7 @@ import functools
 import hashlib
 import importlib.util
 import inspect
+import re
 import shlex
 import sys
 import sysconfig
@@ -70,16 +71,25 @@ def mark_of_command(words: Sequence[str], folder: Path) -> str:
 
 
 def _files_named(words: Sequence[str]) -> Iterator[str]:
-    """What may be files in a command line: its words, ``--config=FILE``, ``-m MODULE``, and words within a word."""
-    for place, word in enumerate(words):
-        yield word
-        yield word.partition("=")[2]
-        if place and words[place - 1] == "-m":
+    """What may be files in a command line: its words, ``--config=FILE``, ``-m MODULE``, and words within a word.
+
+    What it writes is not meant, as far as options and suffixes tell.
+    """
+    for before, word in zip(["", *words], words, strict=False):
+        option, _, value = word.rpartition("=")
+        if word.endswith(_WRITTEN) or _WRITES.match(option or before) or word.startswith(">"):
+            continue
+        yield from (word, value)
+        if before == "-m":
             path = word.replace(".", "/")
             yield from (f"{path}.py", f"{path}/__main__.py", f"{path}/__init__.py")
         if " " in word:
             with contextlib.suppress(ValueError):  # an open quotation mark
                 yield from _files_named(shlex.split(word))
+
+
+_WRITTEN = (".log", ".out", ".err", ".jsonl", ".pt", ".pth", ".ckpt")
+_WRITES = re.compile(r"[12]?>|-o$|--?([\w-]*-)?(out|log|sav|result|checkpoint|ckpt|dump|writ)", re.IGNORECASE)
 
 
 class _Reader:
