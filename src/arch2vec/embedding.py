@@ -15,6 +15,7 @@ import numpy as np
 from jaxtyping import Float32, Int64, UInt64
 from numpy.typing import ArrayLike, NDArray
 
+from arch2vec.common.arguments import as_annotated
 from arch2vec.common.documents import parse_json, shown
 from arch2vec.common.storage import AnyPath, read_arrays, write_arrays
 from arch2vec.errors import InputError
@@ -107,6 +108,7 @@ class Embedding:
         index = pd.Index(self.architectures, name="architecture")
         return pd.DataFrame(self.vectors, index=index, columns=columns)
 
+    @as_annotated
     def plot_map(
         self,
         colour: ArrayLike | Mapping[str, float] | None = None,
@@ -163,6 +165,7 @@ class Embedding:
             raise InputError(f"{architecture!r} is not among the {len(self):,} embedded architectures")
         return index
 
+    @as_annotated
     def nearest(
         self, point: ArrayLike, k: int = 10
     ) -> tuple[Int64[NDArray[np.int64], " k"], Float32[NDArray[np.float32], " k"]]:
@@ -229,6 +232,7 @@ class Embedding:
             raise InputError(f"its groups are {shown(pairs)}; names and how many columns each has are needed")
         return cls(space, graphs, vectors, tuple((name, size) for name, size in pairs), extend=extend)
 
+    @as_annotated
     def save(self, path: AnyPath) -> None:
         """Write to ``path``: Parquet (``.parquet``) for other programs, safetensors for anything else.
 
@@ -258,6 +262,7 @@ class Embedding:
         return entries | ({"structure_version": str(self.structure_version)} if self.structure_version else {})
 
     @classmethod
+    @as_annotated
     def load(cls, path: AnyPath, space: SearchSpace | None = None) -> Embedding:
         """Read what :meth:`save` wrote, in either format. Runs no code from the file.
 

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float32
 from numpy.typing import NDArray
 
+from arch2vec.common.arguments import as_annotated
 from arch2vec.common.devices import CPU, Device, get_device
 from arch2vec.common.documents import anything, checked, flag, mapping, number, parse_json, record, text, whole
 from arch2vec.common.kinds import is_series
@@ -205,11 +206,13 @@ class Encoder:
             operation_logits, edge_logits = self.model.decoder(points)
             yield operation_logits.cpu().numpy(), edge_logits.cpu().numpy()
 
+    @as_annotated
     def sample_prior(self, n: int, rng: np.random.Generator) -> Float32[NDArray[np.float32], "n V latent"]:
         """(n, V, latent) standard normal draws, scaled and shifted to the training embedding."""
         mean, std = self.prior
         return rng.standard_normal((n, *mean.shape), dtype=np.float32) * std + mean
 
+    @as_annotated
     def generate(
         self,
         n: int,
@@ -248,6 +251,7 @@ class Encoder:
 
         return collected(draw, n, distinct, known) if distinct or known is not None else draw(n)
 
+    @as_annotated
     def interpolate(self, a: GraphBatch, b: GraphBatch, steps: int = 10) -> GraphBatch:
         """Architectures on the way from one to another: those that points between them decode to.
 
@@ -281,6 +285,7 @@ class Encoder:
         between = self.decode(first * (1 - share) + last * share, rules=True)
         return without_repeats(GraphBatch.concatenate([a, between, b]))
 
+    @as_annotated
     def save(self, path: AnyPath) -> None:
         """Write the encoder as one safetensors file, atomically."""
         arrays = {f"model.{name}": tensor.cpu().numpy() for name, tensor in self.model.state_dict().items()}
@@ -294,6 +299,7 @@ class Encoder:
         write_arrays(path, {**arrays, "prior": self.prior}, metadata)
 
     @classmethod
+    @as_annotated
     def load(cls, path: AnyPath, device: Device = CPU, space: SearchSpace | None = None) -> Encoder:
         """Read what :meth:`save` wrote. Runs no code from the file.
 

@@ -266,7 +266,7 @@ any_run_many: Any = run_many
     [
         (lambda space: any_search(space, len, budget="5"), "a whole number, got '5'"),
         (lambda space: any_search(space, len, budget=2.5), "a whole number, got 2.5"),
-        (lambda space: any_search(space, len, budget=3, seed=1.5), "a seed is a whole number"),
+        (lambda space: any_search(space, len, budget=3, seed=1.5), "seed is a whole number"),
         (lambda space: any_search(space, len, max_cost_s="3", budget=None), "above 0 seconds, got '3'"),
         (lambda space: any_search({"space": space}, len, budget=3), "a search takes an embedding, a search space"),
         (lambda space: any_run_many(7, len, ["random"], 1, 3), "a space's name, got int"),
@@ -467,8 +467,7 @@ def test_threads_that_are_left_at_work_are_named(tmp_path: Path, vectors: Path) 
     with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stderr is not None
         assert "threads that the objective's code has started are at work (of mine)" in process.stderr.readline()
-        process.send_signal(signal.SIGINT)
-        assert process.wait(60) is not None
+        process.kill()
 
 
 CODE = '''

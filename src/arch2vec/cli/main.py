@@ -13,7 +13,8 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
 from arch2vec import __version__
 from arch2vec.cli import (
@@ -29,6 +30,7 @@ from arch2vec.cli import (
     status,
 )
 from arch2vec.cli.output import only_json_on_stdout
+from arch2vec.common.arguments import path_of
 from arch2vec.common.request import given_as
 from arch2vec.errors import InputError, WorkerError
 
@@ -40,8 +42,19 @@ _DESCRIPTION = (
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
+def _path(text: str) -> Path:
+    try:
+        return path_of(text, "this")
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are one line."""
+    """A parser whose complaints are one line, and whose paths are what they stand for, as in ``--out=~/study``."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.register("type", Path, _path)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")

@@ -72,7 +72,7 @@ class FunctionObjective(Objective):
         if fidelities and self._fidelity is None:
             raise InputError(f"objective {name} has one fidelity: its function has no parameter 'fidelity'")
         self.fidelities = tuple(fidelities)
-        self._space = get_space(space) if isinstance(space, str) else space
+        self._space = None if space is None else get_space(space)
         self.space = None if self._space is None else self._space.name
         self.name, self.unit, self.code, self.minimise = name, unit, code, minimise
         self._reader = Reader(name)

@@ -9,6 +9,7 @@ import numpy as np
 from jaxtyping import Float32
 from numpy.typing import NDArray
 
+from arch2vec.common.arguments import as_annotated
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
@@ -21,6 +22,7 @@ SAMPLE = 20_000
 """Architectures that stand for a space too large to list, unless told otherwise."""
 
 
+@as_annotated
 def vectors(
     space: SearchSpace | str,
     architectures: Sequence[str] | GraphBatch | None = None,
@@ -46,7 +48,7 @@ def vectors(
     Raises:
         InputError: no such space, a malformed architecture, or all are asked for of a space too large to list.
     """
-    place = get_space(space) if isinstance(space, str) else space
+    place = get_space(space)
     if architectures is None:
         graphs = place.enumerate()
     elif isinstance(architectures, GraphBatch):
@@ -56,6 +58,7 @@ def vectors(
     return structure(graphs, place, groups).values
 
 
+@as_annotated
 def structure_embedding(
     space: SearchSpace, graphs: GraphBatch | None = None, *, sample: int | None = None, seed: int = 0
 ) -> Embedding:
@@ -87,6 +90,7 @@ def searchable(source: Embedding | SearchSpace | str) -> Embedding:
     )
 
 
+@as_annotated
 def represent(
     space: SearchSpace | str,
     representation: AnyRepresentation = "structure",
@@ -113,7 +117,7 @@ def represent(
         InputError: there is no such space or representation, or a function of the user's own gives no numbers.
     """
     kind = resolve_representation(representation)
-    space = get_space(space) if isinstance(space, str) else space
+    space = get_space(space)
     if graphs is None and sample is None and space.enumerable:
         graphs = space.enumerate()
     elif graphs is None:

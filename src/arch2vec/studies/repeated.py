@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from arch2vec.common.arguments import as_annotated
 from arch2vec.common.storage import AnyPath
 from arch2vec.embedding import Embedding
 from arch2vec.representations.ready import searchable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@as_annotated
 def run_many(
     embedding: Embedding | SearchSpace | str,
     objective: AnyObjective,

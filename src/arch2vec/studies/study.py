@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
+from arch2vec.common.arguments import as_annotated
 from arch2vec.common.ownership import owning
 from arch2vec.common.parcels import pack
 from arch2vec.common.request import note_start
@@ -44,6 +45,7 @@ _VALUES = 500_000  # architectures x runs that a block predicts at once where al
 _LARGEST, _SMALLEST = 32, 4
 
 
+@as_annotated
 def run_study(
     embedding: Embedding,
     objectives: AnyObjective | Sequence[AnyObjective],

@@ -1,0 +1,98 @@
+"""What people pass in Python in place of what is annotated."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import arch2vec
+from arch2vec.cli import main
+from arch2vec.common.arguments import path_of
+from one_line import error_of
+from search_helpers import chain
+
+SPACE: Any = chain(2)
+search: Any = arch2vec.search
+vectors: Any = arch2vec.vectors
+get_space: Any = arch2vec.get_space
+
+
+class Place(os.PathLike[str]):
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+
+@pytest.mark.parametrize("kind", [str, Path, Place, lambda path: f"{path}/", lambda path: path.as_uri(), os.fsencode])
+def test_a_path_is_anything_that_stands_for_one(kind: Callable[[Path], Any], tmp_path: Path) -> None:
+    out = tmp_path / "a study"
+    assert search(SPACE, len, method="random", budget=2, out=kind(out)).evaluations == 2
+    assert (out / "study.json").is_file() and [each.name for each in tmp_path.iterdir()] == ["a study"]
+
+
+def test_the_users_own_folder_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    assert path_of("~/x") == tmp_path / "x"
+    (tmp_path / "w.py").write_text("def f(a): return len(a)\n")
+    words = ["search", "nasbench201", "--objective", "digits-201", "--method", "random", "--budget", "1"]
+    assert main([*words, "--out=~/study"]) == 0
+    assert (tmp_path / "study" / "study.json").is_file() and not Path("~").exists()
+    with pytest.raises(SystemExit):
+        main([*words, "--out", ""])
+    assert "argument --out: this is a path, got an empty text" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "kind", [tuple, np.array, pd.Series, iter, lambda texts: (text for text in texts), SPACE.parse]
+)
+def test_architectures_are_any_series(kind: Callable[[Any], Any]) -> None:
+    texts = ["a|b", "b|a", "a|b"]
+    np.testing.assert_array_equal(vectors(SPACE, kind(texts)), vectors(SPACE, texts))
+
+
+def test_a_space_is_named_by_path_or_itself(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(
+        "name: two\ncarries: vertices\noperations: [a, b]\nvertices: 4\nedges: [[0, 1], [1, 2], [2, 3]]\n"
+    )
+    file = tmp_path / "s.yaml"
+    assert get_space(SPACE) is SPACE
+    assert {get_space(each).reference for each in (str(file), file, Place(file))} == {get_space(file).reference}
+    assert vectors(file, ["a|b"]).shape[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (lambda: search(SPACE, len, budget=3, batch="2"), "batch is a whole number, got '2'"),
+        (lambda: search(SPACE, len, budget=3, workers=1.5), "workers is a whole number, got 1.5"),
+        (lambda: search(SPACE, len, budget=3, retries=True), "retries is a whole number, got True"),
+        (lambda: search(SPACE, len, budget=3, seed="0"), "seed is a whole number, got '0'"),
+        (lambda: search(SPACE, len, budget=3, timeout_s="3"), "timeout_s is a number, got '3'"),
+        (lambda: search(SPACE, len, budget=3, minimise="no"), "minimise is True or False, got 'no'"),
+        (lambda: search(SPACE, len, budget=3, out=""), "out is a path, got an empty text"),
+        (lambda: search(SPACE, len, budget=3, out=3), "out is a path, got 3"),
+        (lambda: search(SPACE, len, budget=3, against="macs"), "against are texts, as in ['one', 'two'], got 'macs'"),
+        (lambda: search(SPACE, len, budget=3, at_most=["macs"]), "at_most are numbers by name, as in {'macs': 3e8}"),
+        (lambda: search(SPACE, len, budget=3, at_most={"macs": "x"}), "at_most['macs'] is a number, got 'x'"),
+        (lambda: search(SPACE, len, budget=3, on_evaluation=3), "on_evaluation is a function, got 3"),
+        (lambda: search(SPACE, len, budget=3, storage=Path("x.db")), "storage is a text, got "),
+        (lambda: vectors(SPACE, ["a|b"], "costs"), "groups are texts, as in ['one', 'two'], got 'costs'"),
+        (lambda: SPACE.sample(-1, np.random.default_rng(0)), "n is a number from 0 on, got -1"),
+        (lambda: SPACE.sample(2, 0), "rng is a generator, as in numpy.random.default_rng(0), got 0"),
+        (lambda: get_space(None), "a search space is named by a text or the path of a YAML file, got NoneType"),
+        (lambda: arch2vec.run_many(SPACE, len, ["random"], "3", 2), "runs is a whole number, got '3'"),  # type: ignore[arg-type]
+    ],
+)
+def test_what_cannot_be_is_one_line(call: Callable[[], object], line: str) -> None:
+    assert line in error_of(call)
