@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import matplotlib
 import numpy as np
 import pandas as pd
 import pytest
@@ -171,6 +172,7 @@ def settings() -> dict[str, Any]:
         "type": torch.get_default_dtype(),
         "limits": resource.getrlimit(resource.RLIMIT_FSIZE),
         "cores": os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None,
+        "figures": dict(matplotlib.rcParams),
         "autocast depth": (torch.autocast_increment_nesting(), torch.autocast_decrement_nesting()),
         "device": torch.empty(0).device,
         "gradients": torch.is_grad_enabled(),
@@ -212,6 +214,8 @@ def vandal(architecture: str) -> float:
     resource.setrlimit(resource.RLIMIT_FSIZE, (10, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    matplotlib.rcParams["text.usetex"] = True
+    matplotlib.rcParams["font.size"] = 30
     os.environ.clear()
     os.environ["HOME"] = "/nowhere"
     sys.path.clear()

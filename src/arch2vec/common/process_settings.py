@@ -42,11 +42,14 @@ def read_settings() -> dict[str, Any]:
 
 def settings_of_imports() -> dict[str, Any]:
     """What a library that was imported meanwhile began with, but for what depends on the machine."""
+    found: dict[str, Any] = {}
+    if "matplotlib" in sys.modules:
+        found["figures"] = _without_backend(sys.modules["matplotlib"].rcParamsOrig)  # with the user's own file of them
     if "torch" not in sys.modules:
-        return {}
+        return found
     import torch
 
-    return {
+    return found | {
         "inference": False,
         "autocast": {"cpu": False, "cuda": False},
         "autocast depth": 0,
@@ -78,6 +81,8 @@ def _settings() -> dict[str, Setting]:
         settings["blocked signals"] = _blocked, _set_blocked
     if "torch" in sys.modules:
         settings.update(_of_torch())
+    if "matplotlib" in sys.modules:
+        settings["figures"] = _figures, _set_figures
     return settings
 
 
@@ -128,6 +133,22 @@ def _set_limits(limits: Mapping[int, tuple[int, int]]) -> None:
         least = soft if most == resource.RLIM_INFINITY or 0 <= soft < most else most
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(kind, (least, most))
+
+
+def _without_backend(parameters: dict[str, Any]) -> dict[str, Any]:
+    # Not by its own methods, which choose a backend and warn of what is deprecated.
+    found: dict[str, Any] = {}
+    dict.update(found, dict.items(parameters))
+    found.pop("backend", None)
+    return found
+
+
+def _figures() -> dict[str, Any]:
+    return _without_backend(sys.modules["matplotlib"].rcParams)
+
+
+def _set_figures(parameters: Mapping[str, Any]) -> None:
+    dict.update(sys.modules["matplotlib"].rcParams, parameters)
 
 
 def _set_warnings(filters: tuple[Any, ...]) -> None:
