@@ -17,7 +17,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from arch2vec.common.arguments import as_annotated
 from arch2vec.common.documents import parse_json, shown
-from arch2vec.common.storage import AnyPath, read_arrays, write_arrays
+from arch2vec.common.storage import AnyPath, read_arrays, refuse_other_formats, write_arrays
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
@@ -239,9 +239,10 @@ class Embedding:
         Parquet has the columns ``architecture`` and ``v0`` ... ``v{d-1}``.
 
         Raises:
-            InputError: the folder cannot be written to.
+            InputError: the folder cannot be written to, or the name ends as that of another format.
         """
         path = Path(path)
+        refuse_other_formats(path)
         if path.suffix == ".parquet":
             import pyarrow as pa
 

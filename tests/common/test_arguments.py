@@ -90,6 +90,14 @@ def test_a_space_is_named_by_path_or_itself(tmp_path: Path) -> None:
         (lambda: vectors(SPACE, ["a|b"], "costs"), "groups are texts, as in ['one', 'two'], got 'costs'"),
         (lambda: SPACE.sample(-1, np.random.default_rng(0)), "n is a number from 0 on, got -1"),
         (lambda: SPACE.sample(2, 0), "rng is a generator, as in numpy.random.default_rng(0), got 0"),
+        (
+            lambda: arch2vec.structure_embedding(SPACE).save("x.csv"),
+            "not as .csv: name x.parquet, or",
+        ),
+        (lambda: get_space("NASBench201"), "darts, darts_pair, nasbench101, nasbench201; did you mean 'nasbench201'?"),
+        (lambda: search(SPACE, len, "randm", budget=3), "; did you mean 'random'?"),
+        (lambda: search(SPACE, "w.py:f", budget=3), "cmd:COMMAND; did you mean python:w.py:f"),
+        (lambda: search(SPACE, "digits_201", budget=3), "cmd:COMMAND; did you mean 'digits-201'?"),
         (lambda: get_space(None), "a search space is named by a text or the path of a YAML file, got NoneType"),
         (lambda: arch2vec.run_many(SPACE, len, ["random"], "3", 2), "runs is a whole number, got '3'"),  # type: ignore[arg-type]
     ],
