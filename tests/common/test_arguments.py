@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 import arch2vec
+import arch2vec.studies
 from arch2vec.cli import main
 from arch2vec.common.arguments import path_of
 from one_line import error_of
@@ -104,3 +105,40 @@ def test_a_space_is_named_by_path_or_itself(tmp_path: Path) -> None:
 )
 def test_what_cannot_be_is_one_line(call: Callable[[], object], line: str) -> None:
     assert line in error_of(call)
+
+
+@pytest.mark.parametrize(
+    "rows", [lambda mask: mask, lambda mask: mask.tolist(), pd.Series, np.flatnonzero, lambda _: slice(2, 5, 2)]
+)
+def test_some_rows_of_an_embedding(rows: Callable[[Any], Any]) -> None:
+    embedding: Any = arch2vec.structure_embedding(SPACE)
+    mask = np.zeros(len(embedding), dtype=bool)
+    mask[[2, 4]] = True
+    some = embedding.subset(rows(mask))
+    assert some.architectures == [embedding.architectures[row] for row in (2, 4)]
+    np.testing.assert_array_equal(some.vectors, embedding.vectors[[2, 4]])
+    assert embedding.subset([]).architectures == []
+    for wrong in ([True, False], [1.5], ["a|b"], [len(embedding)], 3):
+        assert "rows" in error_of(lambda wrong=wrong: embedding.subset(wrong))  # type: ignore[misc]
+
+
+def test_names_and_objects_are_alike(tmp_path: Path) -> None:
+    embedding: Any = arch2vec.structure_embedding(SPACE)
+    text = embedding.architectures[3]
+    assert embedding.nearest(text, 2)[0].tolist() == embedding.nearest(embedding.vectors[3], 2)[0].tolist()
+    assert "a point of this embedding is" in error_of(lambda: embedding.nearest([text, text]))
+    embedding.save(tmp_path / "vectors.safetensors")
+    run_study: Any = arch2vec.run_study
+    found = [
+        run_study(source, len, methods, np.int64(1), budget).runs("random", "function").rows.tolist()
+        for source, methods, budget in [
+            (embedding, ["random"], arch2vec.studies.Budget(3)),
+            (SPACE, "random", 3),
+            (str(tmp_path / "vectors.safetensors"), ("random",), np.int64(3)),
+            (tmp_path / "vectors.safetensors", np.array(["random"]), 3),
+        ]
+    ]
+    assert found.count(found[0]) == len(found)
+    assert arch2vec.represent(SPACE, "adjacency", [text]).vectors.shape[0] == 1
+    with pytest.raises(TypeError, match="got an unexpected keyword argument 'bugdet'; did you mean 'budget'"):
+        search(SPACE, len, bugdet=3)

@@ -271,7 +271,7 @@ any_run_many: Any = run_many
         (lambda space: any_search(space, len, budget="5"), "a whole number, got '5'"),
         (lambda space: any_search(space, len, budget=2.5), "a whole number, got 2.5"),
         (lambda space: any_search(space, len, budget=3, seed=1.5), "seed is a whole number"),
-        (lambda space: any_search(space, len, max_cost_s="3", budget=None), "above 0 seconds, got '3'"),
+        (lambda space: any_search(space, len, max_cost_s="3", budget=None), "max_cost_s is a number, got '3'"),
         (lambda space: any_search({"space": space}, len, budget=3), "a search takes an embedding, a search space"),
         (lambda space: any_run_many(7, len, ["random"], 1, 3), "a space's name, got int"),
         (lambda space: space.parse(None), "an architecture is text, got NoneType None"),

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import inspect
-import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
@@ -12,9 +11,10 @@ from typing import Any, TypeVar, cast
 from urllib.parse import unquote
 
 import numpy as np
+from numpy.typing import NDArray
 
 from arch2vec.common.kinds import is_real, is_whole
-from arch2vec.errors import InputError
+from arch2vec.errors import InputError, nearest_to
 
 Count = int
 """A whole number from 0 on."""
@@ -42,7 +42,11 @@ def as_annotated(function: _Function) -> _Function:
 
     @functools.wraps(function)
     def call(*positional: Any, **named: Any) -> Any:
-        bound = signature.bind(*positional, **named)
+        try:
+            bound = signature.bind(*positional, **named)
+        except TypeError as error:
+            near = "".join(nearest_to(name, signature.parameters) for name in named if name not in signature.parameters)
+            raise TypeError(f"{function.__name__}() {error}{near}") from None
         for name, value in bound.arguments.items():
             if name in kinds and not (value is None and kinds[name][0]):
                 bound.arguments[name] = kinds[name][1](value, name)
@@ -68,6 +72,24 @@ def path_of(value: object, name: str = "a path") -> Path:
     return Path.home() / text[2:] if text.startswith("~/") else Path(text)
 
 
+def rows_of(rows: object, count: int) -> NDArray[np.int64]:
+    """Rows of something with ``count`` of them: by numbers, or by saying of each whether it is meant.
+
+    Raises:
+        InputError: they are neither.
+    """
+    index = np.arange(count)[rows] if isinstance(rows, slice) else np.asarray(rows)
+    if index.dtype == bool and index.shape == (count,):
+        return np.flatnonzero(index)
+    if index.size == 0:
+        index = index.reshape(-1).astype(np.int64)
+    if index.ndim != 1 or index.dtype.kind not in "iu":
+        raise InputError(f"rows are whole numbers, or True or False for each of {count:,}; got {_shown(rows)}")
+    if len(index) and not (-count <= int(index.min()) and int(index.max()) < count):
+        raise InputError(f"there are {count:,} rows, counted from 0; got {_shown(rows)}")
+    return index.astype(np.int64)
+
+
 def _whole(value: object, name: str) -> int:
     if not is_whole(value):
         raise InputError(f"{name} is a whole number, got {_shown(value)}")
@@ -82,7 +104,7 @@ def _count(value: object, name: str) -> int:
 
 
 def _number(value: object, name: str) -> float:
-    if not is_real(value) or math.isnan(cast(float, value)):
+    if not is_real(value):
         raise InputError(f"{name} is a number, got {_shown(value)}")
     return cast(float, value)
 

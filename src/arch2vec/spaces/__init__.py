@@ -92,6 +92,7 @@ def stored_space(reference: str, given: SearchSpace | None, where: object) -> Se
             the reference is to Python code and no space is given.
     """
     if given is not None:
+        given = get_space(given)
         if given.reference != reference:
             raise InputError(f"{where} is of search space {shown(reference)}, not {shown(given.reference)}")
         return given

@@ -11,6 +11,7 @@ import numpy as np
 from arch2vec.common.arguments import as_annotated
 from arch2vec.common.storage import AnyPath
 from arch2vec.embedding import Embedding
+from arch2vec.errors import InputError
 from arch2vec.representations.ready import searchable
 from arch2vec.searching.budget import Budget
 from arch2vec.searching.evaluation import AnyObjective
@@ -159,7 +160,14 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
         ``validation_std``, ``test_mean``, ``test_std`` (percent; standard deviations
         with n - 1, NaN for one run), ``evaluations`` and ``cost_s`` (means a run),
         ``seconds_per_run`` (spent by the method itself).
+
+    Raises:
+        InputError: it is none of these.
     """
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame) or not {"method", "seed", "best_validation"} <= {*frame.columns}:
+        raise InputError("what is summarised is the data frame that run_many has returned")
     runs = frame.groupby(["method", "seed"], sort=False).agg(
         validation=("best_validation", "last"),
         test=("best_test", "last"),

@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 import pyarrow as pa
 
 from arch2vec.common.arguments import as_annotated
+from arch2vec.common.kinds import is_whole
 from arch2vec.common.ownership import owning
 from arch2vec.common.parcels import pack
 from arch2vec.common.request import note_start
@@ -22,6 +23,7 @@ from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
 from arch2vec.pools.pool import Pool
+from arch2vec.representations.ready import searchable
 from arch2vec.searching.budget import Budget
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget
 from arch2vec.searching.failures import MOST_IN_A_ROW, check_limit, tell_of_ends
@@ -29,6 +31,7 @@ from arch2vec.searching.identity import identity_of
 from arch2vec.searching.pool import WHOLE, OnDevice, Sampled
 from arch2vec.searching.spec import AnyMethod, MethodSpec, resolve_methods
 from arch2vec.searching.store import embedding_digest
+from arch2vec.spaces import SearchSpace
 from arch2vec.studies.apart import check_timeout
 from arch2vec.studies.blocks import Block, run_stored, share
 from arch2vec.studies.folder import StudyFolder
@@ -47,11 +50,11 @@ _LARGEST, _SMALLEST = 32, 4
 
 @as_annotated
 def run_study(
-    embedding: Embedding,
+    embedding: Embedding | SearchSpace | str,
     objectives: AnyObjective | Sequence[AnyObjective],
     methods: Sequence[AnyMethod],
     runs: int | Mapping[str, int],
-    budget: Budget | Mapping[str, Budget],
+    budget: Budget | int | Mapping[str, Budget],
     *,
     seed0: int = 0,
     batches: Mapping[str, int] | None = None,
@@ -85,12 +88,12 @@ def run_study(
     table, every single evaluation is kept. One process at a time owns the folder.
 
     Args:
-        embedding: the architectures and their vectors.
+        embedding: the architectures and their vectors; of a space, its structure vectors.
         objectives: what is maximised, as for :func:`arch2vec.searching.study.search`; each
             needs a name of its own.
         methods: search methods, as for :func:`arch2vec.searching.study.search`, each with a name of its own.
         runs: how many of each, or of each by name.
-        budget: how far runs go, or how far by the objective's name.
+        budget: how far runs go, or how many evaluations, or how far by the objective's name.
         seed0: the first seed.
         batches: how many architectures a method proposes at a time where it is not one.
         fidelities: that methods may choose from, by the objective's name, where it
@@ -125,13 +128,18 @@ def run_study(
     check_limit(max_failures)
     check_timeout(timeout_s)
     folder = None if out is None else Path(out)
+    embedding = searchable(embedding)
+    if not isinstance(budget, Budget | Mapping):
+        budget = Budget(budget)
+    if not isinstance(runs, Mapping) and not is_whole(runs):
+        raise InputError(f"runs are a whole number, or one by the method's name, got {runs!r}")
     if isinstance(embedding, Pool):
         raise InputError(
             "a study of many searches needs an embedding in memory: take the pool's reduced, or its subset(rows)"
         )
     targets = _named(objectives, embedding)
     kinds = resolve_methods(methods)
-    counts = {name: runs if isinstance(runs, int) else _entry(runs, name, "runs") for name in kinds}
+    counts = {name: _entry(runs, name, "runs") if isinstance(runs, Mapping) else int(runs) for name in kinds}
     budgets = {name: budget if isinstance(budget, Budget) else _entry(budget, name, "budget") for name in targets}
     sizes = {name: (batches or {}).get(name, 1) for name in kinds}
     _check(embedding, kinds, counts, budgets, sizes, seed0, block, workers)
