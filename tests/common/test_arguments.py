@@ -15,6 +15,7 @@ import arch2vec
 import arch2vec.studies
 from arch2vec.cli import main
 from arch2vec.common.arguments import path_of
+from arch2vec.models.autoencoder import ModelConfig
 from one_line import error_of
 from search_helpers import chain
 
@@ -142,3 +143,17 @@ def test_names_and_objects_are_alike(tmp_path: Path) -> None:
     assert arch2vec.represent(SPACE, "adjacency", [text]).vectors.shape[0] == 1
     with pytest.raises(TypeError, match="got an unexpected keyword argument 'bugdet'; did you mean 'budget'"):
         search(SPACE, len, bugdet=3)
+
+
+def test_an_encoder_takes_texts_and_graphs() -> None:
+    small = arch2vec.PretrainConfig(model=ModelConfig(hidden=8, latent=4), epochs=1)
+    pretrain: Any = arch2vec.pretrain
+    encoder = pretrain(SPACE, small, seed=np.int64(0))
+    texts = ["a|b", "b|c"]
+    graphs = SPACE.parse(texts)
+    for call in (encoder.encode, encoder.vectors, lambda given: encoder.embed(given).vectors):
+        np.testing.assert_array_equal(call(texts), call(graphs))
+        np.testing.assert_array_equal(call(texts[0]), call(graphs[0]))
+        assert "as text, a batch of graphs" in error_of(lambda call=call: call(3))  # type: ignore[misc]
+    way = encoder.interpolate("a|b", "b|c", np.int64(3))
+    assert SPACE.format(way) == SPACE.format(encoder.interpolate(graphs[0], graphs[1], 3))
