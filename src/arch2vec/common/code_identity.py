@@ -36,7 +36,7 @@ def mark_of(found: object, *, whole: bool = False) -> str | None:
     """The mark of a function, a class or an object of one; None where its source is not to be had.
 
     Args:
-        found: the object.
+        found: the object that is marked.
         whole: None too where the source of any part of it is lacking, as in another process than the notebook's.
     """
     reader = _Reader()
