@@ -122,6 +122,21 @@ def add_commands(commands: Any) -> None:
         default="constant",
         help="how the learning rate goes on: constant (default), or cosine, falling to 0 at the last step",
     )
+    parser.add_argument(
+        "--warmup",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="share of all steps in which the learning rate of --schedule cosine rises from 0 first (default 0)",
+    )
+    parser.add_argument(
+        "--kl-warmup",
+        type=float,
+        default=0.0,
+        metavar="SHARE",
+        help="share of all steps, with --schedule cosine, in which the weight of the KL divergence rises from 0 to "
+        "its own; operations are told apart much sooner (default 0)",
+    )
     add_device(parser)
     _add_departures(parser)
 
@@ -289,6 +304,8 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
         batch_size=arguments.batch_size,
         learning_rate=arguments.learning_rate,
         schedule=arguments.schedule,
+        warmup=arguments.warmup,
+        kl_warmup=arguments.kl_warmup,
         stream=arguments.stream,
         threads=arguments.threads,
         processes=arguments.processes,

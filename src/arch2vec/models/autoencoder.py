@@ -154,7 +154,7 @@ class GraphAutoencoder(nn.Module):
     def loss(
         self,
         graphs: GraphTensors,
-        kl_weight: float,
+        kl_weight: float | Tensor,
         activation: OperationActivation,
         generator: torch.Generator,
         *,
@@ -171,7 +171,7 @@ class GraphAutoencoder(nn.Module):
 
         Args:
             graphs: the batch, or one process's part of it.
-            kl_weight: factor of the KL divergence.
+            kl_weight: factor of the KL divergence, a scalar on the batch's device where it changes in a recorded step.
             activation: of the operation logits.
             generator: of the noise, which is drawn for the whole batch in every process.
             share: what ``graphs`` are of the batch, None if all of it. The losses are then

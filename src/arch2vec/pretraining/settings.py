@@ -72,6 +72,10 @@ class PretrainConfig:
         learning_rate: of Adam; with a schedule, that of the first step.
         schedule: how the learning rate goes on, ``constant`` (paper) or ``cosine``, down
             to 0 at the last step.
+        warmup: share of all steps in which the learning rate rises from 0 to what the schedule says;
+            0 (paper) for none. Only with a schedule, which knows how many steps there are.
+        kl_warmup: share of all steps in which the factor of the KL divergence rises from 0 (Bowman et
+            al., CoNLL 2016); 0 (paper) for none. Only with a schedule.
         gradient_clip: largest norm of the gradient.
         sample: how many architectures to draw from the space (by ``seed``) and learn
             from, None for all of it. Spaces too large to list need one.
@@ -124,6 +128,8 @@ class PretrainConfig:
     targets: str | None = None
     target_weight: float = 1.0
     further: int = 0
+    warmup: float = 0.0
+    kl_warmup: float = 0.0
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
@@ -139,6 +145,11 @@ class PretrainConfig:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.further < 0:
             raise InputError(f"further epochs are 0 or more, got {self.further}")
+        for name in ("warmup", "kl_warmup"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"{name} is a share of all steps from 0 to below 1, got {getattr(self, name)}")
+            if getattr(self, name) and self.schedule == "constant":
+                raise InputError(f"{name} is a share of the steps of a schedule: give one, such as cosine")
         if self.further and self.schedule != "constant":
             raise InputError("a schedule ends at its last epoch: there are no further ones after it")
         if self.sample is not None and self.sample < 2:
@@ -192,6 +203,8 @@ _RECORDED = record(
         "targets": optional(text()),
         "target_weight": number(),
         "further": whole(0),
+        "warmup": number(0, 1),
+        "kl_warmup": number(0, 1),
     },
 )
 """What an encoder's record of its training must be like."""
