@@ -143,7 +143,7 @@ def main() -> None:
     config = PretrainConfig(epochs=arguments.epochs)
     graphs = space.enumerate() if arguments.graphs is None else space.sample(arguments.graphs, np.random.default_rng(0))
     kept, held_out = split(graphs, config)
-    fast = fast_config(space, config)
+    fast = fast_config(space, graphs=len(graphs))
     choice = timed_choice(space, fast.batch_size, fast.model.hidden)
     print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} cores; {len(kept):,} graphs")
     print(f"bfloat16 takes {choice.bfloat16:.2f} times as long as single precision: {fast.precision}, {fast.threads}")

@@ -16,7 +16,7 @@ from arch2vec.common.schedules import risen
 from arch2vec.errors import InputError
 from arch2vec.models.autoencoder import ModelConfig
 from arch2vec.pretraining.data import training_data
-from arch2vec.pretraining.pretrain import PretrainConfig, PretrainingProgress, pretrain
+from arch2vec.pretraining.pretrain import PretrainConfig, PretrainingProgress, Schedule, pretrain
 from arch2vec.pretraining.replay import Pace
 from arch2vec.pretraining.run import PretrainingRun
 from arch2vec.spaces import get_space
@@ -73,11 +73,14 @@ def test_the_weight_of_the_divergence_is_that_of_the_step() -> None:
 
 @pytest.mark.parametrize("name", ["warmup", "kl_warmup"])
 def test_a_rise_needs_a_schedule_and_an_end(name: str) -> None:
+    def config(schedule: Schedule, share: float) -> PretrainConfig:
+        return PretrainConfig(schedule=schedule, **{name: share})  # type: ignore[arg-type]
+
     with pytest.raises(InputError, match=f"{name} is a share of the steps of a schedule"):
-        PretrainConfig(**{name: 0.1})
+        config("constant", 0.1)
     for wrong in (-0.1, 1.0, math.nan):
         with pytest.raises(InputError, match=f"{name} is a share of all steps from 0 to below 1"):
-            PretrainConfig(schedule="cosine", **{name: wrong})
+            config("cosine", wrong)
 
 
 def test_a_run_with_rises_goes_on_where_it_stood(tmp_path: Path) -> None:

@@ -19,6 +19,7 @@ from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.models.adam import FlatAdam
 from arch2vec.models.autoencoder import GraphAutoencoder, Losses
+from arch2vec.models.encoders import GINEncoder
 from arch2vec.models.flat import clip_gradient, flatten_parameters
 from arch2vec.models.inputs import GraphTensors, divided
 from arch2vec.models.synced_norm import synchronise
@@ -31,6 +32,8 @@ from arch2vec.pretraining.quality import quality
 from arch2vec.pretraining.replay import Pace, Replayed
 from arch2vec.pretraining.settings import PAPER_BATCH_SIZE, PROTOCOLS, PretrainConfig, pooling_of
 from arch2vec.spaces import SearchSpace
+
+_AFTER = 0.1  # of the learning rate, once a schedule has come to its end
 
 
 class PretrainingProgress(NamedTuple):
@@ -63,11 +66,13 @@ class PretrainingRun:
         self.model = GraphAutoencoder(self.shape, space.num_operations, initial, self.pooling).to(device)
         if self.protocol.base_rate:
             self.model.decoder.start_at_base_rate()
+        if isinstance(self.model.encoder, GINEncoder):
+            self.model.encoder.start_eps(config.eps)
         if self.processes.count > 1:
             synchronise(self.model)
         self._compiled = torch.compile(self.model.encoder, dynamic=False) if config.compile else None
         self.parameters = flatten_parameters(self.model)
-        self.optimizer = FlatAdam(self.parameters)
+        self.optimizer = FlatAdam(self.parameters, beta2=config.beta2)
         self.noise = torch.Generator(device).manual_seed(config.seed)
         self.history: list[dict[str, Any]] = []
         if config.replay and device.type != "cuda":
@@ -93,8 +98,9 @@ class PretrainingRun:
         """
         # Only process 0 measures, so that several make the epochs they were told to make.
         steps = -(-len(self.data) // self.config.batch_size)
-        further = within_steps(self.config.epochs, self.config.further, steps) if self.processes.count == 1 else 0
-        while goes_on(self.history, self.config.epochs, further):
+        epochs = self.config.epochs + self.config.after
+        further = within_steps(epochs, self.config.further, steps) if self.processes.count == 1 else 0
+        while goes_on(self.history, epochs, further):
             epoch = len(self.history)
             started = time.perf_counter()
             losses = self._epoch(epoch, progress)
@@ -187,6 +193,8 @@ class PretrainingRun:
         config = self.config
         if config.schedule == "constant":
             return Pace(config.learning_rate, self.kl_weight)
+        if step > steps:
+            return Pace(config.learning_rate * _AFTER, self.kl_weight)
         # Rises count the step itself: with those behind it alone, the first would change nothing.
         rate = cosine(config.learning_rate, step - 1, steps) * risen(step / steps, config.warmup)
         return Pace(rate, self.kl_weight * risen(step / steps, config.kl_warmup))
