@@ -76,7 +76,7 @@ MODELS: dict[str, PretrainConfig] = {
     "all but mask, weight 10": replace(ALL, model=replace(ALL.model, mask=0.0), target_weight=10.0),
 }
 SHORT = "paper, by the short recipe"
-"""The paper's model, trained as :func:`arch2vec.pretraining.recipe.short_config` says, with as many epochs as that has."""
+"""The paper's model, trained as :func:`arch2vec.pretraining.recipe.short_config` says, in its own number of epochs."""
 
 Vectors = NDArray[np.floating]
 Made = tuple[Vectors, Groups | None, tuple[float, float]]
