@@ -142,6 +142,24 @@ def test_the_papers_spaces_are_learned_by_its_setting(chain: Path) -> None:
     assert short_config(own, schedule="constant").kl_warmup == 0
 
 
+def test_edges_have_a_bias_where_wiring_is_free_in_a_space_of_ones_own(chain: Path, tmp_path: Path) -> None:
+    (tmp_path / "free.yaml").write_text(
+        "name: free\ncarries: vertices\noperations: [a, b]\nvertices: 12\nmax_edges: 14\n"
+    )
+    free = get_space(str(tmp_path / "free.yaml"))
+    config = default_config(free, sample=200)
+    assert config.model.edge_bias and not default_config(get_space(str(chain))).model.edge_bias
+    assert not short_config(get_space("nasbench101")).model.edge_bias
+    few = short_config(free, epochs=1, sample=200, model=SMALL)
+    trained = pretrain(free, few, out=tmp_path / "run")
+    bias = trained.model.decoder.edge_bias
+    assert bias is not None and bias.item() < 0
+    loaded = Encoder.load(tmp_path / "run")
+    some = free.sample(20, np.random.default_rng(0))
+    points = trained.encode(some)
+    assert np.array_equal(loaded.decode(points).adjacency, trained.decode(points).adjacency)
+
+
 def test_further_epochs_end_when_it_is_good_and_resume_exactly(chain: Path, tmp_path: Path) -> None:
     space = get_space(str(chain))
     config = PretrainConfig(model=SMALL, epochs=1, further=8)

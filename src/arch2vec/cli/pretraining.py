@@ -196,6 +196,12 @@ def _add_departures(parser: argparse.ArgumentParser) -> None:
         help="share of inner operations that are hidden from the encoder in training (default 0)",
     )
     group.add_argument(
+        "--edge-bias",
+        action="store_true",
+        help="give the decoder's edges a bias, for graphs of many vertices and few edges (default: not, but where the "
+        "wiring is free in a space of your own and you do not say how to train)",
+    )
+    group.add_argument(
         "--latent",
         type=int,
         default=16,
@@ -249,6 +255,7 @@ def run_pretrain(arguments: argparse.Namespace) -> None:
         directed=arguments.directed,
         function_graph=arguments.function_graph,
         mask=arguments.mask,
+        edge_bias=arguments.edge_bias,
     )
     config = _config(space, model, arguments)
     started = time.perf_counter()
@@ -270,7 +277,8 @@ def _config(space: SearchSpace, model: ModelConfig, arguments: argparse.Namespac
     from arch2vec.pretraining.fast import fast_config, slow_precision
     from arch2vec.pretraining.recipe import continued, default_config
 
-    said = {name: getattr(arguments, name) for name in _SETTINGS if getattr(arguments, name) is not None}
+    said: dict[str, Any] = {name: getattr(arguments, name) for name in _SETTINGS}
+    said = {"model": model, **{name: value for name, value in said.items() if value is not None}}
     record = arguments.out / "config.json"
     found = read_json(record) if record.exists() else None
     if isinstance(found, dict):
@@ -279,13 +287,13 @@ def _config(space: SearchSpace, model: ModelConfig, arguments: argparse.Namespac
         # A run that is there keeps what was chosen for it.
         if isinstance(found, dict) and found.get("precision") in PRECISIONS:
             said = {"precision": found["precision"], "threads": found.get("threads"), **said}
-        config = fast_config(space, model=model, **said)
+        config = fast_config(space, **said)
         say(
             f"fast on this processor: {config.precision}, {config.threads} of its cores; {config.epochs} epochs in "
             f"batches of {config.batch_size}"
         )
         return config
-    config = default_config(space, model=model, **said)
+    config = default_config(space, **said)
     line = slow_precision(space, config) if arguments.device in (None, "cpu") else None
     if line is not None:
         say(line)

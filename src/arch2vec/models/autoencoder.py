@@ -47,6 +47,8 @@ class ModelConfig:
             told from that, so the written graph is no target then.
         mask: share of the inner vertices whose operation the encoder is not shown, in
             training; they are to be reconstructed as all others.
+        edge_bias: whether the decoder's edges have a bias (:class:`arch2vec.models.decoder.Decoder`);
+            the paper's have none.
         predicted: numbers of an architecture that a linear head predicts from its
             vector; set by the run that knows which.
     """
@@ -59,6 +61,7 @@ class ModelConfig:
     directed: bool = False
     function_graph: bool = False
     mask: float = 0.0
+    edge_bias: bool = False
     predicted: int = 0
 
     def __post_init__(self) -> None:
@@ -125,7 +128,7 @@ class GraphAutoencoder(nn.Module):
         shown = operations + (config.mask > 0)  # the last one says that an operation is not shown
         shape = (shown, config.hidden, config.layers, config.latent, family.variational)
         self.encoder = family.encoder(*shape, generator, config.directed)
-        self.decoder = Decoder(config.latent, operations, config.dropout, generator)
+        self.decoder = Decoder(config.latent, operations, config.dropout, generator, config.edge_bias)
         width = len(pools_of(pooling)) * config.latent
         self.head = linear(width, config.predicted, generator) if config.predicted else None
 

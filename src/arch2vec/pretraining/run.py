@@ -29,7 +29,7 @@ from arch2vec.pretraining.log import MetricsStream
 from arch2vec.pretraining.patience import goes_on, within_steps
 from arch2vec.pretraining.processes import Processes
 from arch2vec.pretraining.quality import quality
-from arch2vec.pretraining.replay import Pace, Replayed
+from arch2vec.pretraining.replay import Replayed, StepRates
 from arch2vec.pretraining.settings import PAPER_BATCH_SIZE, PROTOCOLS, PretrainConfig, pooling_of
 from arch2vec.spaces import SearchSpace
 
@@ -127,11 +127,11 @@ class PretrainingRun:
         steps = -(-len(self.data) // config.batch_size)
         totals = torch.zeros(len(Losses._fields), device=self.device)
         for step, batch in enumerate(self.data.batches(epoch), start=1):
-            pace = self._pace(epoch * steps + step, config.epochs * steps)
+            rates = self._rates_of(epoch * steps + step, config.epochs * steps)
             if config.replay and len(batch.X) == config.batch_size:
-                terms = self._replay(batch, pace)
+                terms = self._replay(batch, rates)
             else:
-                terms = self._step(batch, pace)
+                terms = self._step(batch, rates)
             totals += terms
             if progress is not None and (step % 20 == 0 or step == steps):
                 # A process has its part of the loss, which is about as large as those of the others.
@@ -149,24 +149,24 @@ class PretrainingRun:
             del found["loss_targets"]
         return found
 
-    def _step(self, batch: GraphTensors, pace: Pace) -> Tensor:
+    def _step(self, batch: GraphTensors, rates: StepRates) -> Tensor:
         """Learn from a batch; the terms of its loss, as in :class:`Losses`."""
         gradient = self.parameters.grad
         assert gradient is not None
-        losses = self._losses(batch, pace.kl_weight)
+        losses = self._losses(batch, rates.kl_weight)
         gradient.zero_()
         losses.total.backward()  # type: ignore[no-untyped-call]
         self.processes.sum(gradient)
         clip_gradient(self.parameters, self.config.gradient_clip)
-        self.optimizer.step(gradient, pace.learning_rate)
+        self.optimizer.step(gradient, rates.learning_rate)
         return torch.stack([term.detach() for term in losses])
 
-    def _replay(self, batch: GraphTensors, pace: Pace) -> Tensor:
+    def _replay(self, batch: GraphTensors, rates: StepRates) -> Tensor:
         mode = self.model.training
         if mode not in self._replayed:
             state = [self.parameters, *self.optimizer.state_dict().values(), *self.model.buffers()]
             self._replayed[mode] = Replayed(self._step, batch, self.noise, state)
-        return self._replayed[mode](batch, pace)
+        return self._replayed[mode](batch, rates)
 
     def _losses(self, batch: GraphTensors, kl_weight: float | Tensor) -> Losses:
         """The batch's losses, or this process's summands of them."""
@@ -188,16 +188,16 @@ class PretrainingRun:
             ranked=self.data.ranked,
         )
 
-    def _pace(self, step: int, steps: int) -> Pace:
+    def _rates_of(self, step: int, steps: int) -> StepRates:
         """Of a step, counted from 1, of all steps."""
         config = self.config
         if config.schedule == "constant":
-            return Pace(config.learning_rate, self.kl_weight)
+            return StepRates(config.learning_rate, self.kl_weight)
         if step > steps:
-            return Pace(config.learning_rate * _AFTER, self.kl_weight)
+            return StepRates(config.learning_rate * _AFTER, self.kl_weight)
         # Rises count the step itself: with those behind it alone, the first would change nothing.
         rate = cosine(config.learning_rate, step - 1, steps) * risen(step / steps, config.warmup)
-        return Pace(rate, self.kl_weight * risen(step / steps, config.kl_warmup))
+        return StepRates(rate, self.kl_weight * risen(step / steps, config.kl_warmup))
 
     def encoder(self) -> Encoder:
         """The model as it is now, with the prior that its training embedding gives."""

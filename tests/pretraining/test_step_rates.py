@@ -17,7 +17,7 @@ from arch2vec.errors import InputError
 from arch2vec.models.autoencoder import ModelConfig
 from arch2vec.pretraining.data import training_data
 from arch2vec.pretraining.pretrain import PretrainConfig, PretrainingProgress, Schedule, pretrain
-from arch2vec.pretraining.replay import Pace
+from arch2vec.pretraining.replay import StepRates
 from arch2vec.pretraining.run import PretrainingRun
 from arch2vec.spaces import get_space
 
@@ -25,13 +25,13 @@ SPACE = get_space("nasbench201")
 SMALL = ModelConfig(hidden=8, layers=1, latent=4)
 
 
-def paces(monkeypatch: pytest.MonkeyPatch, config: PretrainConfig) -> list[Pace]:
-    found: list[Pace] = []
+def rates_of_steps(monkeypatch: pytest.MonkeyPatch, config: PretrainConfig) -> list[StepRates]:
+    found: list[StepRates] = []
     step = PretrainingRun._step
 
-    def noted(run: PretrainingRun, batch: object, pace: Pace) -> torch.Tensor:
-        found.append(pace)
-        return step(run, batch, pace)  # type: ignore[arg-type]
+    def noted(run: PretrainingRun, batch: object, rates: StepRates) -> torch.Tensor:
+        found.append(rates)
+        return step(run, batch, rates)  # type: ignore[arg-type]
 
     monkeypatch.setattr(PretrainingRun, "_step", noted)
     pretrain(SPACE, config, device="cpu")
@@ -42,18 +42,18 @@ def test_both_rise_along_a_line_and_the_rate_falls_on_a_cosine(monkeypatch: pyte
     config = PretrainConfig(
         SMALL, epochs=2, sample=400, batch_size=36, learning_rate=0.01, schedule="cosine", warmup=0.25, kl_warmup=0.5
     )
-    found = paces(monkeypatch, config)
+    found = rates_of_steps(monkeypatch, config)
     assert len(found) == 20
     whole = 1 / (32 * 8)
-    for step, pace in enumerate(found, start=1):
+    for step, rates in enumerate(found, start=1):
         falling = 0.01 * (1 + math.cos(math.pi * (step - 1) / 20)) / 2
-        assert pace.learning_rate == pytest.approx(falling * min(1, step / 5))
-        assert pace.kl_weight == pytest.approx(whole * min(1, step / 10))
+        assert rates.learning_rate == pytest.approx(falling * min(1, step / 5))
+        assert rates.kl_weight == pytest.approx(whole * min(1, step / 10))
 
 
 def test_the_papers_setting_has_one_pace(monkeypatch: pytest.MonkeyPatch) -> None:
-    found = paces(monkeypatch, PretrainConfig(SMALL, epochs=1, sample=100))
-    assert set(found) == {Pace(1e-3, 1 / (32 * 8))}
+    found = rates_of_steps(monkeypatch, PretrainConfig(SMALL, epochs=1, sample=100))
+    assert set(found) == {StepRates(1e-3, 1 / (32 * 8))}
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 0.99))
@@ -67,7 +67,7 @@ def test_the_weight_of_the_divergence_is_that_of_the_step() -> None:
     config = PretrainConfig(SMALL, sample=100, activation="sigmoid", schedule="cosine", kl_warmup=0.5)
     run = PretrainingRun(SPACE, config, training_data(SPACE, config, None, torch.device("cpu")), torch.device("cpu"))
     batch = next(iter(run.data.batches(0)))
-    total, operations, edges, kl, _ = run._step(batch, Pace(0.0, 0.125)).tolist()
+    total, operations, edges, kl, _ = run._step(batch, StepRates(0.0, 0.125)).tolist()
     assert total == pytest.approx(operations + edges + 0.125 * kl)
 
 
