@@ -22,9 +22,9 @@ from arch2vec.spaces import SPACES, SearchSpace
 
 _EPOCHS, _MOST_EPOCHS = 4, 100
 _STEPS = 1_000  # at least, where so many epochs have as many
-_LARGE = 100_000  # graphs, from which on there are steps enough in batches of 128
+_LARGE = 100_000  # graphs, from which on there are steps enough for what comes late
 _BATCHES = 10  # an epoch, at least
-_EPS = 0.5
+_EPS = 0.5  # where there are few steps; edges are learned better from 0, and operations in time where there are many
 
 _HOW = ("protocol", "epochs", "batch_size", "learning_rate", "schedule", "warmup", "kl_warmup", "eps", "beta2")
 
@@ -93,7 +93,8 @@ def short_config(space: SearchSpace, *, graphs: int | None = None, **said: Any) 
     count = (graphs or base.sample or space.size or _LARGE) * (1 - base.held_out)
     chosen: dict[str, Any] = {"schedule": "cosine", "learning_rate": 1e-2, "beta2": 0.99}
     chosen["batch_size"] = _batch_size(count)
-    chosen["eps"] = _EPS if MODELS[base.model.name].encoder is GINEncoder else 0.0
+    if count < _LARGE and MODELS[base.model.name].encoder is GINEncoder:
+        chosen["eps"] = _EPS
     if said.get("schedule", "cosine") != "constant":
         chosen |= {"warmup": 0.1, "kl_warmup": 0.5}
     if space.name not in SPACES and space.given_edges is None:
@@ -105,7 +106,5 @@ def short_config(space: SearchSpace, *, graphs: int | None = None, **said: Any) 
 
 
 def _batch_size(graphs: float) -> int:
-    """A power of two between 8 and 64, or 128 for very many graphs."""
-    if graphs >= _LARGE:
-        return 128
+    """A power of two between 8 and 64."""
     return int(2 ** min(6, max(3, math.floor(math.log2(max(1.0, graphs / _BATCHES))))))
