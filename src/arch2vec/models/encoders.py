@@ -55,9 +55,10 @@ class GINLayer(nn.Module):
         if self.directed:
             seen = torch.cat([(1 + self.eps) * H, torch.bmm(S.transpose(1, 2), H), torch.bmm(S, H)], dim=2)
         else:
-            seen = torch.baddbmm((1 + self.eps) * H, S, H)
-        inner = torch.relu(present.norm(self.norm1, self.linear1(present.taken(seen.view(B * V, -1)))))
-        out = torch.relu(present.norm(self.norm2, self.linear2(inner)))
+            # One product of small matrices instead of passes over the wide features, forwards and backwards.
+            seen = torch.bmm(S + (1 + self.eps) * torch.eye(V, dtype=S.dtype, device=S.device), H)
+        inner = torch.relu_(present.norm(self.norm1, self.linear1(present.taken(seen.view(B * V, -1)))))
+        out = torch.relu_(present.norm(self.norm2, self.linear2(inner)))
         return present.put_back(out, B * V).view(B, V, -1)
 
 
