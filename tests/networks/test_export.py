@@ -414,6 +414,7 @@ def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
         ((*nb201, "--weights", "w.safetensors", "--to", source), "--weights are for .onnx"),
         ((*nb201, "--channels", "many", "--to", source), "invalid int value"),
         (nb201, "required: --to"),
+        ((*nb201, "--to", f"{'x' * 300}/model.svg"), "cannot write xxx"),
     ]:
         assert expected in complaint(capsys, *arguments)
     (tmp_path / "b.py").mkdir()

@@ -151,7 +151,7 @@ def _writer(path: Path) -> _Writer:
     suffix = path.suffix.lower()
     if suffix not in _WRITERS:
         raise InputError(f"cannot export to {path}: its name must end in {', '.join(_WRITERS)}")
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112  # of a name that is too long, Path complains
         raise InputError(f"cannot export to {path}: it is a folder")
     if suffix == ".onnx":
         from arch2vec.networks.export import require_onnx

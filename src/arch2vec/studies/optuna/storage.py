@@ -53,7 +53,10 @@ def open_storage(url: str, *, make: bool = True) -> BaseStorage:
                 raise InputError(f"{url!r} names no file; write {base}:///FILE")
             if not make and not path.is_file():
                 raise InputError(f"there is no storage {url}: no file {path}")
-            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise InputError(f"cannot write the storage {url}: {error.strerror or error}") from error
         if base == "journal":
             from optuna.storages.journal import JournalFileBackend
 
