@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,16 @@ def test_a_finished_run_gets_more_epochs_and_ends_like_one_go(chain: Path, tmp_p
     for other in (PretrainConfig(model=SMALL, epochs=4), PretrainConfig(model=SMALL, epochs=6, seed=1)):
         with pytest.raises(InputError, match="choose another output folder"):
             pretrain(space, other, out=tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", ["encoder.safetensors", "checkpoint.safetensors"])
+def test_files_of_another_run_are_not_mixed_in(name: str, chain: Path, tmp_path: Path) -> None:
+    space = get_space(str(chain))
+    for seed in (0, 1):
+        pretrain(space, PretrainConfig(model=SMALL, epochs=1, seed=seed), out=tmp_path / str(seed))
+    shutil.copy(tmp_path / "1" / name, tmp_path / "0" / name)
+    with pytest.raises(InputError, match=f"{name} is of another run, with seed 1, not 0"):
+        pretrain(space, PretrainConfig(model=SMALL, epochs=2), out=tmp_path / "0")
 
 
 def test_a_schedule_has_an_end(chain: Path, tmp_path: Path) -> None:

@@ -22,7 +22,7 @@ from arch2vec.common.threads import thread_count
 from arch2vec.encoder import FINISHED, Encoder
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
-from arch2vec.pretraining.checkpoint import load_checkpoint
+from arch2vec.pretraining.checkpoint import load_checkpoint, require_of_run
 from arch2vec.pretraining.data import architectures, split, training_data
 from arch2vec.pretraining.log import MetricsStream
 from arch2vec.pretraining.processes import Processes, helped, joined_by_launcher, launched, place_of_launched
@@ -149,6 +149,7 @@ def _pretrain(
             if folder is not None:
                 _claim(folder, space, config)
             encoder = Encoder.load(finished, device, space)
+            require_of_run(finished, encoder.training.get("config", {}), config)
             made = config.epochs + config.after
             if encoder.training.get("last_epoch", {}).get("epoch", made) >= made:
                 return encoder
