@@ -96,6 +96,9 @@ def test_lists_of_architectures_on_the_command_line(
         assert said in capsys.readouterr().err
     assert main(["embed", str(place / "run"), "--architectures", "-", "--sample", "3"]) == 2
     capsys.readouterr()
+    monkeypatch.setattr("arch2vec.cli.architectures._MOST", 10_000)
+    assert main(["embed", str(place / "run"), "--architectures", "/dev/zero"]) == 2
+    assert "the list of architectures in /dev/zero has more than 10,000 characters" in capsys.readouterr().err
     (tmp_path / "cells.txt").write_text("(4, 0, 3, 1, 4, 3)\n7\n7\n")
     arguments = ["proxies", "nasbench201", "--architectures", str(tmp_path / "cells.txt"), "--names", "parameters"]
     assert main([*arguments, "--out", str(tmp_path / "proxies.parquet"), "--json"]) == 0

@@ -9,7 +9,7 @@ import shutil
 import warnings
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from io import BytesIO
 from pathlib import Path
 from types import SimpleNamespace
@@ -116,6 +116,7 @@ def kinds(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Kind]:
     def checkpoint(path: Path) -> object:
         model = GraphAutoencoder(SMALL, space.num_operations, torch.Generator().manual_seed(0))
         run = SimpleNamespace(space=space, model=model, optimizer=FlatAdam(flatten_parameters(model)), history=[])
+        run.config = replace(config, activation="sigmoid")
         run.noise = torch.Generator()
         history = load_checkpoint(path, run)
         numbers = [*model.state_dict().values(), *run.optimizer.state_dict().values(), run.noise.get_state()]

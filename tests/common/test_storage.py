@@ -75,6 +75,9 @@ def test_folders_that_cannot_be_written_to(tmp_path: Path) -> None:
             require_writable(tmp_path / "closed")
     require_writable(tmp_path / "new")
     assert list((tmp_path / "new").iterdir()) == []
+    for name in ("a\0b/c", "x" * 300 + "/c"):
+        with pytest.raises(InputError, match="cannot write"):
+            write_text(tmp_path / name, "")
 
 
 LIMITED = """

@@ -359,6 +359,15 @@ def test_pictures_and_json(name: str, tmp_path: Path, capsys: pytest.CaptureFixt
         assert (tmp_path / file).read_bytes().startswith(start)
 
 
+@pytest.mark.parametrize(("name", "published"), [("ARCH2VEC_RL", 533), ("ARCH2VEC_BO", 580)])
+def test_multiply_adds_as_they_are_published(
+    name: str, published: int, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, _ = run(capsys, name, "--data", "imagenet", "--to", str(tmp_path / "model.py"), "--json")
+    sizes = json.loads(out)
+    assert code == 0 and round(sizes["macs_with_norms"] / 1e6) == published > sizes["macs"] / 1e6
+
+
 def test_pictures_need_no_network(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "new" / "cell.svg"
     code, out, _ = run(capsys, OWN, "--space", EXAMPLE, "--to", path, "--json")
@@ -405,6 +414,7 @@ def test_bad_input_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str
         ((*nb201, "--weights", "w.safetensors", "--to", source), "--weights are for .onnx"),
         ((*nb201, "--channels", "many", "--to", source), "invalid int value"),
         (nb201, "required: --to"),
+        ((*nb201, "--to", f"{'x' * 300}/model.svg"), "cannot write xxx"),
     ]:
         assert expected in complaint(capsys, *arguments)
     (tmp_path / "b.py").mkdir()

@@ -75,6 +75,7 @@ def test_words_arrive_whole_and_no_shell_sees_them(tmp_path: Path) -> None:
         ("import os; os.kill(os.getpid(), 9)", "the command was ended by SIGKILL"),
         ("print('done')", 'the command printed no line that is JSON, such as {"validation": 93.5}; it said last: done'),
         ("print('{\"accuracy\": 3}')", "objective train returned no 'validation'; keys: accuracy"),
+        ("print('x' * (1 << 20) + '93.5')", "the command printed no line that is JSON"),
         ("import sys; sys.stdout.buffer.write(b'\\xff\\n' * 99)", "the command printed no line that is JSON"),
     ],
 )

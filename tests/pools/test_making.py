@@ -113,6 +113,14 @@ def test_a_finished_pool_is_not_made_again_and_no_other_takes_its_folder(pool: P
             make_pool(pool.files.folder, Source.of(DARTS), sample=sample, seed=seed)
 
 
+def test_a_folder_that_does_not_say_of_what_its_pool_is_stays_as_it_is(pool: Pool, tmp_path: Path) -> None:
+    for content in (contents(pool.files.folder)["pool.json"], b"{}"):  # ours, and somebody else's
+        (tmp_path / "pool.json").write_bytes(content)
+        with pytest.raises(InputError, match=r"holds a pool\.json and no request\.json"):
+            make_pool(tmp_path, Source.of(DARTS), sample=ROWS, seed=4)
+        assert [path.name for path in tmp_path.iterdir() if path.name != ".owner.json"] == ["pool.json"]
+
+
 def test_one_architecture_of_each_function(tmp_path: Path) -> None:
     space = get_space("nasbench201")
     graphs = space.sample(400, np.random.default_rng(0))

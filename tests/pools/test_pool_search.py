@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 from arch2vec.cli import main
 from arch2vec.embedding import Embedding
@@ -199,6 +200,11 @@ def test_an_encoders_pool(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert [name for name, _ in seen.groups][-1] == "learned"
     assert seen[[1, 2]].shape == (2, sum(size for _, size in seen.groups))
     assert len(search(found, worth, method="group-bo", budget=8).trials) == 8
+    with torch.no_grad():
+        next(encoder.model.parameters()).add_(0.1)
+    encoder.save(tmp_path / "pool" / "encoder.safetensors")  # of another run, and whole
+    with pytest.raises(InputError, match=r"encoder\.safetensors is damaged: its content is not that of its checksum"):
+        open_pool(tmp_path / "pool")
 
 
 def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

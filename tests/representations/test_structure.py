@@ -198,6 +198,15 @@ def test_vectors_need_no_run() -> None:
     assert dict(everything.subset([1, 2]).groups) == dict(everything.groups)
 
 
+@pytest.mark.parametrize("role", ["skip", "zero"])
+def test_spaces_where_nothing_computes(role: str) -> None:
+    space = DeclaredSpace(SpaceDeclaration("x", ("a",), "vertices", vertices=5, max_edges=6, **{role: ["a"]}))  # type: ignore[arg-type]
+    embedding = arch2vec.structure_embedding(space)
+    functions = len(set(embedding.function_classes.tolist()))
+    assert len(np.unique(embedding.vectors, axis=0)) == functions
+    assert arch2vec.search(embedding, len, budget=functions).evaluations == functions
+
+
 def test_unknown_groups_and_wrong_graphs_are_named() -> None:
     space = NASBench201()
     graphs = space.sample(2, np.random.default_rng(0))

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -186,6 +187,9 @@ def test_a_multi_objective_study(tmp_path: Path) -> None:
     assert best[0].validation == frame["validation"].max() and set(best[0].extra) == {"lat", "size"}
     row = frame.iloc[int(frame["validation"].argmax())]
     assert best[0].extra["lat"] == row["lat"] and best[0].test == row["test"]
+    assert best[0].unit == "%"
+    pareto_study(CELLS, replace(problem, unit="mm"), ["random"], 1, 3, out=tmp_path / "millimetres")
+    assert top(tmp_path / "millimetres", 1)[0].unit == "mm"
 
 
 def test_a_training(tmp_path: Path) -> None:
@@ -289,6 +293,7 @@ def test_values_are_shown_in_their_own_unit(tmp_path: Path, capsys: pytest.Captu
         out = str(tmp_path / command[0])
         arguments = [command[0], space, "--objective", objective, *command[1:], "--budget", "4", "--out", out]
         assert main(arguments) == 0
+        (tmp_path / command[0] / "asked.json").unlink()  # no result depends on it
         capsys.readouterr()
         assert main(["top", out]) == 0
         shown = capsys.readouterr().out

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import random
+import sqlite3
 import threading
 import time
 from collections.abc import Callable
@@ -17,16 +19,19 @@ import pytest
 
 from arch2vec.cli import main
 from arch2vec.embedding import Embedding
+from arch2vec.errors import InputError
 from arch2vec.searching.base import Candidate, SearchMethod
 from arch2vec.searching.methods import METHODS, get_method
 from arch2vec.searching.patience import patiently
 from arch2vec.searching.store import StudyConfig, embedding_digest
 from arch2vec.searching.study import SearchResult, search
 from arch2vec.searching.trials import Trial
+from arch2vec.studies.inspection import top
 from arch2vec.studies.optuna import drivers, storage
 from arch2vec.studies.optuna.parameters import Parameters
 from arch2vec.studies.optuna.record import InStorage
 from arch2vec.studies.optuna.trials import STUDY, VOID
+from mutations import flipped
 from one_line import error_of
 from search_helpers import chain, embed, some_of
 
@@ -344,6 +349,52 @@ class TestTrouble:
 
 
 class TestLooking:
+    @pytest.mark.parametrize(
+        ("table", "change"),
+        [
+            ("trial_values", "value = value + 1"),
+            ("trial_user_attributes", "value_json = '7.5' WHERE key = 'test'"),
+            ("trial_user_attributes", "value_json = '2' WHERE key = 'row'"),
+            ("trial_user_attributes", "key = 'extra mads' WHERE key = 'extra macs'"),
+            ("trial_user_attributes", "key = 'architecturf' WHERE key = 'architecture'"),
+            ("trial_system_attributes", "value_json = '1' WHERE key = 'arch2vec:place'"),
+            ("trial_system_attributes", "value_json = '\"x\"' WHERE key = 'arch2vec:after'"),
+            ("trials", "state = 'FAIL'"),
+        ],
+    )
+    def test_a_changed_number_in_a_database_is_one_line(self, table: str, change: str, tmp_path: Path) -> None:
+        url, embedding = f"sqlite:///{tmp_path}/trials.db", embed(chain(2))
+        run(embedding, worth, "random", 3, url)
+        with sqlite3.connect(tmp_path / "trials.db") as opened:
+            assert opened.execute(f"UPDATE {table} SET {change}").rowcount
+        opened.close()
+        assert "is damaged" in error_of(lambda: top(url))
+        assert "is damaged" in error_of(lambda: run(embedding, worth, "random", 5, url))
+
+    def test_a_damaged_database_is_not_waited_for(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        path, embedding = tmp_path / "trials.db", embed(chain(2))
+        run(embedding, worth, "random", 3, url := f"sqlite:///{path}")
+        whole = path.read_bytes()
+        path.write_bytes(whole[: len(whole) // 2] + bytes(len(whole) - len(whole) // 2))
+        monkeypatch.setattr("arch2vec.searching.patience.time.sleep", lambda _: pytest.fail("it waits"))
+        for action in (lambda: top(url), lambda: run(embedding, worth, "random", 5, url)):
+            assert f"{url} cannot be read or written: database disk image is malformed" in error_of(action)
+
+    def test_flipped_bits_of_a_journal_change_no_result(self, url: str, tmp_path: Path) -> None:
+        embedding, rng = embed(chain(2)), random.Random(0)
+        run(embedding, worth, "evolution", 4, url)
+        path = tmp_path / "studies.log"
+        whole = path.read_bytes()
+        right = [*map(str, top(url)), *paths(run(embedding, worth, "evolution", 5, url))]
+        refused = 0
+        for _ in range(25):
+            path.write_bytes(flipped(whole, rng))
+            try:
+                assert [*map(str, top(url)), *paths(run(embedding, worth, "evolution", 5, url))] == right
+            except InputError:
+                refused += 1
+        assert refused
+
     def test_status_and_top_by_url(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
         url = f"sqlite:///{tmp_path}/studies.db"
         assert main(["status", url]) == 2 and f"no file {tmp_path}/studies.db" in capsys.readouterr().err

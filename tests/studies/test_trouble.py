@@ -104,7 +104,7 @@ def test_a_file_that_is_no_storage_is_one_line(kind: str, tmp_path: Path) -> Non
 def test_a_folder_that_is_a_file_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     for kind in ("sqlite", "journal"):
-        assert "does not answer" in error_of(lambda kind=kind: open_storage(f"{kind}:///{tmp_path}/file/s.db"))  # type: ignore[misc]
+        assert "cannot write the storage" in error_of(lambda kind=kind: open_storage(f"{kind}:///{tmp_path}/file/s.db"))  # type: ignore[misc]
 
 
 def test_a_worker_with_another_version_of_the_function_is_one_line(tmp_path: Path) -> None:

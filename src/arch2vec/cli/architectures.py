@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from arch2vec.spaces.reading import Reading
 
 NOTATION = "in its space's notation or another that is known: tuples of numbers, Genotype(...), matrices, indices"
+
+
+_MOST = 1 << 28  # characters of a list; a device may never end
 
 
 def add_architectures(parser: argparse.ArgumentParser) -> None:
@@ -32,13 +36,17 @@ def listed_architectures(where: str) -> list[str]:
     """The architectures in a file or, for ``-``, on standard input.
 
     Raises:
-        InputError: it cannot be read, or there are none.
+        InputError: it cannot be read, is far too long, or there are none.
     """
     try:
-        text = sys.stdin.read() if where == "-" else Path(where).read_text(encoding="utf-8-sig")
+        # Not an ordinary file alone: a shell's <(...) is none.
+        with nullcontext(sys.stdin) if where == "-" else Path(where).open(encoding="utf-8-sig") as opened:
+            text = opened.read(_MOST + 1)
     except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not text"
         raise InputError(f"cannot read the architectures in {where}: {reason}") from error
+    if len(text) > _MOST:
+        raise InputError(f"the list of architectures in {where} has more than {_MOST:,} characters; divide it")
     found = [line.strip() for line in text.splitlines()]
     found = [line for line in found if line and not line.startswith("#")]
     if not found:

@@ -151,7 +151,7 @@ def _writer(path: Path) -> _Writer:
     suffix = path.suffix.lower()
     if suffix not in _WRITERS:
         raise InputError(f"cannot export to {path}: its name must end in {', '.join(_WRITERS)}")
-    if path.is_dir():
+    if os.path.isdir(path):  # noqa: PTH112  # of a name that is too long, Path complains
         raise InputError(f"cannot export to {path}: it is a folder")
     if suffix == ".onnx":
         from arch2vec.networks.export import require_onnx
@@ -262,7 +262,10 @@ def _write_picture(_arguments: argparse.Namespace, space: SearchSpace, architect
 
 def _sizes(arguments: argparse.Namespace, space: SearchSpace, architecture: str) -> dict[str, int]:
     from arch2vec.networks.build import build_network, count_macs, count_parameters
+    from arch2vec.networks.darts import DARTSNetwork
     from arch2vec.networks.nasbench201 import NASBench201Network
+    from arch2vec.spaces.darts.cost import count_cost as count_darts
+    from arch2vec.spaces.darts.pair import DARTSPair
     from arch2vec.spaces.nasbench201.cost import count_cost
 
     plan = _plan(arguments)
@@ -272,6 +275,10 @@ def _sizes(arguments: argparse.Namespace, space: SearchSpace, architecture: str)
         # The benchmark's list counts convolutions that lead nowhere too, as the parameters do; they are not computed.
         every = count_cost(space.parse([architecture]), network.skeleton, plan.images.side).macs[0]
         sizes["macs_with_idle"] = int(every)
+    if isinstance(network, DARTSNetwork):
+        graphs = space.parse([architecture])
+        cells = space.split(graphs) if isinstance(space, DARTSPair) else (graphs, None)
+        sizes["macs_with_norms"] = int(count_darts(*cells, skeleton=network.skeleton).macs_with_norms[0])
     return sizes
 
 

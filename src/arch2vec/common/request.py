@@ -36,8 +36,8 @@ def note_start(folder: Path, *, done: int = 0, **asked: int | float | str | Mapp
     Args:
         folder: of the results.
         done: evaluations there are already.
-        asked: the limits, by name: ``budget``, ``max_cost_s``, ``runs`` by method; the ``units`` of objectives'
-            values; the reference of the ``space``.
+        asked: the limits, by name: ``budget``, ``max_cost_s``, ``runs`` by method; the
+            reference of the ``space``.
     """
     command = _COMMAND.get()
     said = {} if command is None else {"command": command}

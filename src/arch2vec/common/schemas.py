@@ -145,16 +145,19 @@ PARETO_RUN = record(
 
 PARETO = record(
     {"kind": text(), "objective": text(), "criteria": listing(text()), "known": listing(text())},
-    {"changes": listing(record(_CHANGE))},
+    {"changes": listing(record(_CHANGE)), "unit": text()},
 )
 """``pareto.json``: what a multi-objective study is of."""
 
 COMPARISON = record(
-    {"kind": text()},
     {
+        "kind": text(),
         "all": mapping(mapping(anything)),
         "objectives": mapping(record({}, {**_MARKS, "minimise": flag})),
         "methods": mapping(mapping(anything)),
+    },
+    {
+        "units": mapping(text()),
         "changes": listing(record({"objective": text(), **_CHANGE})),
     },
 )

@@ -35,7 +35,7 @@ from arch2vec.objectives.reporting import report
 from arch2vec.objectives.returned import Reader
 
 _KEPT = 60  # lines of what a command has said last, for its failure
-_LONGEST = 1 << 20  # characters of a line that may be an outcome
+_LONGEST = 1 << 20  # bytes of a line that are read at a time; one that is longer is no outcome
 
 
 class CommandSaidError(Exception):
@@ -156,12 +156,14 @@ def _listen(process: subprocess.Popen[bytes]) -> tuple[object | None, deque[str]
     said: deque[str] = deque(maxlen=_KEPT)
 
     def read(stream: IO[bytes], to: TextIO, outcome: bool) -> None:
-        for raw in stream:
+        goes_on = False
+        for raw in iter(lambda: stream.readline(_LONGEST), b""):
+            part, goes_on = goes_on or len(raw) == _LONGEST, not raw.endswith(b"\n")
             line = raw.decode(errors="replace").rstrip("\r\n")
             said.append(line)
             with contextlib.suppress(OSError, ValueError):
                 print(line, file=to)
-            if outcome and (document := _outcome(line)) is not None:
+            if outcome and not part and (document := _outcome(line)) is not None:
                 if isinstance(document, dict) and document.keys() == {"epoch", "value"}:
                     report(document["epoch"], document["value"])
                 else:
@@ -183,8 +185,6 @@ def _listen(process: subprocess.Popen[bytes]) -> tuple[object | None, deque[str]
 
 def _outcome(line: str) -> object | None:
     """What a line says if it is a JSON object or number, else None."""
-    if len(line) > _LONGEST:
-        return None
     try:
         document = json.loads(line)
     except (ValueError, RecursionError):

@@ -86,7 +86,8 @@ def is_pool(path: Path) -> bool:
 
 def write_manifest(folder: Path, entries: Mapping[str, Any]) -> None:
     """Say what is in a folder of which all other files are written."""
-    files = {name: _digest(folder / name) for name in SMALL}
+    encoder = (ENCODER,) if (folder / ENCODER).exists() else ()
+    files = {name: _digest(folder / name) for name in (*SMALL, *encoder)}
     write_json(folder / MANIFEST, {"kind": KIND, **entries, "files": files})
 
 
@@ -111,7 +112,8 @@ def open_files(folder: Path, vertices_of: Any) -> Files:
     groups: Groups = tuple((name, size) for name, size in document["groups"])
     if sum(size for _, size in groups) != d or len(dict(groups)) != len(groups):
         raise InputError(f"{path} is damaged: its groups are not {d} dimensions under different names")
-    for name in SMALL:
+    # The encoder of another run would give what a search adds other vectors; older pools do not name theirs.
+    for name in (*SMALL, *({ENCODER} & set(document["files"]))):
         if document["files"].get(name) != _digest(folder / name):
             raise InputError(
                 f"{folder / name} is damaged: its content is not that of its checksum; restore the folder, or remove "

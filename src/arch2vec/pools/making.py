@@ -140,6 +140,10 @@ def make_pool(
         "seed": seed if listed is None else 0,
     }
     with owning(folder), writing(folder):
+        if (folder / MANIFEST).exists() and not (folder / REQUEST).exists():
+            raise InputError(
+                f"{folder} holds a {MANIFEST} and no {REQUEST} that says of what it is: choose another output folder"
+            )
         claim(folder / REQUEST, "pool", request)
         if not (folder / MANIFEST).exists():
             making = _Making(folder, source, total)

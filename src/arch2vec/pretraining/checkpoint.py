@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 import torch
 
-from arch2vec.common.documents import checked, listing, parse_json, record, whole
-from arch2vec.common.storage import read_arrays, write_arrays
+from arch2vec.common.documents import anything, checked, listing, mapping, parse_json, record, whole
+from arch2vec.common.storage import difference, read_arrays, write_arrays
 from arch2vec.errors import InputError
 from arch2vec.models.adam import FlatAdam
 from arch2vec.models.stored import stored_state
+from arch2vec.pretraining.settings import PretrainConfig
 from arch2vec.spaces import SearchSpace, stored_space
 
 _KIND = "arch2vec checkpoint"
 _OPTIMIZER = "optimizer.0."  # of the first of all parameters, which is the only one
 _HISTORY = listing(record({"epoch": whole(1)}))
+_MAY_CHANGE = ("epochs", "further", "after", "threads", "processes")  # while a run goes on
 
 
 class Checkpointable(Protocol):
     """A run whose whole state is in these attributes."""
 
     space: SearchSpace
+    config: PretrainConfig
     model: Any
     optimizer: FlatAdam
     noise: torch.Generator
@@ -37,6 +42,7 @@ def save_checkpoint(path: Path, run: Checkpointable) -> None:
     arrays |= {f"{_OPTIMIZER}{name}": tensor.cpu().numpy() for name, tensor in run.optimizer.state_dict().items()}
     arrays["noise"] = run.noise.get_state().numpy()
     metadata = {"kind": _KIND, "space": run.space.reference, "history": json.dumps(run.history)}
+    metadata["config"] = json.dumps(asdict(run.config))
     write_arrays(path, arrays, metadata)
 
 
@@ -55,6 +61,7 @@ def load_checkpoint(path: Path, run: Checkpointable) -> list[dict[str, Any]]:
     if metadata.get("kind") != _KIND:
         raise InputError(f"{path} is not a checkpoint of a pre-training run")
     stored_space(metadata.get("space", ""), run.space, path)
+    require_of_run(path, parse_json(metadata.get("config", "{}"), f"{path}: its config"), run.config)
     try:
         history = checked(parse_json(metadata.get("history", ""), "its history"), _HISTORY, "its history")
         if [entry["epoch"] for entry in history] != list(range(1, len(history) + 1)):
@@ -70,6 +77,30 @@ def load_checkpoint(path: Path, run: Checkpointable) -> list[dict[str, Any]]:
         raise InputError(f"{path} does not fit this run: {str(error).splitlines()[0]}") from error
     run.history[:] = history
     return run.history
+
+
+def require_of_run(path: Path, stored: Any, config: PretrainConfig) -> None:
+    """Complain about a file of a run whose settings are not these; it may have been copied from another folder.
+
+    Args:
+        path: of the file.
+        stored: the settings that it says it is of, as far as it does.
+        config: the settings of the run.
+
+    Raises:
+        InputError: the first setting that differs.
+    """
+    checked(stored, mapping(anything), f"{path}: its config")
+    wanted: Mapping[str, Any] = json.loads(json.dumps(asdict(config)))
+    for name, value in wanted.items():
+        found = stored.get(name, value)
+        if isinstance(value, dict) and isinstance(found, dict):
+            found = {**value, **found}  # older files have fewer settings
+        if name not in _MAY_CHANGE and found != value:
+            raise InputError(
+                f"{path} is of another run, with {difference(name, found, value)}: put that of this run back, "
+                "or choose another output folder"
+            )
 
 
 def _under(prefix: str, arrays: dict[str, np.ndarray]) -> dict[str, np.ndarray]:

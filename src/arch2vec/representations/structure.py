@@ -188,8 +188,11 @@ class _Counter:
         return np.log1p(values) if self._wide else values
 
     def _weights(self, graphs: FunctionGraphs) -> NDArray[np.bool_]:
-        """(V, G, N) which vertices are of each kind."""
-        return np.stack([having(graphs.ops, codes) for codes in self._kinds.values()], axis=1)
+        """(V, G, N) which vertices are of each kind; there is none where all operations are skips or zeros."""
+        weights = np.empty((len(graphs.ops), len(self._kinds), graphs.ops.shape[1]), dtype=np.bool_)
+        for place, codes in enumerate(self._kinds.values()):
+            weights[:, place] = having(graphs.ops, codes)
+        return weights
 
     def _paths(self, graphs: FunctionGraphs, end: str, columns: _Columns) -> None:
         weights, paths = self._weights(graphs), count_paths(graphs)

@@ -17,6 +17,8 @@ PATIENCE_S = 600.0
 T = TypeVar("T")
 
 _FULL = (errno.ENOSPC, errno.EDQUOT)
+_NEVER = ("malformed", "not a database", "no such table", "no such column", "readonly database", "syntax error")
+"""What databases say that will say the same again."""
 
 
 def patiently(where: str, action: Callable[[], T], patience_s: float | None = None) -> T:
@@ -63,7 +65,8 @@ def may_pass(error: BaseException) -> bool:
     from optuna.exceptions import StorageInternalError
     from sqlalchemy.exc import SQLAlchemyError
 
-    return isinstance(error, StorageInternalError | SQLAlchemyError)
+    told = reason_of(error)
+    return isinstance(error, StorageInternalError | SQLAlchemyError) and not any(word in told for word in _NEVER)
 
 
 def reason_of(error: BaseException) -> str:

@@ -43,6 +43,7 @@ class StudyFolder:
         subject: what all its runs have in common.
         objectives: what the runs of each objective have in common, by its name.
         methods: the same for methods.
+        units: of the objectives' values, by name, for those who look at them.
         accept_changes: whether to go on though marks of what is measured differ, see
             :mod:`arch2vec.searching.identity`; the folder then says so.
 
@@ -60,13 +61,14 @@ class StudyFolder:
         subject: Mapping[str, Any],
         objectives: Mapping[str, Mapping[str, Any]],
         methods: Mapping[str, Mapping[str, Any]],
+        units: Mapping[str, str],
         accept_changes: bool = False,
     ) -> None:
         require_writable(folder)
         self.path = folder / "trajectories.parquet"
         self._blocks = folder / BLOCKS
         settings = {"all": {"runs": subject}, "objectives": objectives, "methods": methods}
-        merged = self._claim(folder / "comparison.json", settings, accept_changes)
+        merged = self._claim(folder / "comparison.json", settings, units, accept_changes)
         self._order = [list(merged["objectives"]), list(merged["methods"])]
         self.finished: dict[Run, int] = {}
         self._combined: set[Run] = set()
@@ -79,7 +81,10 @@ class StudyFolder:
 
     @staticmethod
     def _claim(
-        path: Path, settings: Mapping[str, Mapping[str, Mapping[str, Any]]], accept_changes: bool
+        path: Path,
+        settings: Mapping[str, Mapping[str, Mapping[str, Any]]],
+        units: Mapping[str, str],
+        accept_changes: bool,
     ) -> dict[str, Any]:
         """Compare with what the folder says it holds, and add what is new: an objective, a method."""
         found: dict[str, Any] = {"kind": _KIND}
@@ -109,6 +114,7 @@ class StudyFolder:
                         )
                     accepted.append({"objective": name, "what": NAMED[key], "from": earlier[key], "to": marks[key]})
             merged[group] = {**known, **entries}
+        merged["units"] = {**found.get("units", {}), **units}
         if accepted:
             merged["changes"] = accepted
         if merged != found:

@@ -152,12 +152,12 @@ def run_study(
         store = None
         if folder is not None:
             claims = _claims(embedding, targets, budgets, kinds, sizes, levels, pool)
-            store = StudyFolder(folder, *claims, accept_changes=accept_changes)
+            units = {name: target.unit for name, target in targets.items()}
+            store = StudyFolder(folder, *claims, units, accept_changes=accept_changes)
             tell_of_ends(folder)
         finished = {} if store is None else store.finished
         if folder is not None:
-            units = {name: target.unit for name, target in targets.items()}
-            note_start(folder, done=len(finished), runs=counts, units=units, space=embedding.space.reference)
+            note_start(folder, done=len(finished), runs=counts, space=embedding.space.reference)
         made: list[pa.Table] = []
         tasks: list[Block] = []
         apart = timeout_s is not None or (workers is not None and executor is None)

@@ -81,9 +81,10 @@ def evaluations_in(folder: Path) -> Evaluations | None:
         )
     if (settings := document(folder / COMPARISON)) is not None:
         subject = settings.get("all", {}).get("runs", {})
-        unit = _unit_of(settings.get("objectives", {}).values())
         shown = {"all runs": subject, **settings.get("objectives", {}), **settings.get("methods", {})}
         frame = comparison_frame(folder)
+        units = set(frame["unit"])
+        unit = str(units.pop()) if len(units) == 1 else ""
         space, digest = str(subject.get("space", "")), str(subject.get("embedding", ""))
         return Evaluations(frame, space, shown, "validation" + (unit and f", {unit}"), unit, digest)
     if (settings := document(folder / PARETO)) is not None:
@@ -109,12 +110,6 @@ def evaluations_of(url: str, name: str) -> Evaluations:
             digest = str(config.get("embedding", ""))
             return Evaluations(study.frame, config["space"], {"search": config}, signal, unit, digest)
     raise InputError(f"the storage holds no study {name!r} any more")
-
-
-def _unit_of(objectives: Any) -> str:
-    """Accuracies are percent; what a function of somebody's returns may be anything."""
-    said = [str(entry.get("measured", "")) for entry in objectives if isinstance(entry, Mapping)]
-    return "%" if said and all("accuracy" in text for text in said) else ""
 
 
 def runs_of(frame: pd.DataFrame) -> SearchRuns:

@@ -86,6 +86,7 @@ class ParetoProblem:
         cost_s: (N,) seconds that an evaluation costs.
         known: the names of criteria that are known without an evaluation.
         description: one line that says what the numbers are.
+        unit: of the objective's values, empty where they have none.
 
     Raises:
         InputError: the arrays do not fit, or a known criterion is none or an accuracy.
@@ -99,6 +100,7 @@ class ParetoProblem:
     cost_s: Array
     known: tuple[str, ...]
     description: str
+    unit: str = "%"
 
     def __post_init__(self) -> None:
         check_criteria(self.criteria)
@@ -184,6 +186,7 @@ def problem_of(
         view.cost_s[kept],
         tuple(dict.fromkeys(chosen)),
         f"{objective.description}; against {told}",
+        objective.unit,
     )
     return problem, embedding if len(kept) == len(embedding) else embedding.subset(kept)
 

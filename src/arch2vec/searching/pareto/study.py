@@ -173,6 +173,7 @@ def _settings(embedding: Embedding, problem: ParetoProblem, batch: int) -> dict[
         "known": list(problem.known),
         "batch": batch,
         "measured": problem.description,
+        "unit": problem.unit,
         "table": _content(problem),
     }
 
@@ -193,6 +194,7 @@ def _claim(path: Path, settings: dict[str, object], accept: bool) -> None:
     """
     found = read_json(path) if path.exists() else None
     if isinstance(found, dict):
+        unit = {"unit": settings.pop("unit")}  # says how values are shown, and nothing of what they are
         if "table" not in found:  # of an older version, which did not keep it
             settings = {name: value for name, value in settings.items() if name != "table"}
         changed = [name for name in ("measured", "table") if settings.get(name) != found.get(name)]
@@ -207,7 +209,7 @@ def _claim(path: Path, settings: dict[str, object], accept: bool) -> None:
             changes = [
                 {"what": NAMED[name], "from": str(found.get(name)), "to": str(settings[name])} for name in changed
             ]
-            write_json(path, {**found, **settings, "changes": [*found.get("changes", []), *changes]})
+            write_json(path, {**found, **settings, **unit, "changes": [*found.get("changes", []), *changes]})
         return
     claim(path, "multi-objective study", settings)
 

@@ -163,6 +163,11 @@ class DARTSCost(network_cost.NetworkCost):
 
     normalised: NDArray[np.int64]
 
+    @property
+    def macs_with_norms(self) -> NDArray[np.int64]:
+        """(N,) multiply-adds as arch2vec's authors count them: two more for each normalised number."""
+        return self.macs + 2 * self.normalised
+
 
 def count_cost(normal: GraphBatch, reduce: GraphBatch | None = None, *, skeleton: DARTSSkeleton = CIFAR10) -> DARTSCost:
     """The cost of N networks.

@@ -51,8 +51,8 @@ class DARTS(SearchSpace):
     Args:
         max_macs: sample only cells whose ImageNet network
             (:data:`arch2vec.spaces.darts.cost.IMAGENET`) has fewer multiply-adds;
-            the mobile setting, in which the paper samples, is 600,000,000. Nothing
-            but :meth:`sample` is restricted.
+            the mobile setting, in which the paper samples, is 600,000,000 (the authors count two more for each
+            normalised number, some 8 million in all). Nothing but :meth:`sample` is restricted.
     """
 
     name = "darts"

@@ -79,10 +79,10 @@ def described(frame: pd.DataFrame, units: Mapping[str, str], minimised: Containe
 
 
 def _units_asked(folder: Path) -> dict[str, str]:
-    """The units of the values of a folder's objectives, as far as it says them."""
+    """The units of the values of a folder of an older version's, as far as it says them."""
     try:
         asked = checked(read_json(folder / ASKED), stored_studies.ASKED, folder / ASKED)
-    except InputError:  # of older folders, or being written
+    except InputError:
         return {}
     return dict(asked.get("units", {}))
 
@@ -165,7 +165,8 @@ def comparison_frame(folder: Path) -> pd.DataFrame:
         frame = _typed(frame.drop_duplicates(["method", "objective", "seed", "evaluation"]))
         settings = document(folder / COMPARISON) or {}
         minimised = {name for name, entry in settings.get("objectives", {}).items() if entry.get("minimise")}
-        found = described(frame, _units_asked(folder), minimised)
+        units = settings["units"] if "units" in settings else _units_asked(folder)
+        found = described(frame, units, minimised)
         # Runs hold what methods were told.
         return found.assign(validation=found["validation"].where(~found["minimise"], -found["validation"]))
 
@@ -195,7 +196,8 @@ def pareto_frame(folder: Path, settings: Mapping[str, Any]) -> pd.DataFrame:
                 rows.append(trial["criteria"] | entry)
         frame = _typed(pd.DataFrame(rows, columns=None if rows else list(COLUMNS)))
         least = "validation (min)" in settings["criteria"]
-        return described(frame, {}, [settings["objective"]] if least else [])
+        name = settings["objective"]
+        return described(frame, {name: settings.get("unit", PERCENT)}, [name] if least else [])
 
     return _again(read)
 

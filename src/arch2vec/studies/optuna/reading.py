@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from arch2vec.errors import InputError
-from arch2vec.searching.patience import patiently, shown
+from arch2vec.searching.patience import shown
 from arch2vec.studies.optuna.drivers import PREFIX, Drivers
-from arch2vec.studies.optuna.storage import open_storage
+from arch2vec.studies.optuna.storage import ask, open_storage
 from arch2vec.studies.optuna.trials import STUDY, Entry, entry_of, in_order
 
 if TYPE_CHECKING:
@@ -58,7 +59,6 @@ class Stored:
                 }
                 for number, entry in enumerate(in_order(self.entries), start=1)
                 if entry.trial is not None
-                if entry.trial is not None
             ],
             self.about,
         )
@@ -72,14 +72,14 @@ def stored_studies(url: str) -> list[Stored]:
     """
     storage = open_storage(url, make=False)
     found: list[Stored] = []
-    for study in patiently(url, storage.get_all_studies, 0.0):
+    for study in ask(url, storage.get_all_studies, 0.0):
         about = study.user_attrs.get(STUDY)
         if not isinstance(about, dict) or not isinstance(about.get("config"), dict):
             continue
         where = f"study {study.study_name!r} in {shown(url)}"
         if not {"method", "objective", "seed", "space"} <= set(about["config"]):
             raise InputError(f"{where} is damaged: it does not say what it is of")
-        trials = storage.get_all_trials(study._study_id, deepcopy=False)
+        trials = ask(url, partial(storage.get_all_trials, study._study_id, deepcopy=False), 0.0)
         entries = [entry for trial in trials if (entry := entry_of(trial, where)) is not None and not entry.void]
         starts = [trial.datetime_start.timestamp() for trial in trials if trial.datetime_start is not None]
         found.append(

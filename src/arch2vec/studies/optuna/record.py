@@ -28,24 +28,27 @@ from arch2vec.objectives.reporting import Judge
 from arch2vec.searching.base import Candidate, SearchMethod
 from arch2vec.searching.failures import say
 from arch2vec.searching.goal import Goal
-from arch2vec.searching.patience import patiently, shown
+from arch2vec.searching.patience import shown
 from arch2vec.searching.store import StudyConfig, misplaced
 from arch2vec.searching.trials import Trial
 from arch2vec.studies.jobs import BOOKS
 from arch2vec.studies.optuna.drivers import Drivers
 from arch2vec.studies.optuna.parameters import Parameters
-from arch2vec.studies.optuna.storage import open_storage
+from arch2vec.studies.optuna.storage import ask, open_storage
 from arch2vec.studies.optuna.trials import (
     AFTER,
     DRIVER,
     PLACE,
     STUDY,
+    SUM,
     VOID,
     Entry,
+    end_of,
     entry_of,
     in_order,
     outcome_attributes,
     proposal_attributes,
+    trial_sum,
 )
 from arch2vec.studies.records import Claim, Record, books_of
 
@@ -245,7 +248,6 @@ class InStorage(Record):
     @override
     def settle(self, trials: Sequence[Trial]) -> None:
         from optuna.exceptions import UpdateFinishedTrialError
-        from optuna.trial import TrialState
 
         trial = trials[-1]
         mine = self._ours.pop((trial.index, trial.fidelity))
@@ -253,25 +255,19 @@ class InStorage(Record):
         place = len(self._seen)
         try:
             several = {"validation": trial.validation} if self._goal.criteria and not trial.failed else {}
-            for name, value in {**outcome_attributes(trial), **several}.items():
+            told = {**outcome_attributes(trial), **several}
+            state, values = end_of(trial, self._goal)
+            about = proposal_attributes(Candidate(trial.index, trial.architecture, trial.fidelity))
+            ours = {PLACE: place, SUM: trial_sum({**about, **told}, place, state.name, values)}
+            if self._goal.most:
+                ours[CONSTRAINTS] = self._excess(trial)
+            for name, value in told.items():
                 self._do(lambda name=name, value=value: self._storage.set_trial_user_attr(mine, name, value))  # type: ignore[misc]
-            self._do(lambda: self._storage.set_trial_system_attr(mine, PLACE, place))
-            state = TrialState.COMPLETE
-            values: list[float] | None = [trial.validation]
-            if trial.failed:
-                state, values = TrialState.PRUNED if trial.pruned else TrialState.FAIL, None
-            elif trial.pruned:
-                state = TrialState.PRUNED
-                values = values if not self._goal.criteria else None
-            elif self._goal.criteria:
-                values = self._goal.values(trial)
-                if not all(map(math.isfinite, values)):  # Optuna takes all criteria or none
-                    state, values = TrialState.FAIL, None
+            for name, value in ours.items():
+                self._do(lambda name=name, value=value: self._storage.set_trial_system_attr(mine, name, value))  # type: ignore[misc]
             if self._pruner is None:
                 for epoch, value in trial.reports:
                     self._do(lambda at=epoch, value=value: self._storage.set_trial_intermediate_value(mine, at, value))  # type: ignore[misc]
-            if self._goal.most:
-                self._do(lambda: self._storage.set_trial_system_attr(mine, CONSTRAINTS, self._excess(trial)))
             self._do(lambda: self._storage.set_trial_state_values(mine, state, values))
         except UpdateFinishedTrialError:
             # The storage has it already, where an attempt was not confirmed; or this driver was taken for dead.
@@ -308,7 +304,7 @@ class InStorage(Record):
         return "" if self._drivers is None else self._drivers.name
 
     def _do(self, action: Callable[[], T]) -> T:
-        return patiently(self._url, action)
+        return ask(self._url, action)
 
     def _look(self) -> list[Entry]:
         """All trials of ours as they are now."""

@@ -5,11 +5,12 @@ from __future__ import annotations
 import importlib.util
 import re
 import time
+from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from arch2vec.errors import InputError
-from arch2vec.searching.patience import reason_of, shown
+from arch2vec.searching.patience import may_pass, patiently, reason_of, shown
 
 if TYPE_CHECKING:
     from optuna.storages import BaseStorage, RDBStorage
@@ -20,6 +21,7 @@ _DRIVERS = {  # of databases: what each can be reached by, and the package to in
     "mysql": (("MySQLdb", "pymysql"), "pymysql"),
 }
 _DIALECTS = {"MySQLdb": "mysqldb"}
+T = TypeVar("T")
 
 
 def is_storage(text: object) -> bool:
@@ -51,7 +53,10 @@ def open_storage(url: str, *, make: bool = True) -> BaseStorage:
                 raise InputError(f"{url!r} names no file; write {base}:///FILE")
             if not make and not path.is_file():
                 raise InputError(f"there is no storage {url}: no file {path}")
-            path.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise InputError(f"cannot write the storage {url}: {error.strerror or error}") from error
         if base == "journal":
             from optuna.storages.journal import JournalFileBackend
 
@@ -66,7 +71,34 @@ def open_storage(url: str, *, make: bool = True) -> BaseStorage:
     except InputError:
         raise
     except Exception as error:
-        raise InputError(f"the storage {shown(url)} does not answer: {reason_of(error)}") from error
+        raise _no_storage(url, error) from error
+
+
+def ask(url: str, action: Callable[[], T], patience_s: float | None = None) -> T:
+    """Do something with a storage, patiently (:func:`arch2vec.searching.patience.patiently`).
+
+    Raises:
+        InputError: it has not answered for so long, or its content cannot be read.
+        OptunaError: what is asked for is not there, or has ended.
+    """
+    from optuna.exceptions import OptunaError, StorageInternalError
+
+    try:
+        return patiently(url, action, patience_s)
+    except InputError:
+        raise
+    except Exception as error:
+        if isinstance(error, OptunaError) and not isinstance(error, StorageInternalError):
+            raise
+        raise _no_storage(url, error) from error
+
+
+def _no_storage(url: str, error: Exception) -> InputError:
+    if may_pass(error):
+        return InputError(f"the storage {shown(url)} does not answer: {reason_of(error)}")
+    return InputError(
+        f"the storage {shown(url)} cannot be read or written: {reason_of(error)}; restore it, or name another"
+    )
 
 
 def _database(url: str, options: dict[str, Any]) -> RDBStorage:

@@ -7,21 +7,27 @@ trial with a reason; it does not count.
 
 from __future__ import annotations
 
+import hashlib
+import json
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from arch2vec.common.documents import Check, checked, mapping, number, optional, record, text, whole
+from arch2vec.errors import InputError
 from arch2vec.searching.base import Candidate
+from arch2vec.searching.goal import Goal
 from arch2vec.searching.trials import Trial
 
 if TYPE_CHECKING:
-    from optuna.trial import FrozenTrial
+    from optuna.trial import FrozenTrial, TrialState
 
 STUDY, VOID, AFTER, DRIVER = "arch2vec", "arch2vec:void", "arch2vec:after", "arch2vec:driver"
 PLACE = "arch2vec:place"
 """How many outcomes the driver of a trial knew when it ended, its own among them."""
+SUM = "arch2vec:sum"
+"""The checksum of what a trial that ended is of and has come to: databases have none for their rows."""
 EXTRA = "extra "
 """Before the names of an objective's further numbers."""
 
@@ -36,6 +42,8 @@ _ABOUT: Check = record(
         "extra": mapping(number(finite=False)),
     },
 )
+_OURS: Check = record({DRIVER: text()}, {AFTER: whole(0), PLACE: whole(0), SUM: text(), VOID: text()})
+_NAMES = ("architecture", "row", "fidelity", "test", "cost_s", "error", "validation")
 
 
 @dataclass(frozen=True)
@@ -80,17 +88,23 @@ def entry_of(found: FrozenTrial, where: str) -> Entry | None:
     """
     from optuna.trial import TrialState
 
-    if "architecture" not in found.user_attrs or DRIVER not in found.system_attrs:
+    ours = {name: value for name, value in found.system_attrs.items() if name in (DRIVER, AFTER, PLACE, SUM, VOID)}
+    if not ours:
         return None
+    where = f"trial {found.number} of {where}"
+    checked(ours, _OURS, where)
     extra = {key[len(EXTRA) :]: value for key, value in found.user_attrs.items() if key.startswith(EXTRA)}
-    names = ("architecture", "row", "fidelity", "test", "cost_s", "error", "validation")
-    about: dict[str, Any] = {name: found.user_attrs[name] for name in names if name in found.user_attrs}
-    checked({**about, "extra": extra}, _ABOUT, f"trial {found.number} of {where}")
+    about: dict[str, Any] = {name: found.user_attrs[name] for name in _NAMES if name in found.user_attrs}
+    checked({**about, "extra": extra}, _ABOUT, where)
     candidate = Candidate(about["row"], about["architecture"], about.get("fidelity"))
     running = not found.state.is_finished()
     trial = None
     if not running:
         values = found.values if found.state in (TrialState.COMPLETE, TrialState.PRUNED) else None
+        if ours.get(SUM) not in (None, trial_sum(found.user_attrs, ours.get(PLACE), found.state.name, values)):
+            raise InputError(
+                f"{where} is damaged: it is not that of its checksum; restore the storage, or name another"
+            )
         cost = float(about.get("cost_s", 0.0))
         trial = Trial(
             number=1,
@@ -111,12 +125,12 @@ def entry_of(found: FrozenTrial, where: str) -> Entry | None:
         id=found._trial_id,
         number=found.number,
         candidate=candidate,
-        driver=str(found.system_attrs[DRIVER]),
-        after=int(found.system_attrs.get(AFTER, 0)),
-        void=VOID in found.system_attrs and found.state != TrialState.COMPLETE,
+        driver=ours[DRIVER],
+        after=ours.get(AFTER, 0),
+        void=VOID in ours and found.state != TrialState.COMPLETE,
         running=running,
         ended_at=found.datetime_complete.timestamp() if found.datetime_complete is not None else 0.0,
-        place=None if running or PLACE not in found.system_attrs else int(found.system_attrs[PLACE]),
+        place=None if running else ours.get(PLACE),
         trial=trial,
     )
 
@@ -132,6 +146,13 @@ def in_order(entries: Iterable[Entry]) -> list[Entry]:
     return sorted(ended, key=lambda each: (each.place if known else 0, each.ended_at, each.number))
 
 
+def trial_sum(attributes: Mapping[str, Any], place: int | None, state: str, values: Sequence[float] | None) -> str:
+    """The checksum of a trial's attributes that are ours, of when and how it ended and with which values."""
+    told = {name: value for name, value in attributes.items() if name in _NAMES or name.startswith(EXTRA)}
+    content = [sorted(told.items()), place, state, None if values is None else [repr(float(value)) for value in values]]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()[:16]
+
+
 def outcome_attributes(trial: Trial) -> dict[str, Any]:
     """What is noted of an outcome beside its value."""
     return {
@@ -140,6 +161,22 @@ def outcome_attributes(trial: Trial) -> dict[str, Any]:
         **({} if trial.error is None else {"error": trial.error}),
         **{f"{EXTRA}{name}": value for name, value in trial.extra.items()},
     }
+
+
+def end_of(trial: Trial, goal: Goal) -> tuple[TrialState, list[float] | None]:
+    """How a trial ends in the storage, and its values there."""
+    from optuna.trial import TrialState
+
+    if trial.failed:
+        return TrialState.PRUNED if trial.pruned else TrialState.FAIL, None
+    if trial.pruned:
+        return TrialState.PRUNED, None if goal.criteria else [trial.validation]
+    if not goal.criteria:
+        return TrialState.COMPLETE, [trial.validation]
+    values = goal.values(trial)
+    if all(map(math.isfinite, values)):
+        return TrialState.COMPLETE, values
+    return TrialState.FAIL, None  # Optuna takes all criteria or none
 
 
 def proposal_attributes(candidate: Candidate) -> Mapping[str, Any]:
