@@ -31,7 +31,6 @@ from arch2vec.cli import (
     status,
 )
 from arch2vec.cli.output import only_json_on_stdout
-from arch2vec.common.arguments import path_of
 from arch2vec.common.request import given_as
 from arch2vec.errors import InputError, WorkerError
 
@@ -44,6 +43,8 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 def _path(text: str) -> Path:
+    from arch2vec.common.arguments import path_of
+
     try:
         return path_of(text, "this")
     except InputError as error:
