@@ -32,6 +32,7 @@ from arch2vec.graphs.function import function_graphs
 from arch2vec.models.autoencoder import ModelConfig
 from arch2vec.pretraining.data import training_data
 from arch2vec.pretraining.pretrain import PretrainConfig, pretrain
+from arch2vec.pretraining.recipe import short_config
 from arch2vec.pretraining.run import PretrainingRun
 from arch2vec.pretraining.settings import default_activation
 from arch2vec.representations.discrete import adjacency_one_hot
@@ -74,6 +75,8 @@ MODELS: dict[str, PretrainConfig] = {
     "all but mask, sums": replace(ALL, model=replace(ALL.model, mask=0.0), pools="sum,max,min"),
     "all but mask, weight 10": replace(ALL, model=replace(ALL.model, mask=0.0), target_weight=10.0),
 }
+SHORT = "paper, by the short recipe"
+"""The paper's model, trained as :func:`arch2vec.pretraining.recipe.short_config` says, in its own number of epochs."""
 
 Vectors = NDArray[np.floating]
 Made = tuple[Vectors, Groups | None, tuple[float, float]]
@@ -158,7 +161,10 @@ def main() -> None:
     learned: dict[str, Vectors] = {}
 
     def encoded(name: str, trained: bool) -> Made:
-        config = replace(MODELS[name], epochs=arguments.epochs, seed=arguments.seed)
+        if name == SHORT:
+            config = short_config(space, graphs=len(graphs), seed=arguments.seed)
+        else:
+            config = replace(MODELS[name], epochs=arguments.epochs, seed=arguments.seed)
         started = time.perf_counter()
         encoder = pretrain(space, config, graphs=graphs, device="cpu") if trained else untrained(space, graphs, config)
         done = time.perf_counter()
@@ -203,7 +209,7 @@ def main() -> None:
         "structure: all groups": counted,
         "paper, untrained": partial(encoded, "paper", False),
         "all, untrained": partial(encoded, "all", False),
-        **{name: partial(encoded, name, True) for name in MODELS},
+        **{name: partial(encoded, name, True) for name in (*MODELS, SHORT)},
         "weighed: paths": partial(weighed, ("paths",), None),
         "weighed: paths, learned (all)": partial(weighed, ("paths",), "all"),
         "weighed: structure": partial(weighed, (), None),

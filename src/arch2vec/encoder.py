@@ -38,7 +38,7 @@ _ON_GPU = 32_768  # of either at a time on a GPU, which needs as many to be busy
 
 _CONFIG = record(
     {"name": text(*MODELS), "hidden": whole(1), "layers": whole(1), "latent": whole(1), "dropout": number(0, 1)},
-    {"directed": flag, "function_graph": flag, "mask": number(0, 1), "predicted": whole(0)},
+    {"directed": flag, "function_graph": flag, "mask": number(0, 1), "edge_bias": flag, "predicted": whole(0)},
 )
 
 

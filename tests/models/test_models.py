@@ -182,6 +182,10 @@ def test_decoder_logits_and_dropout() -> None:
     operations, edges = decoder.eval()(Z)
     assert torch.allclose(edges[3, 1, 5], (Z[3, 1] * Z[3, 5]).sum(), atol=1e-5)
     assert torch.allclose(operations[2, 4], decoder.operations(Z[2, 4]), atol=1e-5)
+    biased = Decoder(16, 7, 0.3, generator(), edge_bias=True)
+    assert biased.edge_bias is not None
+    biased.edge_bias.data.fill_(-0.75)
+    assert torch.allclose(biased.eval()(Z)[1], edges - 0.75, atol=1e-5)
     ones = torch.ones(500, 8, 16)
     decoder.operations.weight.data.fill_(1 / 16)
     decoder.operations.bias.data.zero_()

@@ -40,10 +40,11 @@ def test_what_is_fast_is_chosen(
     monkeypatch: pytest.MonkeyPatch, half: float, second: float, cores: int, precision: str, threads: int
 ) -> None:
     times(monkeypatch, half, second, cores)
-    config = fast_config(SPACE, PretrainConfig())
+    config = fast_config(SPACE)
     assert (config.precision, config.threads) == (precision, threads)
-    assert (config.batch_size, config.schedule, config.epochs) == (64, "cosine", 10)
-    assert fast_config(SPACE, PretrainConfig(threads=3, batch_size=256)).threads == 3
+    assert (config.batch_size, config.schedule, config.epochs) == (64, "cosine", 5)
+    said = fast_config(SPACE, threads=3, batch_size=256, precision="bfloat16")
+    assert (said.threads, said.batch_size, said.precision) == (3, 256, "bfloat16")
 
 
 def test_a_slow_precision_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:

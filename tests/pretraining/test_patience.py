@@ -16,9 +16,10 @@ from arch2vec.cli import main
 from arch2vec.encoder import Encoder
 from arch2vec.errors import InputError
 from arch2vec.models.autoencoder import ModelConfig
-from arch2vec.pretraining import patience
+from arch2vec.pretraining import patience, recipe
 from arch2vec.pretraining.patience import PATIENCE, advice, goes_on
 from arch2vec.pretraining.pretrain import PretrainConfig, pretrain
+from arch2vec.pretraining.recipe import default_config, short_config
 from arch2vec.spaces import get_space
 
 CHAIN = """\
@@ -86,8 +87,88 @@ def test_a_schedule_has_an_end(chain: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="has come down to 0 in its 2 epochs"):
         pretrain(space, PretrainConfig(model=SMALL, epochs=3, schedule="cosine"), out=tmp_path / "run")
     assert json.loads((tmp_path / "run/config.json").read_text())["epochs"] == 2
-    with pytest.raises(InputError, match="a schedule ends at its last epoch"):
-        PretrainConfig(schedule="cosine", further=1)
+    with pytest.raises(InputError, match="no end for epochs to come after"):
+        PretrainConfig(after=1)
+
+
+def test_epochs_after_a_schedule(chain: Path, tmp_path: Path) -> None:
+    space = get_space(str(chain))
+    config = PretrainConfig(model=SMALL, epochs=2, schedule="cosine", kl_warmup=0.5)
+    later = PretrainConfig(model=SMALL, epochs=2, schedule="cosine", kl_warmup=0.5, after=3)
+    assert pretrain(space, config, out=tmp_path / "run").training["last_epoch"]["epoch"] == 2
+    longer = pretrain(space, later, out=tmp_path / "run")
+    once = pretrain(space, later)
+    assert longer.training["last_epoch"]["epoch"] == 5
+    assert np.array_equal(longer.prior, once.prior)
+    assert json.loads((tmp_path / "run/config.json").read_text())["after"] == 3
+    with pytest.raises(InputError, match="holds a run with after 3, not 0"):
+        pretrain(space, config, out=tmp_path / "run")
+
+
+def test_a_space_of_ones_own_is_learned_by_the_short_recipe_and_goes_on(
+    chain: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recipe, "_STEPS", 60)
+    monkeypatch.setattr(patience, "GOOD", 0.0)
+    command = ["pretrain", str(chain), "--out", str(tmp_path / "run")]
+    assert main(command) == 0
+    record = json.loads((tmp_path / "run/config.json").read_text())
+    expected = {"schedule": "cosine", "kl_warmup": 0.5, "batch_size": 8, "epochs": 6, "further": 90, "after": 0}
+    assert {name: record[name] for name in expected} == expected
+    assert main([*command, "--epochs", "8"]) == 0
+    assert len((tmp_path / "run/metrics.jsonl").read_text().splitlines()) == 8
+    assert json.loads((tmp_path / "run/config.json").read_text())["after"] == 2
+    assert main([*command, "--epochs", "8"]) == 0
+
+
+@pytest.mark.slow
+def test_the_short_recipe_learns_what_the_papers_setting_leaves(tmp_path: Path) -> None:
+    """Twelve operations at eighteen places, nothing that the recipe was made for."""
+    (tmp_path / "long.yaml").write_text(
+        f"name: long\ncarries: vertices\noperations: [{', '.join('abcdefghijkl')}]\nvertices: 20\n"
+        f"edges: {[[at, at + 1] for at in range(19)]}\n"
+    )
+    space = get_space(str(tmp_path / "long.yaml"))
+    short = pretrain(space, default_config(space, sample=6_000)).training["last_epoch"]
+    papers = pretrain(space, PretrainConfig(sample=6_000)).training["last_epoch"]
+    assert short["reconstruction"]["graphs"] > 0.9 > 0.3 > papers["reconstruction"]["graphs"]
+
+
+@pytest.mark.parametrize(
+    ("said", "epochs", "batch_size"),
+    [({}, 5, 64), ({"sample": 600_000}, 4, 64), ({"sample": 100}, 84, 8), ({"epochs": 7, "batch_size": 16}, 7, 16)],
+)
+def test_few_architectures_take_more_epochs(said: dict[str, Any], epochs: int, batch_size: int) -> None:
+    config = short_config(get_space("nasbench201"), **said)
+    assert (config.epochs, config.batch_size) == (epochs, batch_size)
+
+
+def test_the_papers_spaces_are_learned_by_its_setting(chain: Path) -> None:
+    assert default_config(get_space("nasbench101")) == PretrainConfig(further=90)
+    own = get_space(str(chain))
+    assert default_config(own, epochs=3) == PretrainConfig(epochs=3)
+    assert default_config(own, protocol="paper") == PretrainConfig()
+    assert default_config(own, learning_rate=0.1).schedule == "constant"
+    assert default_config(own, seed=3).schedule == "cosine"
+    assert short_config(own, schedule="constant").kl_warmup == 0
+
+
+def test_edges_have_a_bias_where_wiring_is_free_in_a_space_of_ones_own(chain: Path, tmp_path: Path) -> None:
+    (tmp_path / "free.yaml").write_text(
+        "name: free\ncarries: vertices\noperations: [a, b]\nvertices: 12\nmax_edges: 14\n"
+    )
+    free = get_space(str(tmp_path / "free.yaml"))
+    config = default_config(free, sample=200)
+    assert config.model.edge_bias and not default_config(get_space(str(chain))).model.edge_bias
+    assert not short_config(get_space("nasbench101")).model.edge_bias
+    few = short_config(free, epochs=1, sample=200, model=SMALL)
+    trained = pretrain(free, few, out=tmp_path / "run")
+    bias = trained.model.decoder.edge_bias
+    assert bias is not None and bias.item() < 0
+    loaded = Encoder.load(tmp_path / "run")
+    some = free.sample(20, np.random.default_rng(0))
+    points = trained.encode(some)
+    assert np.array_equal(loaded.decode(points).adjacency, trained.decode(points).adjacency)
 
 
 def test_further_epochs_end_when_it_is_good_and_resume_exactly(chain: Path, tmp_path: Path) -> None:

@@ -20,6 +20,7 @@ from arch2vec.cli import (
     export,
     generation,
     pareto,
+    pretraining,
     proxies,
     report,
     representation,
@@ -51,7 +52,8 @@ def build_parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="arch2vec", description=_DESCRIPTION, allow_abbrev=False)
     parser.add_argument("--version", action="version", version=f"arch2vec {__version__}")
     commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
-    for group in (representation, generation, proxies, searching, data, export, experiment, pareto, status, report):
+    groups = (pretraining, representation, generation, proxies, searching, data, export, experiment, pareto, status)
+    for group in (*groups, report):
         group.add_commands(commands)
     return parser
 

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 from torch.optim.adamw import adamw
 
-_BETA1, _BETA2, _EPS = 0.9, 0.999, 1e-8
+_BETA1, _EPS = 0.9, 1e-8
 
 
 class FlatAdam:
@@ -21,10 +21,11 @@ class FlatAdam:
     Args:
         parameters: of any shape, changed in place.
         weight_decay: share of a parameter that a step of learning rate 1 takes away.
+        beta2: share of the mean of squared gradients that a step keeps.
     """
 
-    def __init__(self, parameters: Tensor, *, weight_decay: float = 0.0) -> None:
-        self._parameters, self._weight_decay = parameters, weight_decay
+    def __init__(self, parameters: Tensor, *, weight_decay: float = 0.0, beta2: float = 0.999) -> None:
+        self._parameters, self._weight_decay, self._beta2 = parameters, weight_decay, beta2
         self._mean, self._square = torch.zeros_like(parameters), torch.zeros_like(parameters)
         self._steps = torch.zeros((), device=parameters.device)
 
@@ -58,7 +59,7 @@ class FlatAdam:
             fused=True,
             amsgrad=False,
             beta1=_BETA1,
-            beta2=_BETA2,
+            beta2=self._beta2,
             lr=learning_rate,
             weight_decay=self._weight_decay,
             eps=_EPS,

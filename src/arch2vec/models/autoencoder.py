@@ -47,6 +47,8 @@ class ModelConfig:
             told from that, so the written graph is no target then.
         mask: share of the inner vertices whose operation the encoder is not shown, in
             training; they are to be reconstructed as all others.
+        edge_bias: whether the decoder's edges have a bias (:class:`arch2vec.models.decoder.Decoder`);
+            the paper's have none.
         predicted: numbers of an architecture that a linear head predicts from its
             vector; set by the run that knows which.
     """
@@ -59,6 +61,7 @@ class ModelConfig:
     directed: bool = False
     function_graph: bool = False
     mask: float = 0.0
+    edge_bias: bool = False
     predicted: int = 0
 
     def __post_init__(self) -> None:
@@ -125,7 +128,7 @@ class GraphAutoencoder(nn.Module):
         shown = operations + (config.mask > 0)  # the last one says that an operation is not shown
         shape = (shown, config.hidden, config.layers, config.latent, family.variational)
         self.encoder = family.encoder(*shape, generator, config.directed)
-        self.decoder = Decoder(config.latent, operations, config.dropout, generator)
+        self.decoder = Decoder(config.latent, operations, config.dropout, generator, config.edge_bias)
         width = len(pools_of(pooling)) * config.latent
         self.head = linear(width, config.predicted, generator) if config.predicted else None
 
@@ -154,7 +157,7 @@ class GraphAutoencoder(nn.Module):
     def loss(
         self,
         graphs: GraphTensors,
-        kl_weight: float,
+        kl_weight: float | Tensor,
         activation: OperationActivation,
         generator: torch.Generator,
         *,
@@ -171,7 +174,7 @@ class GraphAutoencoder(nn.Module):
 
         Args:
             graphs: the batch, or one process's part of it.
-            kl_weight: factor of the KL divergence.
+            kl_weight: factor of the KL divergence, a scalar on the batch's device where it changes in a recorded step.
             activation: of the operation logits.
             generator: of the noise, which is drawn for the whole batch in every process.
             share: what ``graphs`` are of the batch, None if all of it. The losses are then

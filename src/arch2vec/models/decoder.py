@@ -15,15 +15,20 @@ from arch2vec.models.layers import linear
 class Decoder(nn.Module):
     """p(A | Z) and p(X | Z), vertex by vertex and pair by pair.
 
-    Edges: P(A_ij = 1) = sigmoid(z_i . z_j) for i < j. Operations: the activation
-    (see :mod:`arch2vec.models.losses`) of W z_i + b. In training, dropout is
+    Edges: P(A_ij = 1) = sigmoid(z_i . z_j + c) for i < j, where c is 0 (paper) unless
+    ``edge_bias`` is asked for. Many vectors cannot all have negative products, so that
+    without it graphs of many vertices and few edges are out of reach. Operations: the
+    activation (see :mod:`arch2vec.models.losses`) of W z_i + b. In training, dropout is
     applied to Z before both.
     """
 
-    def __init__(self, latent: int, operations: int, dropout: float, generator: torch.Generator) -> None:
+    def __init__(
+        self, latent: int, operations: int, dropout: float, generator: torch.Generator, edge_bias: bool = False
+    ) -> None:
         super().__init__()
         self.dropout = dropout
         self.operations = linear(latent, operations, generator)
+        self.edge_bias = nn.Parameter(torch.zeros(())) if edge_bias else None
 
     @torch.no_grad()
     def start_at_base_rate(self) -> None:
@@ -54,4 +59,5 @@ class Decoder(nn.Module):
             keep.bernoulli_(1 - self.dropout, generator=generator)
             keep = keep if share is None else share.own(keep, Z)
             Z = Z * keep.div_(1 - self.dropout)
-        return self.operations(Z), torch.bmm(Z, Z.transpose(1, 2))
+        edges = torch.bmm(Z, Z.transpose(1, 2))
+        return self.operations(Z), edges if self.edge_bias is None else edges + self.edge_bias

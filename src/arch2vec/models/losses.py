@@ -45,12 +45,16 @@ def _softmax_losses(logits: Tensor, X: Tensor) -> Tensor:
     log(1 - p_i) is that of the sum of all other p_j, not 1 - p_i itself: where p_i is so
     near 1 that the difference is all rounding, gradients taken through it are noise
     of any size, and one such vertex undoes what thousands of steps have learned.
+    Beside the most probable operation the sum without p_i is at least half of the whole one, so that
+    only the most probable one needs a sum of its own.
     """
-    K = logits.shape[-1]
-    own = torch.eye(K, dtype=torch.bool, device=logits.device)
-    total = logits.logsumexp(-1, keepdim=True)
-    others = logits.unsqueeze(-2).masked_fill(own, -torch.inf).logsumexp(-1)
-    return total - torch.where(X > 0, logits, others)
+    peak, at = logits.detach().max(-1, keepdim=True)
+    first = torch.zeros_like(logits, dtype=torch.bool).scatter_(-1, at, True)
+    shares = (logits - peak).exp()
+    total = shares.sum(-1, keepdim=True)
+    without_first = logits.masked_fill(first, -torch.inf).logsumexp(-1, keepdim=True)
+    others = torch.where(first, without_first, peak + (total - shares).masked_fill(first, 1.0).log())
+    return peak + total.log() - torch.where(X > 0, logits, others)
 
 
 def edge_loss(

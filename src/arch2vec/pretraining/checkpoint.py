@@ -22,7 +22,7 @@ from arch2vec.spaces import SearchSpace, stored_space
 _KIND = "arch2vec checkpoint"
 _OPTIMIZER = "optimizer.0."  # of the first of all parameters, which is the only one
 _HISTORY = listing(record({"epoch": whole(1)}))
-_MAY_CHANGE = ("epochs", "further", "threads", "processes")  # while a run goes on
+_MAY_CHANGE = ("epochs", "further", "after", "threads", "processes")  # while a run goes on
 
 
 class Checkpointable(Protocol):

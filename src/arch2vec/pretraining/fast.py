@@ -10,12 +10,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import get_num_threads
 
 from arch2vec.common.threads import thread_count
 from arch2vec.models.autoencoder import Precision
+from arch2vec.pretraining.recipe import short_config
 from arch2vec.pretraining.settings import PretrainConfig
 from arch2vec.spaces import SearchSpace
 
@@ -79,17 +81,27 @@ def _product_s(rows: int, width: int, kind: torch.dtype, threads: int, clock: Ca
     return best
 
 
-def fast_config(space: SearchSpace, config: PretrainConfig) -> PretrainConfig:
-    """A configuration that reaches the same quality sooner: larger steps on a cosine, a precision that is fast here."""
-    batch = 64 if config.batch_size == PretrainConfig().batch_size else config.batch_size
-    choice = timed_choice(space, batch, config.model.hidden)
+def fast_config(space: SearchSpace, *, graphs: int | None = None, **said: Any) -> PretrainConfig:
+    """:func:`arch2vec.pretraining.recipe.short_config` with the precision and threads that are fast here.
+
+    >>> from arch2vec.pretraining.fast import fast_config
+    >>> from arch2vec.spaces import get_space
+    >>> config = fast_config(get_space("nasbench201"), precision="float32", threads=1)
+    >>> config.precision, config.threads, config.epochs
+    ('float32', 1, 5)
+
+    Args:
+        space: that is learned.
+        graphs: how many architectures of it, by default those of the sample, or all.
+        said: settings of :class:`PretrainConfig` that are to stay as they are.
+    """
+    config = short_config(space, graphs=graphs, **said)
+    if "precision" in said and config.threads is not None:
+        return config
+    choice = timed_choice(space, config.batch_size, config.model.hidden)
     return replace(
         config,
-        batch_size=batch,
-        learning_rate=3e-3,
-        schedule="cosine",
-        further=0,
-        precision=choice.precision,
+        precision=said.get("precision", choice.precision),
         threads=choice.threads if config.threads is None else config.threads,
     )
 

@@ -26,6 +26,7 @@ from arch2vec.pretraining.checkpoint import load_checkpoint, require_of_run
 from arch2vec.pretraining.data import architectures, split, training_data
 from arch2vec.pretraining.log import MetricsStream
 from arch2vec.pretraining.processes import Processes, helped, joined_by_launcher, launched, place_of_launched
+from arch2vec.pretraining.recipe import default_config
 from arch2vec.pretraining.run import PretrainingProgress, PretrainingRun, prior_of
 from arch2vec.pretraining.settings import (
     PROTOCOLS,
@@ -79,7 +80,8 @@ def pretrain(
 
     Args:
         space: the space or its name.
-        config: how; the paper's setting by default.
+        config: how; by default the paper's setting on the paper's spaces, a short recipe on others, and on until
+            reconstruction is good (:func:`arch2vec.pretraining.recipe.default_config`).
         graphs: the architectures to learn from, by default those of ``config``.
         seed: of everything random, in place of ``config.seed``.
         out: the run's folder. A run that is there is resumed, or loaded when it is
@@ -97,7 +99,8 @@ def pretrain(
     """
     place = get_device(device)
     space = get_space(space) if isinstance(space, str) else space
-    config = config or PretrainConfig()
+    if config is None:
+        config = default_config(space, graphs=None if graphs is None else len(graphs))
     if seed is not None:
         config = replace(config, seed=seed)
     if config.activation is None:
@@ -147,11 +150,12 @@ def _pretrain(
                 _claim(folder, space, config)
             encoder = Encoder.load(finished, device, space)
             require_of_run(finished, encoder.training.get("config", {}), config)
-            if encoder.training.get("last_epoch", {}).get("epoch", config.epochs) >= config.epochs:
+            made = config.epochs + config.after
+            if encoder.training.get("last_epoch", {}).get("epoch", made) >= made:
                 return encoder
             if folder is not None and not (folder / "checkpoint.safetensors").exists():
                 raise InputError(
-                    f"the run in {folder} cannot go on to {config.epochs} epochs: its checkpoint.safetensors is gone; "
+                    f"the run in {folder} cannot go on to {made} epochs: its checkpoint.safetensors is gone; "
                     "choose another output folder"
                 )
     with owning(folder):  # refused before the data are made
@@ -196,20 +200,28 @@ def _continued(settings: dict[str, Any], found: dict[str, Any], record: Path) ->
         InputError: its schedule ends at its last epoch.
     """
     before, now = found.get("epochs"), settings["epochs"]
+    after, more = found.get("after", 0), settings.get("after", 0)
+    if before == now and isinstance(after, int) and after < more:
+        claim(record, "run", {**settings, "after": after} if "after" in found else _without(settings, "after"))
+        write_json(record, {**found, "after": more})
+        return settings
     further = {"further": settings.get("further", 0)} if "further" in settings or "further" in found else {}
     if not isinstance(before, int) or before >= now:
         return {**settings, **({"further": found["further"]} if "further" in found else {})}
     same = {**settings, "epochs": before, **({"further": found["further"]} if "further" in found else {})}
-    if "further" not in found:
-        same.pop("further", None)
-    claim(record, "run", same)
+    claim(record, "run", same if "further" in found else _without(same, "further"))
     if settings.get("schedule", "constant") != "constant":
         raise InputError(
             f"{record.parent} holds a run whose learning rate has come down to 0 in its {before} epochs; it cannot go "
-            "on to more: choose another output folder"
+            f"on to more: ask for {now - before} that come after these (after={now - before}), or choose another "
+            "output folder"
         )
     write_json(record, {**found, "epochs": now, **further})
     return {**settings, **further}
+
+
+def _without(settings: dict[str, Any], name: str) -> dict[str, Any]:
+    return {key: value for key, value in settings.items() if key != name}
 
 
 def _recorded(settings: dict[str, Any], found: dict[str, Any], defaults: dict[str, Any]) -> dict[str, Any]:

@@ -13,12 +13,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from arch2vec.common.schedules import cosine
+from arch2vec.common.schedules import cosine, risen
 from arch2vec.encoder import Encoder
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.models.adam import FlatAdam
 from arch2vec.models.autoencoder import GraphAutoencoder, Losses
+from arch2vec.models.encoders import GINEncoder
 from arch2vec.models.flat import clip_gradient, flatten_parameters
 from arch2vec.models.inputs import GraphTensors, divided
 from arch2vec.models.synced_norm import synchronise
@@ -28,9 +29,11 @@ from arch2vec.pretraining.log import MetricsStream
 from arch2vec.pretraining.patience import goes_on, within_steps
 from arch2vec.pretraining.processes import Processes
 from arch2vec.pretraining.quality import quality
-from arch2vec.pretraining.replay import Replayed
+from arch2vec.pretraining.replay import Replayed, StepRates
 from arch2vec.pretraining.settings import PAPER_BATCH_SIZE, PROTOCOLS, PretrainConfig, pooling_of
 from arch2vec.spaces import SearchSpace
+
+_AFTER = 0.1  # of the learning rate, once a schedule has come to its end
 
 
 class PretrainingProgress(NamedTuple):
@@ -63,11 +66,13 @@ class PretrainingRun:
         self.model = GraphAutoencoder(self.shape, space.num_operations, initial, self.pooling).to(device)
         if self.protocol.base_rate:
             self.model.decoder.start_at_base_rate()
+        if isinstance(self.model.encoder, GINEncoder):
+            self.model.encoder.start_eps(config.eps)
         if self.processes.count > 1:
             synchronise(self.model)
         self._compiled = torch.compile(self.model.encoder, dynamic=False) if config.compile else None
         self.parameters = flatten_parameters(self.model)
-        self.optimizer = FlatAdam(self.parameters)
+        self.optimizer = FlatAdam(self.parameters, beta2=config.beta2)
         self.noise = torch.Generator(device).manual_seed(config.seed)
         self.history: list[dict[str, Any]] = []
         if config.replay and device.type != "cuda":
@@ -93,8 +98,9 @@ class PretrainingRun:
         """
         # Only process 0 measures, so that several make the epochs they were told to make.
         steps = -(-len(self.data) // self.config.batch_size)
-        further = within_steps(self.config.epochs, self.config.further, steps) if self.processes.count == 1 else 0
-        while goes_on(self.history, self.config.epochs, further):
+        epochs = self.config.epochs + self.config.after
+        further = within_steps(epochs, self.config.further, steps) if self.processes.count == 1 else 0
+        while goes_on(self.history, epochs, further):
             epoch = len(self.history)
             started = time.perf_counter()
             losses = self._epoch(epoch, progress)
@@ -121,11 +127,11 @@ class PretrainingRun:
         steps = -(-len(self.data) // config.batch_size)
         totals = torch.zeros(len(Losses._fields), device=self.device)
         for step, batch in enumerate(self.data.batches(epoch), start=1):
-            rate = self._learning_rate(epoch + (step - 1) / steps)
+            rates = self._rates_of(epoch * steps + step, config.epochs * steps)
             if config.replay and len(batch.X) == config.batch_size:
-                terms = self._replay(batch, rate)
+                terms = self._replay(batch, rates)
             else:
-                terms = self._step(batch, rate)
+                terms = self._step(batch, rates)
             totals += terms
             if progress is not None and (step % 20 == 0 or step == steps):
                 # A process has its part of the loss, which is about as large as those of the others.
@@ -143,26 +149,26 @@ class PretrainingRun:
             del found["loss_targets"]
         return found
 
-    def _step(self, batch: GraphTensors, rate: float | Tensor) -> Tensor:
+    def _step(self, batch: GraphTensors, rates: StepRates) -> Tensor:
         """Learn from a batch; the terms of its loss, as in :class:`Losses`."""
         gradient = self.parameters.grad
         assert gradient is not None
-        losses = self._losses(batch)
+        losses = self._losses(batch, rates.kl_weight)
         gradient.zero_()
         losses.total.backward()  # type: ignore[no-untyped-call]
         self.processes.sum(gradient)
         clip_gradient(self.parameters, self.config.gradient_clip)
-        self.optimizer.step(gradient, rate)
+        self.optimizer.step(gradient, rates.learning_rate)
         return torch.stack([term.detach() for term in losses])
 
-    def _replay(self, batch: GraphTensors, rate: float) -> Tensor:
+    def _replay(self, batch: GraphTensors, rates: StepRates) -> Tensor:
         mode = self.model.training
         if mode not in self._replayed:
             state = [self.parameters, *self.optimizer.state_dict().values(), *self.model.buffers()]
             self._replayed[mode] = Replayed(self._step, batch, self.noise, state)
-        return self._replayed[mode](batch, rate)
+        return self._replayed[mode](batch, rates)
 
-    def _losses(self, batch: GraphTensors) -> Losses:
+    def _losses(self, batch: GraphTensors, kl_weight: float | Tensor) -> Losses:
         """The batch's losses, or this process's summands of them."""
         config, share = self.config, None
         assert config.activation is not None
@@ -172,7 +178,7 @@ class PretrainingRun:
             batch, share = divided(batch, self.processes.rank, self.processes.count)
         return self.model.loss(
             batch,
-            self.kl_weight,
+            kl_weight,
             config.activation,
             self.noise,
             share=share,
@@ -182,10 +188,16 @@ class PretrainingRun:
             ranked=self.data.ranked,
         )
 
-    def _learning_rate(self, epochs_done: float) -> float:
-        if self.config.schedule == "constant":
-            return self.config.learning_rate
-        return cosine(self.config.learning_rate, epochs_done, self.config.epochs)
+    def _rates_of(self, step: int, steps: int) -> StepRates:
+        """Of a step, counted from 1, of all steps."""
+        config = self.config
+        if config.schedule == "constant":
+            return StepRates(config.learning_rate, self.kl_weight)
+        if step > steps:
+            return StepRates(config.learning_rate * _AFTER, self.kl_weight)
+        # Rises count the step itself: with those behind it alone, the first would change nothing.
+        rate = cosine(config.learning_rate, step - 1, steps) * risen(step / steps, config.warmup)
+        return StepRates(rate, self.kl_weight * risen(step / steps, config.kl_warmup))
 
     def encoder(self) -> Encoder:
         """The model as it is now, with the prior that its training embedding gives."""

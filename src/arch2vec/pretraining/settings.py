@@ -9,7 +9,8 @@ from typing import Literal
 from arch2vec.common.documents import anything, checked, flag, mapping, number, optional, record, text, whole
 from arch2vec.encoder import Encoder
 from arch2vec.errors import InputError, unknown
-from arch2vec.models.autoencoder import PRECISIONS, ModelConfig, Precision
+from arch2vec.models.autoencoder import MODELS, PRECISIONS, ModelConfig, Precision
+from arch2vec.models.encoders import GINEncoder
 from arch2vec.models.graph_inputs import targets_of
 from arch2vec.models.losses import ACTIVATIONS, OperationActivation
 from arch2vec.models.pooling import pools_of
@@ -67,11 +68,20 @@ class PretrainConfig:
         epochs: passes over the training split.
         further: so many more at most, as long as reconstruction is not good and gets better
             (:mod:`arch2vec.pretraining.patience`), and as long as there are at most 10,000 steps; none in the paper's
-            setting, with a schedule, or with several processes.
+            setting, or with several processes.
         batch_size: graphs a step.
         learning_rate: of Adam; with a schedule, that of the first step.
         schedule: how the learning rate goes on, ``constant`` (paper) or ``cosine``, down
             to 0 at the last step.
+        warmup: share of all steps in which the learning rate rises from 0 to what the schedule says;
+            0 (paper) for none. Only with a schedule, which knows how many steps there are.
+        kl_warmup: share of all steps in which the factor of the KL divergence rises from 0 (Bowman et
+            al., CoNLL 2016); 0 (paper) for none. Only with a schedule.
+        eps: where the graph isomorphism layers' eps starts, 0 in the paper; see
+            :meth:`arch2vec.models.encoders.GINEncoder.start_eps`.
+        beta2: of Adam, the share of the mean of squared gradients that a step keeps.
+        after: epochs that follow those of a schedule, at a tenth of the learning rate, as
+            further ones do; how a finished run gets more of them.
         gradient_clip: largest norm of the gradient.
         sample: how many architectures to draw from the space (by ``seed``) and learn
             from, None for all of it. Spaces too large to list need one.
@@ -124,6 +134,11 @@ class PretrainConfig:
     targets: str | None = None
     target_weight: float = 1.0
     further: int = 0
+    warmup: float = 0.0
+    kl_warmup: float = 0.0
+    eps: float = 0.0
+    beta2: float = 0.999
+    after: int = 0
 
     def __post_init__(self) -> None:
         if self.protocol not in PROTOCOLS:
@@ -139,8 +154,21 @@ class PretrainConfig:
                 raise InputError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.further < 0:
             raise InputError(f"further epochs are 0 or more, got {self.further}")
-        if self.further and self.schedule != "constant":
-            raise InputError("a schedule ends at its last epoch: there are no further ones after it")
+        for name in ("warmup", "kl_warmup"):
+            if not 0 <= getattr(self, name) < 1:
+                raise InputError(f"{name} is a share of all steps from 0 to below 1, got {getattr(self, name)}")
+            if getattr(self, name) and self.schedule == "constant":
+                raise InputError(f"{name} is a share of the steps of a schedule: give one, such as cosine")
+        if not 0 <= self.beta2 < 1:
+            raise InputError(f"beta2 must be from 0 to below 1, got {self.beta2}")
+        if not math.isfinite(self.eps):
+            raise InputError(f"eps must be finite, got {self.eps}")
+        if self.eps and MODELS[self.model.name].encoder is not GINEncoder:
+            raise InputError(f"{self.model.name} averages over neighbours and has no eps; arch2vec has one")
+        if self.after < 0:
+            raise InputError(f"epochs after the schedule are 0 or more, got {self.after}")
+        if self.after and self.schedule == "constant":
+            raise InputError("a constant learning rate has no end for epochs to come after: give more epochs")
         if self.sample is not None and self.sample < 2:
             raise InputError(f"a sample has at least 2 architectures, got {self.sample}")
         if self.stream and self.sample is None:
@@ -192,6 +220,11 @@ _RECORDED = record(
         "targets": optional(text()),
         "target_weight": number(),
         "further": whole(0),
+        "warmup": number(0, 1),
+        "kl_warmup": number(0, 1),
+        "eps": number(),
+        "beta2": number(0, 1),
+        "after": whole(0),
     },
 )
 """What an encoder's record of its training must be like."""
