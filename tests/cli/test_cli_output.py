@@ -7,9 +7,11 @@ import pty
 import re
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
+from arch2vec.cli import main
 from arch2vec.cli.output import print_table
 
 ROWS = [
@@ -46,3 +48,9 @@ def test_a_terminal_gets_lines_that_fit(columns: int) -> None:
     for place, cell in enumerate(ROWS[0], start=1):
         shown_of_it = "".join(line.split("│")[place] for line in lines if line.startswith("│"))
         assert shown_of_it.replace(" ", "") == cell.replace(" ", "").replace("\n", "")
+
+
+def test_a_path_that_no_file_system_takes_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["pretrain", "nasbench201", "--out", str(tmp_path / ("x" * 300))]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"arch2vec: cannot use {tmp_path}/xxx") and line.endswith("File name too long")

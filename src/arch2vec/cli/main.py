@@ -40,6 +40,7 @@ _DESCRIPTION = (
 )
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_NO_WAY = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENAMETOOLONG, errno.ELOOP)
 
 
 def _path(text: str) -> Path:
@@ -112,6 +113,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         if error.errno == errno.EBADF:
             print("arch2vec: a file that this command had open was closed, by the objective's code?", file=sys.stderr)
             return 1
+        if error.errno in _NO_WAY and error.filename is not None:
+            print(f"arch2vec: cannot use {error.filename}: {error.strerror}", file=sys.stderr)
+            return 2
         if error.errno not in _NO_ROOM:
             raise
         print(
