@@ -238,6 +238,7 @@ class TestFromVectors:
             (lambda texts, array: (texts, array[1:]), r"given an array \(19, 42\) for 20 architectures"),
             (lambda texts, array: (texts, array[:, :0]), r"given an array \(20, 0\)"),
             (lambda texts, array: (texts, np.where(array == array[3, 4], np.nan, array)), "given nan in row 0"),
+            (lambda texts, array: (texts, np.ma.masked_equal(array, array[2, 1])), "given nan in row 0"),
             (lambda texts, array: (texts, array.astype(np.float64) + 1e300), r"given 1e\+300 in row 0, column 0"),
             (lambda texts, array: (texts, array.astype(str)), "and not numbers"),
             (lambda texts, array: (texts, array * 1j), "and not numbers"),

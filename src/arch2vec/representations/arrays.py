@@ -20,7 +20,12 @@ def checked_array(values: object, n: int, source: str) -> NDArray[np.float32]:
         InputError: they are no numbers, of another shape, or not finite; the line names the first wrong row.
     """
     try:
-        array = np.asarray(values)
+        # What a mask hides is no number.
+        array = (
+            np.ma.filled(np.ma.asarray(values, np.float64), np.nan)
+            if np.ma.isMaskedArray(values)
+            else np.asarray(values)
+        )
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         raise InputError(f"{source} a {type(values).__name__}, which is no array: {reason}") from error
