@@ -2,6 +2,6 @@
 
 import sys
 
-from arch2vec.cli import main
+from arch2vec.cli import program
 
-sys.exit(main())
+sys.exit(program())

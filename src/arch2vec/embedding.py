@@ -15,8 +15,9 @@ import numpy as np
 from jaxtyping import Float32, Int64, UInt64
 from numpy.typing import ArrayLike, NDArray
 
+from arch2vec.common.arguments import as_annotated, rows_of
 from arch2vec.common.documents import parse_json, shown
-from arch2vec.common.storage import AnyPath, read_arrays, write_arrays
+from arch2vec.common.storage import AnyPath, read_arrays, refuse_other_formats, write_arrays
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
@@ -107,6 +108,7 @@ class Embedding:
         index = pd.Index(self.architectures, name="architecture")
         return pd.DataFrame(self.vectors, index=index, columns=columns)
 
+    @as_annotated
     def plot_map(
         self,
         colour: ArrayLike | Mapping[str, float] | None = None,
@@ -163,13 +165,14 @@ class Embedding:
             raise InputError(f"{architecture!r} is not among the {len(self):,} embedded architectures")
         return index
 
+    @as_annotated
     def nearest(
-        self, point: ArrayLike, k: int = 10
+        self, point: ArrayLike | str, k: int = 10
     ) -> tuple[Int64[NDArray[np.int64], " k"], Float32[NDArray[np.float32], " k"]]:
         """The ``k`` architectures whose vectors are closest to ``point``.
 
         Args:
-            point: (d,), any point of the latent space.
+            point: (d,), any point of the latent space, or an architecture that is embedded.
             k: how many, at most N.
 
         Returns:
@@ -178,7 +181,12 @@ class Embedding:
         Raises:
             InputError: ``point`` is not of shape (d,), or k is not in 1..N.
         """
-        target = np.asarray(point, dtype=np.float32)
+        if isinstance(point, str):
+            point = self.vectors[self.index_of(point)]
+        try:
+            target = np.asarray(point, dtype=np.float32)
+        except (TypeError, ValueError) as error:
+            raise InputError(f"a point of this embedding is {self.dimensions} numbers, got {shown(point)}") from error
         if target.shape != (self.dimensions,):
             raise InputError(f"a point of this embedding has shape ({self.dimensions},), got {target.shape}")
         if not 1 <= k <= len(self):
@@ -229,15 +237,17 @@ class Embedding:
             raise InputError(f"its groups are {shown(pairs)}; names and how many columns each has are needed")
         return cls(space, graphs, vectors, tuple((name, size) for name, size in pairs), extend=extend)
 
+    @as_annotated
     def save(self, path: AnyPath) -> None:
         """Write to ``path``: Parquet (``.parquet``) for other programs, safetensors for anything else.
 
         Parquet has the columns ``architecture`` and ``v0`` ... ``v{d-1}``.
 
         Raises:
-            InputError: the folder cannot be written to.
+            InputError: the folder cannot be written to, or the name ends as that of another format.
         """
         path = Path(path)
+        refuse_other_formats(path)
         if path.suffix == ".parquet":
             import pyarrow as pa
 
@@ -258,6 +268,7 @@ class Embedding:
         return entries | ({"structure_version": str(self.structure_version)} if self.structure_version else {})
 
     @classmethod
+    @as_annotated
     def load(cls, path: AnyPath, space: SearchSpace | None = None) -> Embedding:
         """Read what :meth:`save` wrote, in either format. Runs no code from the file.
 
@@ -328,8 +339,15 @@ class Embedding:
             raise InputError(f"{path} is a damaged embedding: {error}") from error
 
     def subset(self, rows: Sequence[int] | NDArray[np.integer]) -> Embedding:
-        """The embedding of some of the architectures."""
-        index = np.asarray(rows, dtype=np.int64)
+        """The embedding of some of the architectures.
+
+        Args:
+            rows: their numbers; or (N,) True and False, as in ``embedding.function_classes == label``.
+
+        Raises:
+            InputError: they are no rows of this embedding.
+        """
+        index = rows_of(rows, len(self))
         return replace(self, graphs=self.graphs[index], vectors=self.vectors[index])
 
 

@@ -13,6 +13,7 @@ import torch
 from jaxtyping import Float32
 from numpy.typing import NDArray
 
+from arch2vec.common.arguments import as_annotated
 from arch2vec.common.devices import CPU, Device, get_device
 from arch2vec.common.documents import anything, checked, flag, mapping, number, parse_json, record, text, whole
 from arch2vec.common.kinds import is_series
@@ -40,6 +41,9 @@ _CONFIG = record(
     {"name": text(*MODELS), "hidden": whole(1), "layers": whole(1), "latent": whole(1), "dropout": number(0, 1)},
     {"directed": flag, "function_graph": flag, "mask": number(0, 1), "edge_bias": flag, "predicted": whole(0)},
 )
+
+Architectures = GraphBatch | Iterable[str]
+"""As graphs; or one architecture's text, or several, in any notation that the space reads."""
 
 
 class Encoder:
@@ -103,9 +107,9 @@ class Encoder:
         return on_processor if self.device.type == "cpu" else _ON_GPU
 
     @torch.no_grad()
-    def encode(self, graphs: GraphBatch) -> Float32[NDArray[np.float32], "N V latent"]:
+    def encode(self, graphs: Architectures) -> Float32[NDArray[np.float32], "N V latent"]:
         """(N, V, latent) posterior means, zero at padded vertices and at those that are not :meth:`read`."""
-        store = graph_store(graphs, self.space, self.config, self.device)
+        store = graph_store(self._graphs(graphs), self.space, self.config, self.device)
         means = torch.empty(len(store), store.num_vertices, self.config.latent, device=self.device)
         start = 0
         for batch in store.batches(self._together(_BATCH)):
@@ -116,13 +120,25 @@ class Encoder:
             start += len(mean)
         return means.cpu().numpy()
 
-    def vectors(self, graphs: GraphBatch) -> Float32[NDArray[np.float32], "N d"]:
+    def vectors(self, graphs: Architectures) -> Float32[NDArray[np.float32], "N d"]:
         """(N, pools x latent) one vector an architecture."""
+        graphs = self._graphs(graphs)
         return pooled_arrays(self.encode(graphs), self.read(graphs).mask, self.pooling)
 
     def read(self, graphs: GraphBatch) -> GraphBatch:
         """What the model reads of ``graphs`` and reconstructs: themselves, or the graphs of their functions."""
         return read_graphs(graphs, self.space, self.config)[0]
+
+    def _graphs(self, given: Architectures) -> GraphBatch:
+        """Architectures as graphs."""
+        if isinstance(given, GraphBatch):
+            return given
+        if not is_series(given):  # a set has no order
+            raise InputError(
+                "an encoder takes architectures as text, a batch of graphs or, to embed it, its space, "
+                f"got {type(given).__name__}"
+            )
+        return self.space.parse([given] if isinstance(given, str) else list(given))
 
     def embed(self, graphs: GraphBatch | SearchSpace | str | Iterable[str] | None = None) -> Embedding:
         """The embedding of architectures, by default of the whole search space.
@@ -142,13 +158,7 @@ class Encoder:
             graphs = self.space.enumerate()
         elif isinstance(graphs, GraphBatch):
             self.space.check(graphs)
-        elif is_series(graphs):
-            graphs = self.space.parse([graphs] if isinstance(graphs, str) else list(graphs))
-        else:  # a set has no order
-            raise InputError(
-                "embed takes architectures as text, a batch of graphs or the encoder's space, "
-                f"got {type(graphs).__name__}"
-            )
+        graphs = self._graphs(graphs)
         if not len(graphs):
             raise InputError("embed needs at least one architecture, got none")
         return Embedding(self.space, graphs, self.vectors(graphs), extend=self.vectors)
@@ -205,11 +215,13 @@ class Encoder:
             operation_logits, edge_logits = self.model.decoder(points)
             yield operation_logits.cpu().numpy(), edge_logits.cpu().numpy()
 
+    @as_annotated
     def sample_prior(self, n: int, rng: np.random.Generator) -> Float32[NDArray[np.float32], "n V latent"]:
         """(n, V, latent) standard normal draws, scaled and shifted to the training embedding."""
         mean, std = self.prior
         return rng.standard_normal((n, *mean.shape), dtype=np.float32) * std + mean
 
+    @as_annotated
     def generate(
         self,
         n: int,
@@ -248,15 +260,16 @@ class Encoder:
 
         return collected(draw, n, distinct, known) if distinct or known is not None else draw(n)
 
-    def interpolate(self, a: GraphBatch, b: GraphBatch, steps: int = 10) -> GraphBatch:
+    @as_annotated
+    def interpolate(self, a: Architectures, b: Architectures, steps: int = 10) -> GraphBatch:
         """Architectures on the way from one to another: those that points between them decode to.
 
         A vertex that only one of the two has stays at that one's point; how many vertices there are
         follows from where the decoder sees the output.
 
         Args:
-            a: the first, a batch of one.
-            b: the last, a batch of one.
+            a: the first, a batch of one or its text.
+            b: the last, likewise.
             steps: into how many equal parts the straight line between them is divided.
 
         Returns:
@@ -268,6 +281,7 @@ class Encoder:
         """
         if steps < 1:
             raise InputError(f"at least 1 step is needed, got {steps}")
+        a, b = self._graphs(a), self._graphs(b)
         for end in (a, b):
             if len(end) != 1:
                 raise InputError(f"interpolation is between two batches of one architecture, got one of {len(end)}")
@@ -281,6 +295,7 @@ class Encoder:
         between = self.decode(first * (1 - share) + last * share, rules=True)
         return without_repeats(GraphBatch.concatenate([a, between, b]))
 
+    @as_annotated
     def save(self, path: AnyPath) -> None:
         """Write the encoder as one safetensors file, atomically."""
         arrays = {f"model.{name}": tensor.cpu().numpy() for name, tensor in self.model.state_dict().items()}
@@ -294,6 +309,7 @@ class Encoder:
         write_arrays(path, {**arrays, "prior": self.prior}, metadata)
 
     @classmethod
+    @as_annotated
     def load(cls, path: AnyPath, device: Device = CPU, space: SearchSpace | None = None) -> Encoder:
         """Read what :meth:`save` wrote. Runs no code from the file.
 

@@ -8,6 +8,7 @@ exits with status 2; any other exception is a failure of ours (status 1).
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterable
 
 
@@ -25,7 +26,14 @@ class InputError(ValueError):
 
 def unknown(kind: str, name: str, known: Iterable[str]) -> InputError:
     """The error for a ``name`` that is none of the ``known`` ones."""
-    return InputError(f"unknown {kind} {name!r}; known: {', '.join(sorted(known))}")
+    names = sorted(known)
+    return InputError(f"unknown {kind} {name!r}; known: {', '.join(names)}{nearest_to(name, names)}")
+
+
+def nearest_to(name: str, known: Iterable[str]) -> str:
+    """What ``name`` may have been meant to be, as the end of a complaint; empty where nothing is near."""
+    near = difflib.get_close_matches(name.lower(), list(known), n=1, cutoff=0.75)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 class EvaluationError(InputError):

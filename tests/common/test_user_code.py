@@ -8,6 +8,7 @@ import locale
 import math
 import os
 import re
+import resource
 import signal
 import subprocess
 import sys
@@ -18,7 +19,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import matplotlib
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.special  # noqa: F401  (adds filters of warnings when it is first imported)
 import torch
@@ -167,6 +170,9 @@ def settings() -> dict[str, Any]:
         "interrupt": signal.getsignal(signal.SIGINT),
         "alarm": signal.getitimer(signal.ITIMER_REAL)[0] > 0,
         "type": torch.get_default_dtype(),
+        "limits": resource.getrlimit(resource.RLIMIT_FSIZE),
+        "cores": os.sched_getaffinity(0) if hasattr(os, "sched_getaffinity") else None,
+        "figures": dict(matplotlib.rcParams),
         "autocast depth": (torch.autocast_increment_nesting(), torch.autocast_decrement_nesting()),
         "device": torch.empty(0).device,
         "gradients": torch.is_grad_enabled(),
@@ -205,6 +211,11 @@ def vandal(architecture: str) -> float:
     torch.autograd.set_detect_anomaly(True)
     torch.inference_mode().__enter__()
     torch.autocast("cpu").__enter__()  # type: ignore[no-untyped-call]
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+    if hasattr(os, "sched_setaffinity"):
+        os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
+    matplotlib.rcParams["text.usetex"] = True
+    matplotlib.rcParams["font.size"] = 30
     os.environ.clear()
     os.environ["HOME"] = "/nowhere"
     sys.path.clear()
@@ -259,8 +270,8 @@ any_run_many: Any = run_many
     [
         (lambda space: any_search(space, len, budget="5"), "a whole number, got '5'"),
         (lambda space: any_search(space, len, budget=2.5), "a whole number, got 2.5"),
-        (lambda space: any_search(space, len, budget=3, seed=1.5), "a seed is a whole number"),
-        (lambda space: any_search(space, len, max_cost_s="3", budget=None), "above 0 seconds, got '3'"),
+        (lambda space: any_search(space, len, budget=3, seed=1.5), "seed is a whole number"),
+        (lambda space: any_search(space, len, max_cost_s="3", budget=None), "max_cost_s is a number, got '3'"),
         (lambda space: any_search({"space": space}, len, budget=3), "a search takes an embedding, a search space"),
         (lambda space: any_run_many(7, len, ["random"], 1, 3), "a space's name, got int"),
         (lambda space: space.parse(None), "an architecture is text, got NoneType None"),
@@ -406,14 +417,64 @@ def test_functions_of_programs_and_notebooks_reach_other_processes(how: str, tmp
     assert done.stdout.startswith("objective function cannot be sent to another process (TypeError: ")
 
 
-def test_a_worker_that_dies_is_one_line(tmp_path: Path, vectors: Path) -> None:
-    (tmp_path / "deadly.py").write_text("import os\ndef worth(a): os._exit(7)\n")
-    done = arch2vec(
-        "compare", vectors, "--objective", "python:deadly.py:worth", "--methods", "random", "--budget", 3, "--runs", 2,
-        "--workers", 2, cwd=tmp_path,
-    )  # fmt: skip
-    assert done.returncode == 1 and len(done.stderr.splitlines()) == 1
-    assert "a worker process has ended before its work" in done.stderr
+DEADLY = """
+import os, signal, time
+from pathlib import Path
+
+def worth(a):
+    with open("calls.txt", "a") as calls:
+        calls.write(f"{a}\\n")
+    if a.startswith("a|a"):
+        os._exit(7)
+    if a.startswith("a|b"):
+        os.kill(os.getpid(), signal.SIGKILL)
+    if a.startswith("b|a"):
+        raise KeyboardInterrupt("of the function")
+    if a.startswith("b|b"):
+        time.sleep(1000)
+    return float(len(set(a)))
+"""
+
+
+def test_what_ends_its_process_is_a_failed_trial_of_a_comparison(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Its runs go on, and the same call makes none of them again."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "deadly.py").write_text(DEADLY)
+
+    def compare() -> pd.DataFrame:
+        objective = resolve_objective("python:deadly.py:worth")
+        return run_many(
+            embed(chain(2)), objective, ["random"], 1, 9, out="table", workers=1, timeout_s=2, max_failures=None
+        )
+
+    found = compare().set_index("architecture")["validation"]
+    said = capfd.readouterr().err
+    for architecture, told in {
+        "a|a": "its process ended with exit code 7",
+        "a|b": "its process was ended by SIGKILL",
+        "b|a": "KeyboardInterrupt: of the function",
+        "b|b": "it took longer than 2 s (--timeout-per-training)",
+    }.items():
+        assert f"the evaluation of {architecture} failed: {told}" in said
+        assert math.isnan(found[architecture])
+    assert "Traceback" not in said
+    assert len(compare()) == 9
+    assert sorted(Path("calls.txt").read_text().split()) == sorted(embed(chain(2)).architectures)
+
+
+def test_threads_that_are_left_at_work_are_named(tmp_path: Path, vectors: Path) -> None:
+    (tmp_path / "threads.py").write_text(
+        "import threading, time\n"
+        "def worth(a):\n    threading.Thread(target=time.sleep, args=(1000,), name='of mine').start()\n    return 1.0\n"
+    )
+    words = ["search", vectors, "--objective", "python:threads.py:worth", "--method", "random", "--budget", 1]
+    command = [sys.executable, "-m", "arch2vec", *map(str, words)]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        assert "threads that the objective's code has started are at work (of mine)" in process.stderr.readline()
+        process.kill()
 
 
 CODE = '''

@@ -7,7 +7,7 @@ import pytest
 from numpy.typing import NDArray
 from typing_extensions import override
 
-from arch2vec.encoder import Encoder
+from arch2vec.encoder import Architectures, Encoder
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.models.autoencoder import ModelConfig
@@ -28,7 +28,8 @@ class KnownVectors(Encoder):
         self.known = known
 
     @override
-    def vectors(self, graphs: GraphBatch) -> NDArray[np.float32]:
+    def vectors(self, graphs: Architectures) -> NDArray[np.float32]:
+        assert isinstance(graphs, GraphBatch)
         return self.known(graphs).reshape(len(graphs), -1).astype(np.float32)
 
 

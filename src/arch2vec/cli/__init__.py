@@ -1,5 +1,5 @@
 """The command line."""
 
-from arch2vec.cli.main import main
+from arch2vec.cli.main import main, program
 
-__all__ = ["main"]
+__all__ = ["main", "program"]

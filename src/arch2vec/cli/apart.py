@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+TIMEOUT = "an evaluation, in a process of its own, has failed after S seconds (default: never)"
+
 
 def add_apart(parser: argparse.ArgumentParser) -> None:
     """Where evaluations are made, and what becomes of those that misbehave."""
@@ -16,9 +18,7 @@ def add_apart(parser: argparse.ArgumentParser) -> None:
         help="evaluations at once, each in a process of its own, where one that ends its process is a failed trial "
         "(default: one after the other, in this process)",
     )
-    group.add_argument(
-        "--timeout-per-training", type=float, metavar="S", help="an evaluation has failed after S seconds"
-    )
+    group.add_argument("--timeout-per-training", type=float, metavar="S", help=TIMEOUT)
     group.add_argument(
         "--retries",
         type=int,

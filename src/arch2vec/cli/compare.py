@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from arch2vec.cli.apart import TIMEOUT
 from arch2vec.cli.choices import METHOD, OBJECTIVE
 from arch2vec.cli.devices import SEARCHES, add_device, note_processor
 from arch2vec.cli.inputs import (
@@ -66,8 +67,13 @@ def add_command(commands: Any) -> None:
         help="how many searches are made by each method; they have the seeds --seed, --seed + 1, ... (default 20)",
     )
     parser.add_argument(
-        "--workers", type=int, default=1, help="how many processes share the searches, one core each (default 1)"
+        "--workers",
+        type=int,
+        metavar="N",
+        help="how many processes share the searches, one core each; what no table has is then evaluated in processes "
+        "of its own, where an evaluation that ends its process is a failed trial (default: all in this process)",
     )
+    parser.add_argument("--timeout-per-training", type=float, metavar="S", help=TIMEOUT)
     parser.add_argument(
         "--out",
         type=Path,
@@ -123,6 +129,7 @@ def run_compare(arguments: argparse.Namespace) -> None:
                 pool=pool,
                 out=arguments.out,
                 workers=arguments.workers,
+                timeout_s=arguments.timeout_per_training,
                 progress=show,
                 **care_of(arguments),
             )

@@ -10,8 +10,11 @@ import argparse
 import errno
 import io
 import sys
+import threading
+import time
 from collections.abc import Sequence
-from typing import NoReturn
+from pathlib import Path
+from typing import Any, NoReturn
 
 from arch2vec import __version__
 from arch2vec.cli import (
@@ -40,8 +43,21 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _NO_WAY = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.ESTALE, errno.ENAMETOOLONG, errno.ELOOP)
 
 
+def _path(text: str) -> Path:
+    from arch2vec.common.arguments import path_of
+
+    try:
+        return path_of(text, "this")
+    except InputError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+
+
 class _Parser(argparse.ArgumentParser):
-    """A parser whose complaints are one line."""
+    """A parser whose complaints are one line, and whose paths are what they stand for, as in ``--out=~/study``."""
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        self.register("type", Path, _path)
 
     def error(self, message: str) -> NoReturn:
         self.exit(2, f"{self.prog}: {message}; see {self.prog} --help\n")
@@ -109,3 +125,26 @@ def main(argv: Sequence[str] | None = None) -> int:
         )
         return 1
     return 0
+
+
+def program() -> int:
+    """Run the process's command line, whose end Python puts off while a thread of the user's code is at work."""
+    status = main()
+    left = [t for t in threading.enumerate() if t is not threading.current_thread() and not t.daemon]
+    if left:
+        threading.Thread(target=_tell_of_threads, args=(left,), daemon=True).start()
+    return status
+
+
+_PATIENCE_S = 2.0  # for threads that end by themselves
+
+
+def _tell_of_threads(left: Sequence[threading.Thread]) -> None:
+    time.sleep(_PATIENCE_S)
+    at_work = ", ".join(thread.name for thread in left if thread.is_alive())
+    if at_work:
+        print(
+            f"arch2vec: all is done, but threads that the objective's code has started are at work ({at_work}); "
+            "they are waited for, Ctrl-C ends them",
+            file=sys.stderr,
+        )

@@ -77,6 +77,8 @@ def add_commands(commands: Any) -> None:
 def run_embed(arguments: argparse.Namespace) -> None:
     """``arch2vec embed``."""
     check_transfer(arguments)
+    if arguments.sample is not None and arguments.sample < 1:
+        raise InputError(f"--sample is the number of architectures to draw, at least 1; got {arguments.sample}")
     if arguments.architectures is not None and arguments.sample is not None:
         raise InputError("--sample draws architectures and --architectures names them; give one of the two")
     if arguments.index and not arguments.pool:

@@ -1,38 +1,47 @@
 """What a user's code computes, as a short mark that changes when the code does.
 
 The mark is of the statements that the named object is made of: its own, those of everything that they name in
-the same file (constants, helpers, classes), and the files beside it that they import. Comments,
-formatting and docstrings do not count, nor does code that is not used, nor installed packages.
+the same file (constants, helpers, classes), those that change what was named (``random.seed(1)``,
+``CONFIG.update(...)``), and the files beside it that they import. Of objects it is of what they hold as well
+(:mod:`arch2vec.common.held_values`). Comments, formatting, docstrings and annotations do not count, nor does code
+that is not used, nor installed packages. What code reads while it runs, such as a file of data or a variable of the
+environment, cannot be seen.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import functools
 import hashlib
 import importlib.util
 import inspect
-import linecache
+import re
+import shlex
 import sys
 import sysconfig
-import threading
-import time
 import types
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from arch2vec.common.held_values import names_that_change, text_of
+from arch2vec.common.statements import bound_by, does_something, first_lines, is_main, names_in, tree_of, used_by
 
 _MARK = 16  # hexadecimal digits
 _LARGEST_SCRIPT = 1 << 24  # bytes; larger files that a command names are data
-_TRIES = 20
-_PARSING = threading.Lock()  # Python 3.11's parser loses count when several threads parse
-_PLAIN = (int, float, complex, str, bytes, bool, type(None))
 
 
-def mark_of(found: object) -> str | None:
-    """The mark of a function, a class or an object of one; None where its source is not to be had."""
+def mark_of(found: object, *, whole: bool = False) -> str | None:
+    """The mark of a function, a class or an object of one; None where its source is not to be had.
+
+    Args:
+        found: the object that is marked.
+        whole: None too where the source of any part of it is lacking, as in another process than the notebook's.
+    """
     reader = _Reader()
     reader.take(found)
-    return reader.mark()
+    return None if whole and reader.lacking else reader.mark()
 
 
 def mark_of_name(file: Path, name: str) -> str | None:
@@ -49,9 +58,9 @@ def mark_of_command(words: Sequence[str], folder: Path) -> str:
     """
     reader = _Reader()
     reader.text(" ".join(words))
-    for word in words:
+    for name in _files_named(words):
         try:
-            file = (folder / word).resolve()
+            file = (folder / name).resolve()
             if file.is_file() and file.stat().st_size <= _LARGEST_SCRIPT:
                 reader.whole(file)
         except (OSError, ValueError):  # no path at all
@@ -61,8 +70,37 @@ def mark_of_command(words: Sequence[str], folder: Path) -> str:
     return mark
 
 
+def _files_named(words: Sequence[str]) -> Iterator[str]:
+    """What may be files in a command line: its words, ``--config=FILE``, ``-m MODULE``, and words within a word.
+
+    What it writes is not meant, as far as options and suffixes tell.
+    """
+    for before, word in zip(["", *words], words, strict=False):
+        option, _, value = word.rpartition("=")
+        if word.endswith(_WRITTEN) or _WRITES.match(option or before) or word.startswith(">"):
+            continue
+        yield from (word, value)
+        if before == "-m":
+            path = word.replace(".", "/")
+            yield from (f"{path}.py", f"{path}/__main__.py", f"{path}/__init__.py")
+        if " " in word:
+            with contextlib.suppress(ValueError):  # an open quotation mark
+                yield from _files_named(shlex.split(word))
+
+
+_WRITTEN = (".log", ".out", ".err", ".jsonl", ".pt", ".pth", ".ckpt")
+_WRITES = re.compile(r"[12]?>|-o$|--?([\w-]*-)?(out|log|sav|result|checkpoint|ckpt|dump|writ)", re.IGNORECASE)
+
+
 class _Reader:
+    """Collects the parts of a mark.
+
+    Attributes:
+        lacking: whether the source of something was not to be had.
+    """
+
     def __init__(self) -> None:
+        self.lacking = False
         self._parts: set[str] = set()
         self._seen: set[tuple[str, str]] = set()
         self._objects: set[int] = set()
@@ -78,7 +116,7 @@ class _Reader:
 
     def whole(self, file: Path) -> None:
         """Take in a file; of Python with those beside it that it imports."""
-        tree = _tree(str(file)) if file.suffix == ".py" else None
+        tree = tree_of(str(file)) if file.suffix == ".py" else None
         if tree is None:
             self._parts.add(hashlib.sha256(file.read_bytes()).hexdigest())
             return
@@ -93,18 +131,21 @@ class _Reader:
         self._objects.add(id(found))
         if isinstance(found, functools.partial):
             self.take(found.func)
-            self._values([*found.args, *found.keywords.items()])
+            changing = self._changing(inspect.unwrap(found.func))
+            self._values(dict(enumerate(found.args)))
+            self._values({name: value for name, value in found.keywords.items() if name not in changing})
         elif isinstance(found, types.MethodType):
             self.take(found.__func__)
-            self.take(type(found.__self__))
-            self._values(sorted(vars(found.__self__).items()) if hasattr(found.__self__, "__dict__") else [])
+            self.take(found.__self__)
         elif isinstance(found, types.FunctionType):
             self._function(found)
         elif isinstance(found, type):
             self._class(found)
         elif not isinstance(found, types.BuiltinFunctionType | types.ModuleType):
             self._class(type(found))
-            self._values(sorted(vars(found).items()) if hasattr(found, "__dict__") else [])
+            if hasattr(found, "__dict__") and not _is_network(found):
+                changing = set().union(*(self._changing(kind) for kind in type(found).__mro__))
+                self._values({name: value for name, value in vars(found).items() if name not in changing})
 
     def _class(self, kind: type) -> None:
         for each in kind.__mro__:
@@ -122,58 +163,100 @@ class _Reader:
         if file is None:
             return
         first = function.__qualname__.partition(".")[0]
-        if "<" not in function.__qualname__ and self.names(file, {first}):
+        if "<" not in function.__qualname__ and self.names(file, {first}, around=function.__globals__):
+            self._values(_held_by_defaults(function))
             return
         # A function within another, or without a name: its own statement, and what it names.
-        tree = _tree(file)
+        tree = tree_of(file)
         if tree is None:
+            self.lacking = True
             return
         kinds = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
         line = function.__code__.co_firstlineno
         for node in ast.walk(tree):
-            if isinstance(node, kinds) and line in _first_lines(node):
+            if isinstance(node, kinds) and line in first_lines(node):
                 self._parts.add(ast.unparse(node))
-        self.names(file, set(_names_in(function.__code__)), required=False)
-        rebound = _nonlocals(tree)
+        self.names(file, set(names_in(function.__code__)), required=False, around=function.__globals__)
+        changing = names_that_change(tree)
         for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
             try:
                 value = cell.cell_contents
             except ValueError:  # not set yet
                 continue
-            if name not in rebound:
-                self._values([(name, value)])
-        self._values([function.__defaults__, function.__kwdefaults__])
+            if name not in changing:
+                self._values({name: value})
+        self._values(_held_by_defaults(function))
 
-    def _values(self, values: Sequence[object]) -> None:
-        """Take in plain values, which do not change while a search runs, and code."""
-        for value in values:
+    def _changing(self, code: object) -> set[str]:
+        """The names that the functions of an object's file change while they are called."""
+        file = _source_file(code) if isinstance(code, types.FunctionType | type) else None
+        tree = None if file is None else tree_of(file)
+        return set() if tree is None else names_that_change(tree)
+
+    def _values(self, values: Mapping[Any, object]) -> None:
+        """Take in named values: code, and what is the same in every process."""
+        for name, value in values.items():
             if isinstance(value, types.FunctionType | functools.partial | types.MethodType | type):
                 self.take(value)
-            elif isinstance(value, tuple) and any(callable(each) for each in value):
-                self._values(list(value))
-            elif _is_plain(value):
-                self._parts.add(repr(value))
+            elif isinstance(value, list | tuple) and any(callable(each) for each in value):
+                self._values({(name, place): each for place, each in enumerate(value)})
+            elif (text := text_of(value)) is not None:
+                self._parts.add(f"{name} = {text}")
+            elif _source_file(type(value)) is not None:
+                self.take(value)
 
-    def names(self, file: str, names: set[str], required: bool = True) -> bool:
-        """Take in the statements of a file that give names their meaning; whether all of them are there."""
-        tree = _tree(file)
+    def names(
+        self, file: str, names: set[str], required: bool = True, around: Mapping[str, object] | None = None
+    ) -> bool:
+        """Take in the statements of a file that give names their meaning; whether all of them are there.
+
+        Args:
+            file: of the statements.
+            names: whose meaning is looked for.
+            required: whether to do nothing where some are not there.
+            around: values of names that the file does not define, as another cell of a notebook does.
+        """
+        tree = tree_of(file)
         if tree is None:
             return False
-        bound = [(statement, set(_bound_by(statement))) for statement in tree.body if not _is_main(statement)]
+        statements = [statement for statement in tree.body if not is_main(statement)]
+        bound = [(statement, set(bound_by(statement))) for statement in statements]
         known = set().union(*(some for _, some in bound)) if bound else set()
         if required and not names <= known:
             return False
-        waiting = [name for name in names if name in known]
+        imported = {name for each, some in bound if isinstance(each, ast.Import | ast.ImportFrom) for name in some}
+        changing = names_that_change(tree) if around else set()
+        taken: set[int] = set()
+        waiting = set(names)
+
+        def take(statement: ast.stmt) -> None:
+            if id(statement) not in taken:
+                taken.add(id(statement))
+                self._parts.add(ast.unparse(statement))
+                self._imports(statement, file)
+                waiting.update(used_by(statement))
+                if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+                    waiting.add(statement.name)
+
+        for statement in statements:
+            star = isinstance(statement, ast.ImportFrom) and statement.names[0].name == "*"
+            if star or (isinstance(statement, ast.Expr) and any(does_something(statement, name) for name in imported)):
+                take(statement)
         while waiting:
             name = waiting.pop()
             if (file, name) in self._seen:
                 continue
             self._seen.add((file, name))
+            if name not in known:
+                if around and name in around and name not in changing and not name.startswith("__"):
+                    self._values({name: around[name]})
+                continue
             for statement, some in bound:
                 if name in some:
-                    self._parts.add(ast.unparse(statement))
-                    self._imports(statement, file)
-                    waiting += [used for used in _used_by(statement) if used in known]
+                    take(statement)
+            for statement in statements:
+                if does_something(statement, name):
+                    take(statement)
         return True
 
     def _imports(self, statement: ast.AST, file: str) -> None:
@@ -185,99 +268,34 @@ class _Reader:
             elif isinstance(node, ast.ImportFrom):
                 base = "." * node.level + (node.module or "")
                 wanted = [base, *(f"{base}{'' if base.endswith('.') else '.'}{alias.name}" for alias in node.names)]
-            for name in wanted:
+            for name in [*_packages_of(wanted), *wanted]:
                 found = _module_file(name, file)
                 if found is None or (found, "") in self._seen:
                     continue
                 self._seen.add((found, ""))
-                tree = _tree(found)
+                tree = tree_of(found)
                 if tree is not None:
+                    tree.body = [each for each in tree.body if not is_main(each)]
                     self._parts.add(ast.unparse(tree))
                     self._imports(tree, found)
 
 
-def _parsed(text: str) -> ast.Module:
-    """The statements of a text; tried again where a library's thread has parsed at the same moment."""
-    for _ in range(_TRIES):
-        try:
-            with _PARSING:
-                return ast.parse(text)
-        except SystemError:
-            time.sleep(0.01)
-    return ast.parse(text)
+def _packages_of(modules: Sequence[str]) -> Iterator[str]:
+    """The packages that are imported before modules in them are."""
+    for module in modules:
+        parts = module.split(".")
+        if parts[0]:
+            yield from (".".join(parts[:depth]) for depth in range(1, len(parts)))
 
 
-def _tree(file: str) -> ast.Module | None:
-    """A file's statements without docstrings, None where they are not to be had."""
-    linecache.checkcache(file)
-    lines = linecache.getlines(file)
-    try:
-        tree = _parsed("".join(lines)) if lines else None
-    except (SyntaxError, ValueError):
-        return None
-    if tree is None:
-        return None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            first = node.body[0] if node.body else None
-            told = first.value if isinstance(first, ast.Expr) else None
-            if isinstance(told, ast.Constant) and isinstance(told.value, str):
-                node.body = node.body[1:] or [ast.Pass()]
-    return tree
+def _held_by_defaults(function: types.FunctionType) -> dict[str, object]:
+    return {"defaults": function.__defaults__, "keyword defaults": function.__kwdefaults__}
 
 
-def _bound_by(statement: ast.stmt) -> Iterator[str]:
-    """The names of its file that a statement gives or changes a meaning."""
-    if isinstance(statement, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-        yield statement.name
-        return
-    for node in ast.walk(statement):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield from (alias.asname or alias.name.partition(".")[0] for alias in node.names)
-        elif isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store | ast.Del):
-            yield node.id
-        elif isinstance(node, ast.Subscript | ast.Attribute) and isinstance(node.ctx, ast.Store | ast.Del):
-            inner: ast.expr = node
-            while isinstance(inner, ast.Subscript | ast.Attribute):
-                inner = inner.value
-            if isinstance(inner, ast.Name):
-                yield inner.id
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
-            yield node.name
-
-
-def _used_by(statement: ast.stmt) -> set[str]:
-    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
-
-
-def _is_main(statement: ast.stmt) -> bool:
-    """Whether it is what a file does when it is run as a program."""
-    return isinstance(statement, ast.If) and any(
-        isinstance(node, ast.Name) and node.id == "__name__" for node in ast.walk(statement.test)
-    )
-
-
-def _first_lines(node: ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda) -> set[int]:
-    decorators = [] if isinstance(node, ast.Lambda) else node.decorator_list
-    return {node.lineno, *(decorator.lineno for decorator in decorators)}
-
-
-def _names_in(code: types.CodeType) -> Iterator[str]:
-    yield from code.co_names
-    for constant in code.co_consts:
-        if isinstance(constant, types.CodeType):
-            yield from _names_in(constant)
-
-
-def _nonlocals(tree: ast.Module) -> set[str]:
-    """Names that some function of the file declares nonlocal: counters, which say nothing of the code."""
-    return {name for node in ast.walk(tree) if isinstance(node, ast.Nonlocal) for name in node.names}
-
-
-def _is_plain(value: object) -> bool:
-    if isinstance(value, tuple | frozenset):
-        return all(_is_plain(each) for each in value)
-    return isinstance(value, _PLAIN)
+def _is_network(found: object) -> bool:
+    """Whether it is a PyTorch module, whose weights may be other ones in each process."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(found, torch.nn.Module)
 
 
 def _source_file(found: types.FunctionType | type) -> str | None:

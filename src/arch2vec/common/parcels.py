@@ -48,7 +48,7 @@ def pack(thing: object, what: str) -> Parcel:
         content = cloudpickle.dumps(thing)
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError(f"{what} cannot be sent to another process ({reason}); use one worker") from error
+        raise InputError(f"{what} cannot be sent to another process ({reason}); leave the workers out") from error
     # What it refers to stands there by name. Other files have no business in another process.
     needed = tuple(path for module, path in loaded_files().items() if module.encode() in content)
     return Parcel(needed, tuple(sys.path), content)
@@ -69,4 +69,4 @@ def unpack(parcel: Parcel) -> Any:
         return pickle.loads(parcel.content)
     except Exception as error:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
-        raise InputError(f"a worker process cannot make what it was sent ({reason}); use one worker") from error
+        raise InputError(f"a worker process cannot make what it was sent ({reason}); leave the workers out") from error

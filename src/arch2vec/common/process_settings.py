@@ -11,9 +11,16 @@ import sys
 import threading
 import warnings
 from collections.abc import Callable, Mapping
+from types import ModuleType
 from typing import Any
 
 import numpy as np
+
+resource: ModuleType | None
+try:
+    import resource
+except ImportError:  # Windows has none
+    resource = None
 
 Setting = tuple[Callable[[], Any], Callable[[Any], object]]
 """How a setting is read, and how it is put back."""
@@ -35,11 +42,14 @@ def read_settings() -> dict[str, Any]:
 
 def settings_of_imports() -> dict[str, Any]:
     """What a library that was imported meanwhile began with, but for what depends on the machine."""
+    found: dict[str, Any] = {}
+    if "matplotlib" in sys.modules:
+        found["figures"] = _without_backend(sys.modules["matplotlib"].rcParamsOrig)  # with the user's own file of them
     if "torch" not in sys.modules:
-        return {}
+        return found
     import torch
 
-    return {
+    return found | {
         "inference": False,
         "autocast": {"cpu": False, "cuda": False},
         "autocast depth": 0,
@@ -71,6 +81,8 @@ def _settings() -> dict[str, Setting]:
         settings["blocked signals"] = _blocked, _set_blocked
     if "torch" in sys.modules:
         settings.update(_of_torch())
+    if "matplotlib" in sys.modules:
+        settings["figures"] = _figures, _set_figures
     return settings
 
 
@@ -103,10 +115,48 @@ def _umask() -> int:
     return mask
 
 
+def _limits() -> dict[int, tuple[int, int]]:
+    """The limits of what this process may use, (soft, hard) each; none where the system has no such thing."""
+    if resource is None:
+        return {}
+    return {kind: resource.getrlimit(kind) for kind in _LIMITS}
+
+
+def _set_limits(limits: Mapping[int, tuple[int, int]]) -> None:
+    """As far as they go: a hard limit that was lowered stays."""
+    assert resource is not None
+    for kind, (soft, hard) in limits.items():
+        now = resource.getrlimit(kind)
+        if now == (soft, hard):
+            continue
+        most = hard if now[1] == resource.RLIM_INFINITY or 0 <= hard < now[1] else now[1]
+        least = soft if most == resource.RLIM_INFINITY or 0 <= soft < most else most
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(kind, (least, most))
+
+
+def _without_backend(parameters: dict[str, Any]) -> dict[str, Any]:
+    # Not by its own methods, which choose a backend and warn of what is deprecated.
+    found: dict[str, Any] = {}
+    dict.update(found, dict.items(parameters))
+    found.pop("backend", None)
+    return found
+
+
+def _figures() -> dict[str, Any]:
+    return _without_backend(sys.modules["matplotlib"].rcParams)
+
+
+def _set_figures(parameters: Mapping[str, Any]) -> None:
+    dict.update(sys.modules["matplotlib"].rcParams, parameters)
+
+
 def _set_warnings(filters: tuple[Any, ...]) -> None:
     warnings.resetwarnings()  # tells the interpreter that they change
     warnings.filters[:] = list(filters)  # type: ignore[index]
 
+
+_LIMITS = [] if resource is None else [getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")]
 
 _SIGNALS = [
     getattr(signal, name)
@@ -152,6 +202,7 @@ _OF_PYTHON: dict[str, Setting] = {
     "arguments": (lambda: tuple(sys.argv), lambda words: sys.argv.__setitem__(slice(None), words)),
     "tracing": (lambda: (sys.gettrace(), sys.getprofile()), _set_tracing),
     "umask": (_umask, os.umask),
+    "limits": (_limits, _set_limits),
     "warnings": (lambda: tuple(warnings.filters), _set_warnings),
     "locale": (lambda: locale.setlocale(locale.LC_ALL), lambda name: locale.setlocale(locale.LC_ALL, name)),
     "recursion": (sys.getrecursionlimit, sys.setrecursionlimit),
@@ -159,6 +210,10 @@ _OF_PYTHON: dict[str, Setting] = {
     "errors of NumPy": (np.geterr, lambda kinds: np.seterr(**kinds)),
     "printing of NumPy": (np.get_printoptions, lambda options: np.set_printoptions(**options)),
 }
+
+
+if hasattr(os, "sched_getaffinity"):
+    _OF_PYTHON["cores"] = lambda: os.sched_getaffinity(0), lambda cores: os.sched_setaffinity(0, cores)
 
 
 def _of_torch() -> dict[str, Setting]:

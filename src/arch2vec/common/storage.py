@@ -240,6 +240,24 @@ def _short(value: object) -> str:
         return "a declared one"
 
 
+_OTHER_FORMATS = frozenset(
+    {".csv", ".tsv", ".txt", ".json", ".npy", ".npz", ".pt", ".pth", ".pkl", ".pickle", ".h5", ".hdf5", ".feather"}
+)
+
+
+def refuse_other_formats(path: Path) -> None:
+    """Refuse a name for vectors that promises what they are not written as.
+
+    Raises:
+        InputError: it ends as that of another format.
+    """
+    if path.suffix.lower() in _OTHER_FORMATS:
+        raise InputError(
+            f"vectors are written as Parquet (.parquet) or safetensors (.safetensors), not as {path.suffix}: name "
+            f"{path.stem}.parquet, or take the embedding's to_pandas()"
+        )
+
+
 def write_arrays(path: AnyPath, arrays: Mapping[str, np.ndarray], metadata: Mapping[str, str]) -> None:
     """Write named arrays and text metadata as one safetensors file with a checksum, atomically.
 

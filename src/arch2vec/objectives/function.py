@@ -72,7 +72,7 @@ class FunctionObjective(Objective):
         if fidelities and self._fidelity is None:
             raise InputError(f"objective {name} has one fidelity: its function has no parameter 'fidelity'")
         self.fidelities = tuple(fidelities)
-        self._space = get_space(space) if isinstance(space, str) else space
+        self._space = None if space is None else get_space(space)
         self.space = None if self._space is None else self._space.name
         self.name, self.unit, self.code, self.minimise = name, unit, code, minimise
         self._reader = Reader(name)
@@ -92,13 +92,13 @@ class FunctionObjective(Objective):
     def __getstate__(self) -> dict[str, object]:
         from arch2vec.common.code_identity import mark_of
 
-        return {**vars(self), "_mark": mark_of(self._function)}
+        return {**vars(self), "_mark": mark_of(self._function, whole=True)}
 
     def __setstate__(self, state: dict[str, object]) -> None:
         from arch2vec.common.code_identity import mark_of
 
         vars(self).update(state)
-        there, here = vars(self).pop("_mark"), mark_of(self._function)
+        there, here = vars(self).pop("_mark"), mark_of(self._function, whole=True)
         self._changed = None not in (there, here) and there != here
 
     @property

@@ -49,7 +49,7 @@ class ProxyObjective(Objective):
     ) -> None:
         (chosen,) = get_proxies([proxy])
         self.setting = ProxySetting() if setting is None else setting
-        self._space = get_space(space) if isinstance(space, str) else space
+        self._space = get_space(space)
         self._build = builder(self._space, self.setting, layers) if build is None else build
         self._proxy = chosen
         self.space = self._space.name

@@ -36,7 +36,7 @@ from urllib.parse import unquote
 from arch2vec.common.code_identity import mark_of_name
 from arch2vec.common.options import decimal, read_options, whole, yes_or_no
 from arch2vec.common.user_code import load_object
-from arch2vec.errors import InputError
+from arch2vec.errors import InputError, nearest_to
 from arch2vec.objectives.base import Objective
 from arch2vec.spaces import SearchSpace
 
@@ -80,6 +80,10 @@ def resolve_objective(spec: str, space: SearchSpace | None = None, minimise: boo
         hint = ""
         if head.endswith((".parquet", ".csv")):
             hint = f"; did you mean table:{head}?validation=COLUMN"
+        elif re.fullmatch(r".+\.py(:\w+)?", head):
+            hint = f"; did you mean python:{head}{'' if '.py:' in head else ':FUNCTION'}"
+        else:
+            hint = nearest_to(head, _KINDS)
         raise InputError(f"unknown objective {head!r}; known: {_FORMS}{hint}")
     if kind in OF_THE_SEARCHED:
         return OF_THE_SEARCHED[kind](unquote(target), query, space)

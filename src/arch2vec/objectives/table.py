@@ -135,7 +135,7 @@ class TableObjective(LookupObjective):
 
         if space is None:
             space = _find_space(path, texts)
-        table_space = get_space(space) if isinstance(space, str) else space
+        table_space = get_space(space)
         reading = parse_rows(path, table_space, texts)
         first, groups = _different(path, reading.graphs, texts, None if seed is None else str(seed))
         super().__init__(table_space, reading.graphs[first], path)

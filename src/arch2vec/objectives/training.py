@@ -72,7 +72,7 @@ class TrainingObjective(Objective):
     ) -> None:
         if not seeds or min(seeds) < 0:
             raise InputError(f"a training objective needs seeds of 0 or above, got {tuple(seeds)}")
-        searched = get_space(space) if isinstance(space, str) else space
+        searched = get_space(space)
         self.space = searched.name
         self.recipe, self.seeds = recipe, tuple(seeds)
         images = load_images(data)
@@ -173,7 +173,7 @@ def training_objective(
     chosen = None if recipe is None else get_recipe(recipe)
     if space is None:
         space = chosen.space if chosen is not None and chosen.space else "nasbench201"
-    searched = get_space(space) if isinstance(space, str) else space
+    searched = get_space(space)
     chosen = chosen or default_recipe(searched.name, data)
     if epochs is not None:
         chosen = replace(chosen, epochs=epochs)

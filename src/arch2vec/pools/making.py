@@ -22,6 +22,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from arch2vec.common.arguments import as_annotated
 from arch2vec.common.documents import checked, record, whole
 from arch2vec.common.ownership import owning
 from arch2vec.common.storage import AnyPath, atomic_path, claim, read_json, write_json, writing
@@ -86,7 +87,7 @@ class Source:
         Raises:
             InputError: there is no such space or representation.
         """
-        place, kind = get_space(space) if isinstance(space, str) else space, resolve_representation(representation)
+        place, kind = get_space(space), resolve_representation(representation)
         text = kind.name if kind.code is None else None  # code of the user's own is not run unasked
         return cls(place, partial(represent, place, kind), f"{kind.name} {kind.code or ''}".strip(), text)
 
@@ -100,6 +101,7 @@ class Source:
         return cls(encoder.space, encoder.embed, name, write_encoder=lambda folder: encoder.save(folder / ENCODER))
 
 
+@as_annotated
 def make_pool(
     folder: AnyPath,
     source: Source,

@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 
+from arch2vec.common.arguments import as_annotated
 from arch2vec.common.devices import Device, device_of_process, get_device
 from arch2vec.common.ownership import owning
 from arch2vec.common.storage import AnyPath, claim, read_json, write_json
@@ -56,6 +57,7 @@ __all__ = [
 _ONE_THREAD_BELOW = 128  # graphs a batch, from which on a second thread pays
 
 
+@as_annotated
 def pretrain(
     space: SearchSpace | str,
     config: PretrainConfig | None = None,
@@ -98,7 +100,7 @@ def pretrain(
             are fewer GPUs than processes.
     """
     place = get_device(device)
-    space = get_space(space) if isinstance(space, str) else space
+    space = get_space(space)
     if config is None:
         config = default_config(space, graphs=None if graphs is None else len(graphs))
     if seed is not None:
@@ -129,7 +131,7 @@ def _help(
     device: torch.device,
 ) -> None:
     """What a process does that was started by another."""
-    space = get_space(space) if isinstance(space, str) else space
+    space = get_space(space)
     own = device_of_process(device, processes.rank, processes.count)
     _pretrain(processes, space, config, graphs, None, own, None)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ import numpy as np
 from jaxtyping import Float32
 from numpy.typing import NDArray
 
+from arch2vec.common.arguments import as_annotated, path_of
+from arch2vec.common.storage import AnyPath
 from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
@@ -21,6 +24,7 @@ SAMPLE = 20_000
 """Architectures that stand for a space too large to list, unless told otherwise."""
 
 
+@as_annotated
 def vectors(
     space: SearchSpace | str,
     architectures: Sequence[str] | GraphBatch | None = None,
@@ -46,7 +50,7 @@ def vectors(
     Raises:
         InputError: no such space, a malformed architecture, or all are asked for of a space too large to list.
     """
-    place = get_space(space) if isinstance(space, str) else space
+    place = get_space(space)
     if architectures is None:
         graphs = place.enumerate()
     elif isinstance(architectures, GraphBatch):
@@ -56,8 +60,13 @@ def vectors(
     return structure(graphs, place, groups).values
 
 
+@as_annotated
 def structure_embedding(
-    space: SearchSpace, graphs: GraphBatch | None = None, *, sample: int | None = None, seed: int = 0
+    space: SearchSpace | str,
+    graphs: GraphBatch | Iterable[str] | None = None,
+    *,
+    sample: int | None = None,
+    seed: int = 0,
 ) -> Embedding:
     """Architectures of a space with their structure vectors, ready to be searched; see :func:`represent`.
 
@@ -69,16 +78,18 @@ def structure_embedding(
     return represent(space, "structure", graphs, sample=sample, seed=seed)
 
 
-def searchable(source: Embedding | SearchSpace | str) -> Embedding:
-    """What a search takes: an embedding, or a space, by itself or by its name, of which it takes structure vectors.
+def searchable(source: Embedding | SearchSpace | AnyPath) -> Embedding:
+    """What a search takes: an embedding or its file, or a space or its name, of which it takes structure vectors.
 
     Raises:
         InputError: it is none of these, or the space is unknown or too large to list.
     """
     if isinstance(source, Embedding):
         return source
-    if isinstance(source, str):
-        return structure_embedding(get_space(source))
+    if isinstance(source, str | os.PathLike):
+        path = path_of(source, "what is searched")
+        vectors = path.is_file() and path.suffix not in (".yaml", ".yml", ".py")
+        return Embedding.load(path) if vectors else structure_embedding(get_space(source))
     if isinstance(source, SearchSpace):
         return structure_embedding(source)
     raise InputError(
@@ -87,10 +98,11 @@ def searchable(source: Embedding | SearchSpace | str) -> Embedding:
     )
 
 
+@as_annotated
 def represent(
     space: SearchSpace | str,
     representation: AnyRepresentation = "structure",
-    graphs: GraphBatch | None = None,
+    graphs: GraphBatch | Iterable[str] | None = None,
     *,
     sample: int | None = None,
     seed: int = 0,
@@ -105,7 +117,7 @@ def represent(
         space: the search space, or its name.
         representation: a name or ``python:FILE:FUNCTION``, several joined by ``+``, or a function
             (:mod:`arch2vec.representations.spec`).
-        graphs: the architectures; None for a sample, or all.
+        graphs: the architectures, as graphs or in the space's notation; None for a sample, or all.
         sample: so many architectures, None for all, or for :data:`SAMPLE` of a space too large to list.
         seed: of the sample.
 
@@ -113,7 +125,11 @@ def represent(
         InputError: there is no such space or representation, or a function of the user's own gives no numbers.
     """
     kind = resolve_representation(representation)
-    space = get_space(space) if isinstance(space, str) else space
+    space = get_space(space)
+    if sample is not None and sample < 1:
+        raise InputError(f"a sample has at least 1 architecture, got {sample}")
+    if graphs is not None and not isinstance(graphs, GraphBatch):
+        graphs = space.parse([graphs] if isinstance(graphs, str) else list(graphs))
     if graphs is None and sample is None and space.enumerable:
         graphs = space.enumerate()
     elif graphs is None:

@@ -143,7 +143,7 @@ def tell_of_ends(folder: Path) -> None:
             path.unlink()
             say(
                 f"an earlier process ended while {architecture} was evaluated, which is made again; if it is that "
-                "evaluation that ends the process, 'arch2vec search' with --workers 1 makes it a failed trial"
+                "evaluation that ends the process, --workers 1 makes it a failed trial"
             )
 
 

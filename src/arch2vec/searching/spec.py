@@ -199,7 +199,7 @@ def resolve_methods(methods: Iterable[AnyMethod]) -> dict[str, MethodSpec]:
         InputError: as :func:`resolve_method`; two are called the same, or one was made already.
     """
     found: dict[str, MethodSpec] = {}
-    for method in methods:
+    for method in [methods] if isinstance(methods, str) else methods:
         spec = resolve_method(method)
         if spec.instance is not None:
             raise InputError(

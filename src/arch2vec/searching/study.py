@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from arch2vec.common.arguments import as_annotated
 from arch2vec.common.ownership import owning
 from arch2vec.common.request import note_start
 from arch2vec.common.storage import AnyPath
@@ -41,6 +42,7 @@ from arch2vec.studies.records import InFile, InMemory, Record
 __all__ = ["SearchResult", "Trial", "search"]
 
 
+@as_annotated
 def search(
     embedding: Embedding | SearchSpace | str,
     objective: AnyObjective,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
+from arch2vec.common.arguments import path_of
 from arch2vec.common.documents import shown
 from arch2vec.errors import InputError, unknown
 from arch2vec.spaces import loaded
@@ -31,7 +33,7 @@ _LIMITED: dict[str, Callable[[int], SearchSpace]] = {"darts": DARTS, "darts_pair
 _LIMIT = "?max_macs="
 
 
-def get_space(name: str) -> SearchSpace:
+def get_space(name: str | os.PathLike[str] | SearchSpace) -> SearchSpace:
     """The search space that a line of text names.
 
     >>> import arch2vec
@@ -46,11 +48,17 @@ def get_space(name: str) -> SearchSpace:
             multiply-adds of what is sampled (``darts?max_macs=600000000``); or a YAML
             file that declares one (``my_space.yaml``, see :class:`SpaceDeclaration`); or
             ``python:MODULE_OR_FILE.py:NAME``, a subclass of :class:`SearchSpace` or an
-            instance of one, whose code is run; or any space's :attr:`SearchSpace.reference`.
+            instance of one, whose code is run; or any space's :attr:`SearchSpace.reference`. A space is itself.
 
     Raises:
         InputError: there is no such space, or what declares it is wrong.
     """
+    if isinstance(name, SearchSpace):
+        return name
+    if isinstance(name, os.PathLike):
+        name = str(path_of(name, "a search space"))
+    if not isinstance(name, str):
+        raise InputError(f"a search space is named by a text or the path of a YAML file, got {type(name).__name__}")
     if name in SPACES:
         return SPACES[name]()
     if name.startswith(declared_text.PREFIX):
@@ -58,7 +66,7 @@ def get_space(name: str) -> SearchSpace:
     if name.startswith(loaded.PREFIX):
         return loaded.load_space(name)
     if name.endswith((".yaml", ".yml")):
-        return DeclaredSpace.from_yaml(name)
+        return DeclaredSpace.from_yaml(path_of(name, "a search space"))
     head, limited, limit = name.partition(_LIMIT)
     if limited and head in _LIMITED:
         if not (limit.isascii() and limit.isdecimal() and len(limit) < 20 and int(limit) > 0):
@@ -84,6 +92,7 @@ def stored_space(reference: str, given: SearchSpace | None, where: object) -> Se
             the reference is to Python code and no space is given.
     """
     if given is not None:
+        given = get_space(given)
         if given.reference != reference:
             raise InputError(f"{where} is of search space {shown(reference)}, not {shown(given.reference)}")
         return given

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from arch2vec.common.arguments import Count, as_annotated
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.spaces.base import SearchSpace
@@ -63,7 +64,8 @@ class ListedSpace(SearchSpace):
         return self._graphs[np.arange(len(self._graphs))]
 
     @override
-    def sample(self, n: int, rng: np.random.Generator) -> GraphBatch:
+    @as_annotated
+    def sample(self, n: Count, rng: np.random.Generator) -> GraphBatch:
         self.check_sample_size(n)
         return self._graphs[rng.choice(len(self._graphs), size=n, replace=False)]
 

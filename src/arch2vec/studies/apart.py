@@ -21,6 +21,16 @@ if TYPE_CHECKING:
     from arch2vec.studies.records import Record
 
 
+def check_timeout(timeout_s: float | None) -> None:
+    """Refuse a time-out that cannot be.
+
+    Raises:
+        InputError: it is no number of seconds above 0.
+    """
+    if timeout_s is not None and not (math.isfinite(timeout_s) and timeout_s > 0):
+        raise InputError(f"a training's time-out is a number of seconds above 0, got {timeout_s}")
+
+
 @dataclass(frozen=True)
 class Apart:
     """What a search says about its evaluations.
@@ -48,8 +58,7 @@ class Apart:
 
         if self.workers is not None and self.workers < 1:
             raise InputError(f"at least 1 worker is needed, got {self.workers}")
-        if self.timeout_s is not None and not (math.isfinite(self.timeout_s) and self.timeout_s > 0):
-            raise InputError(f"a training's time-out is a number of seconds above 0, got {self.timeout_s}")
+        check_timeout(self.timeout_s)
         if self.retries < 0:
             raise InputError(f"a failed evaluation is tried again 0 or more times, got {self.retries}")
         checked_resources(self.resources)

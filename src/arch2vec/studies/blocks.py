@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import glob
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -29,6 +30,7 @@ from arch2vec.searching.spec import MethodSpec
 from arch2vec.spaces import get_space
 from arch2vec.studies.folder import BLOCKS, block_stem
 from arch2vec.studies.journal import SUFFIX, Journal
+from arch2vec.studies.processes import EvaluatedApart
 from arch2vec.studies.runs import SearchRuns
 from arch2vec.studies.simulation import simulate
 from arch2vec.studies.values import ObjectiveValues, Values
@@ -52,6 +54,8 @@ class Block:
         pool: which architectures models look at in a round, None for the method's own choice.
         study: the study's folder, where evaluations are written down that no table has; None for nowhere.
         max_failures: evaluations that fail in a row before it gives up, None for never.
+        apart: whether evaluations that no table has are made in a process of their own.
+        timeout_s: such an evaluation has failed after so many seconds, None for never.
         extend: how architectures that are not in the embedding are embedded; shared embeddings do not hold it.
     """
 
@@ -66,6 +70,8 @@ class Block:
     pool: Sampled | OnDevice | None = None
     study: Path | None = None
     max_failures: int | None = None
+    apart: bool = False
+    timeout_s: float | None = None
     extend: Callable[[GraphBatch], NDArray[np.float32]] | None = None
 
     def run(self, embedding: Embedding, progress: Callable[[int], None] | None = None) -> SearchRuns:
@@ -74,11 +80,11 @@ class Block:
 
         from arch2vec.common.threads import thread_count
 
-        with thread_count(1), threadpool_limits(1):
+        with thread_count(1), threadpool_limits(1), self._values() as values:
             return simulate(
                 self.kind,
                 embedding,
-                self._values(),
+                values,
                 self.seeds,
                 self.budget,
                 batch=self.batch,
@@ -88,16 +94,23 @@ class Block:
                 progress=progress,
             )
 
-    def _values(self) -> Values:
+    @contextmanager
+    def _values(self) -> Iterator[Values]:
         if not isinstance(self.values, ObjectiveValues):
-            return self.values
+            yield self.values
+            return
         journal = None
         if self.study is not None:
             folder = self.study / BLOCKS
             stem = block_stem(self.method, self.objective)
             earlier = sorted(folder.glob(f"{glob.escape(stem)}--*{SUFFIX}"))
             journal = Journal(folder / f"{stem}--{self.seeds[0]}-{len(self.seeds)}{SUFFIX}", earlier)
-        return replace(self.values, failures=Failures(self.max_failures, self.study), journal=journal)
+        apart = EvaluatedApart(self.timeout_s) if self.apart else None
+        try:
+            yield replace(self.values, failures=Failures(self.max_failures, self.study), journal=journal, apart=apart)
+        finally:
+            if apart is not None:
+                apart.close()
 
 
 def run_stored(parcel: Parcel, file: Path) -> SearchRuns:

@@ -23,12 +23,16 @@ from dataclasses import replace
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection, wait
 
+from arch2vec.common.parcels import Parcel, pack
 from arch2vec.common.workers import WorkerProcess, end_with_parent
 from arch2vec.errors import InputError, WorkerError
+from arch2vec.objectives.base import Objective
 from arch2vec.objectives.reporting import Judge
+from arch2vec.searching.base import Candidate
 from arch2vec.searching.evaluation import Attempt
 from arch2vec.searching.failures import Failure
 from arch2vec.studies.jobs import Job, load, perform
+from arch2vec.studies.resources import environments
 
 _STARTING = threading.Lock()  # a process inherits the environment of the moment
 _STARTS = 5  # of a process, before an evaluation has failed for want of one
@@ -192,6 +196,33 @@ class Workers:
         self._threads.shutdown(wait=True, cancel_futures=True)
 
 
+class EvaluatedApart:
+    """Makes the evaluations of a block of runs, one after the other, in a process with one thread as the block has.
+
+    Args:
+        timeout_s: an evaluation has failed after so many seconds, None for never.
+    """
+
+    def __init__(self, timeout_s: float | None = None) -> None:
+        self._timeout_s = timeout_s
+        self._worker = Worker(environments(1, {"cpu": 1})[0])
+        self._packed: tuple[Objective, Parcel] | None = None
+
+    def attempt(self, objective: Objective, candidate: Candidate, seed: int) -> Attempt:
+        """Evaluate a candidate of the search with a seed.
+
+        Raises:
+            InputError: the objective cannot be sent to another process.
+        """
+        if self._packed is None or self._packed[0] is not objective:
+            self._packed = objective, pack(objective, f"objective {objective.name}")
+        return self._worker.run(Job(self._packed[1], candidate, seed), self._timeout_s)
+
+    def close(self) -> None:
+        """End the process."""
+        self._worker.close()
+
+
 def perform_apart(job: Job, timeout_s: float | None) -> Attempt:
     """Make an evaluation in a process of its own that this process keeps; for executors of other kinds."""
     if not hasattr(_APART, "worker"):
@@ -230,8 +261,13 @@ def _serve(pipe: Connection, lifeline: Connection) -> None:
             load(job.objective)
         try:
             pipe.send(None)
-            pipe.send(perform(job))
-        except BrokenPipeError:  # nobody is there any more
+            start = time.perf_counter()
+            try:
+                made = perform(job)
+            except KeyboardInterrupt as raised:  # from their code: the keyboard does not reach this
+                made = Attempt(time.perf_counter() - start, failure=Failure.of(raised))
+            pipe.send(made)
+        except OSError:  # nobody is there any more, or the evaluation has closed what is not its own
             return
 
 

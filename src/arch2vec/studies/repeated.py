@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from arch2vec.common.arguments import as_annotated
 from arch2vec.common.storage import AnyPath
 from arch2vec.embedding import Embedding
+from arch2vec.errors import InputError
 from arch2vec.representations.ready import searchable
 from arch2vec.searching.budget import Budget
 from arch2vec.searching.evaluation import AnyObjective
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+@as_annotated
 def run_many(
     embedding: Embedding | SearchSpace | str,
     objective: AnyObjective,
@@ -34,8 +37,9 @@ def run_many(
     max_cost_s: float | None = None,
     out: AnyPath | None = None,
     progress: Callable[[str, int], None] | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     executor: Executor | None = None,
+    timeout_s: float | None = None,
     max_failures: int | None = MOST_IN_A_ROW,
     accept_changes: bool = False,
 ) -> pd.DataFrame:
@@ -61,8 +65,9 @@ def run_many(
         out: a folder, created where missing.
         progress: called with a method's name and how many of its evaluations
             were just made, or found in ``out``.
-        workers: processes that share the work.
+        workers: processes that share the work, as for :func:`arch2vec.studies.run_study`.
         executor: as for :func:`arch2vec.studies.run_study`.
+        timeout_s: as for :func:`arch2vec.studies.run_study`.
         max_failures: how many evaluations may fail in a row, as for :func:`arch2vec.studies.run_study`.
         accept_changes: whether to go on though the objective has changed, as for :func:`arch2vec.studies.run_study`.
 
@@ -87,6 +92,7 @@ def run_many(
         out=out,
         workers=workers,
         executor=executor,
+        timeout_s=timeout_s,
         max_failures=max_failures,
         accept_changes=accept_changes,
         progress=None if progress is None else lambda method, _, evaluations: progress(method, evaluations),
@@ -154,7 +160,14 @@ def summarise(frame: pd.DataFrame) -> pd.DataFrame:
         ``validation_std``, ``test_mean``, ``test_std`` (percent; standard deviations
         with n - 1, NaN for one run), ``evaluations`` and ``cost_s`` (means a run),
         ``seconds_per_run`` (spent by the method itself).
+
+    Raises:
+        InputError: it is none of these.
     """
+    import pandas as pd
+
+    if not isinstance(frame, pd.DataFrame) or not {"method", "seed", "best_validation"} <= {*frame.columns}:
+        raise InputError("what is summarised is the data frame that run_many has returned")
     runs = frame.groupby(["method", "seed"], sort=False).agg(
         validation=("best_validation", "last"),
         test=("best_test", "last"),

@@ -12,6 +12,8 @@ from typing import Any, TypeVar
 
 import pyarrow as pa
 
+from arch2vec.common.arguments import as_annotated
+from arch2vec.common.kinds import is_whole
 from arch2vec.common.ownership import owning
 from arch2vec.common.parcels import pack
 from arch2vec.common.request import note_start
@@ -21,6 +23,7 @@ from arch2vec.embedding import Embedding
 from arch2vec.errors import InputError
 from arch2vec.objectives.base import Objective
 from arch2vec.pools.pool import Pool
+from arch2vec.representations.ready import searchable
 from arch2vec.searching.budget import Budget
 from arch2vec.searching.evaluation import AnyObjective, as_objective, check_budget
 from arch2vec.searching.failures import MOST_IN_A_ROW, check_limit, tell_of_ends
@@ -28,6 +31,8 @@ from arch2vec.searching.identity import identity_of
 from arch2vec.searching.pool import WHOLE, OnDevice, Sampled
 from arch2vec.searching.spec import AnyMethod, MethodSpec, resolve_methods
 from arch2vec.searching.store import embedding_digest
+from arch2vec.spaces import SearchSpace
+from arch2vec.studies.apart import check_timeout
 from arch2vec.studies.blocks import Block, run_stored, share
 from arch2vec.studies.folder import StudyFolder
 from arch2vec.studies.runs import SearchRuns
@@ -43,12 +48,13 @@ _VALUES = 500_000  # architectures x runs that a block predicts at once where al
 _LARGEST, _SMALLEST = 32, 4
 
 
+@as_annotated
 def run_study(
-    embedding: Embedding,
+    embedding: Embedding | SearchSpace | str,
     objectives: AnyObjective | Sequence[AnyObjective],
     methods: Sequence[AnyMethod],
     runs: int | Mapping[str, int],
-    budget: Budget | Mapping[str, Budget],
+    budget: Budget | int | Mapping[str, Budget],
     *,
     seed0: int = 0,
     batches: Mapping[str, int] | None = None,
@@ -56,8 +62,9 @@ def run_study(
     pool: Sampled | OnDevice | None = None,
     block: int | None = None,
     out: AnyPath | None = None,
-    workers: int = 1,
+    workers: int | None = None,
     executor: Executor | None = None,
+    timeout_s: float | None = None,
     progress: Progress | None = None,
     max_failures: int | None = MOST_IN_A_ROW,
     accept_changes: bool = False,
@@ -81,12 +88,12 @@ def run_study(
     table, every single evaluation is kept. One process at a time owns the folder.
 
     Args:
-        embedding: the architectures and their vectors.
+        embedding: the architectures and their vectors; of a space, its structure vectors.
         objectives: what is maximised, as for :func:`arch2vec.searching.study.search`; each
             needs a name of its own.
         methods: search methods, as for :func:`arch2vec.searching.study.search`, each with a name of its own.
         runs: how many of each, or of each by name.
-        budget: how far runs go, or how far by the objective's name.
+        budget: how far runs go, or how many evaluations, or how far by the objective's name.
         seed0: the first seed.
         batches: how many architectures a method proposes at a time where it is not one.
         fidelities: that methods may choose from, by the objective's name, where it
@@ -97,9 +104,12 @@ def run_study(
         block: runs that advance together, by default as many as keep memory small.
         out: a folder, created where missing; with an executor on other machines,
             one that these can read.
-        workers: processes, with one thread each.
+        workers: processes that share the runs, with one thread each. Evaluations that no table has are then made in
+            processes of their own, where one that ends its process is a failed trial. None for all in this one.
         executor: runs the blocks in place of ``workers`` processes; anything with
             the interface of :class:`concurrent.futures.Executor`.
+        timeout_s: an evaluation that no table has, made in a process of its own, has failed after so many seconds;
+            None for never.
         progress: told how far the study is.
         max_failures: as for :func:`arch2vec.searching.study.search`, of the runs that advance together.
         accept_changes: whether to go on though the objective has changed, as for
@@ -116,14 +126,20 @@ def run_study(
         WorkerError: a worker process has ended before its work.
     """
     check_limit(max_failures)
+    check_timeout(timeout_s)
     folder = None if out is None else Path(out)
+    embedding = searchable(embedding)
+    if not isinstance(budget, Budget | Mapping):
+        budget = Budget(budget)
+    if not isinstance(runs, Mapping) and not is_whole(runs):
+        raise InputError(f"runs are a whole number, or one by the method's name, got {runs!r}")
     if isinstance(embedding, Pool):
         raise InputError(
             "a study of many searches needs an embedding in memory: take the pool's reduced, or its subset(rows)"
         )
     targets = _named(objectives, embedding)
     kinds = resolve_methods(methods)
-    counts = {name: runs if isinstance(runs, int) else _entry(runs, name, "runs") for name in kinds}
+    counts = {name: _entry(runs, name, "runs") if isinstance(runs, Mapping) else int(runs) for name in kinds}
     budgets = {name: budget if isinstance(budget, Budget) else _entry(budget, name, "budget") for name in targets}
     sizes = {name: (batches or {}).get(name, 1) for name in kinds}
     _check(embedding, kinds, counts, budgets, sizes, seed0, block, workers)
@@ -144,7 +160,8 @@ def run_study(
             note_start(folder, done=len(finished), runs=counts, space=embedding.space.reference)
         made: list[pa.Table] = []
         tasks: list[Block] = []
-        kept = None if folder is None else folder.absolute(), max_failures
+        apart = timeout_s is not None or (workers is not None and executor is None)
+        kept = None if folder is None else folder.absolute(), max_failures, apart, timeout_s
         for objective, target in targets.items():
             values = values_of(target, embedding)
             for method, kind in kinds.items():
@@ -171,11 +188,11 @@ def run_study(
             else:
                 store.add(table)
 
-        if workers == 1 and executor is None:
+        if workers in (None, 1) and executor is None:
             for task in tasks:
                 keep(task.run(embedding, _of(task, progress)))
         elif tasks:
-            _run_elsewhere(tasks, embedding, folder, workers, executor, keep, progress)
+            _run_elsewhere(tasks, embedding, folder, workers or 1, executor, keep, progress)
         if store is not None:
             store.combine()
             return store.trajectories()
@@ -207,14 +224,17 @@ def _check(
     batches: Mapping[str, int],
     seed0: int,
     block: int | None,
-    workers: int,
+    workers: int | None,
 ) -> None:
     if not kinds:
         raise InputError("name at least one search method")
     for what, least in (("run", min(counts.values())), ("architecture in a batch", min(batches.values()))):
         if least < 1:
             raise InputError(f"at least 1 {what} is needed, got {least}")
-    for what, number in (("worker", workers), ("run in a block", 1 if block is None else block)):
+    for what, number in (
+        ("worker", 1 if workers is None else workers),
+        ("run in a block", 1 if block is None else block),
+    ):
         if number < 1:
             raise InputError(f"at least 1 {what} is needed, got {number}")
     for kind in kinds.values():

@@ -18,11 +18,12 @@ from arch2vec.objectives.drawn import DrawnView
 from arch2vec.objectives.lookup import LookupObjective
 from arch2vec.objectives.view import TableView
 from arch2vec.searching.base import Candidate
-from arch2vec.searching.evaluation import evaluate
+from arch2vec.searching.evaluation import evaluate, trial_of
 from arch2vec.searching.failures import Failures
 from arch2vec.searching.goal import Goal
 from arch2vec.searching.trials import Trial
 from arch2vec.studies.journal import Journal
+from arch2vec.studies.processes import EvaluatedApart
 
 Seeds = NDArray[np.uint64]
 
@@ -121,11 +122,13 @@ class ObjectiveValues:
         objective: what evaluates.
         failures: where failed evaluations are noted.
         journal: evaluations that were made before, and where further ones are written down.
+        apart: makes them in a process of their own; None for in this one.
     """
 
     objective: Objective
     failures: Failures = field(default_factory=Failures)
     journal: Journal | None = None
+    apart: EvaluatedApart | None = None
 
     def of(self, candidates: Sequence[Candidate], seeds: Seeds) -> Outcomes:
         """As :class:`Values` says."""
@@ -144,7 +147,10 @@ class ObjectiveValues:
         made = None if self.journal is None else self.journal.take(seed, candidate)
         if made is not None:
             return made
-        trial = evaluate(objective, candidate, [], self.failures)
+        if self.apart is None:
+            trial = evaluate(objective, candidate, [], self.failures)
+        else:
+            trial = trial_of(objective, candidate, self.apart.attempt(objective, candidate, seed), [], self.failures)
         if self.journal is not None:
             self.journal.add(seed, trial)
         self.failures.check()

@@ -43,7 +43,7 @@ def check_objective(
     Raises:
         BrokenRule: for the first rule that is broken.
     """
-    where = get_space(space) if isinstance(space, str) else space
+    where = get_space(space)
     graphs = some_of(where) if architectures is None else where.parse(architectures)
     embedding = Embedding(where, graphs, np.arange(len(graphs), dtype=np.float32)[:, None])
     target = as_objective(objective, embedding)

@@ -32,7 +32,7 @@ def check_representation(representation: AnyRepresentation, space: SearchSpace |
         BrokenRule: for the first rule that is broken.
     """
     kind = resolve_representation(representation)
-    where = get_space(space) if isinstance(space, str) else space
+    where = get_space(space)
     check_all(REPRESENTATION_RULES, f"representation {kind.name}", kind, where)
 
 

@@ -28,7 +28,7 @@ def check_space(space: SearchSpace | str) -> None:
     Raises:
         BrokenRule: for the first rule that is broken.
     """
-    found = get_space(space) if isinstance(space, str) else space
+    found = get_space(space)
     check_all(SPACE_RULES, f"search space {found.name}", found)
 
 

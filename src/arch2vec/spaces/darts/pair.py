@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from arch2vec.common.arguments import Count, as_annotated
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.spaces.base import SearchSpace
@@ -101,7 +102,8 @@ class DARTSPair(SearchSpace):
         raise InputError(f"{self.name} has {self.size:,} architectures, too many to list; sample some")
 
     @override
-    def sample(self, n: int, rng: np.random.Generator) -> GraphBatch:
+    @as_annotated
+    def sample(self, n: Count, rng: np.random.Generator) -> GraphBatch:
         """``n`` pairs that differ in one cell's graph at least, every such set equally likely.
 
         Raises:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from arch2vec.common.arguments import Count, as_annotated
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
@@ -148,7 +149,8 @@ class DeclaredSpace(SearchSpace):
         return GraphBatch(self._list.ops.copy(), self._list.adjacency.copy())
 
     @override
-    def sample(self, n: int, rng: np.random.Generator) -> GraphBatch:
+    @as_annotated
+    def sample(self, n: Count, rng: np.random.Generator) -> GraphBatch:
         """``n`` architectures, no two isomorphic, every such set equally likely.
 
         In one case they are not quite: a fixed topology with more than 50,000

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from typing_extensions import override
 
+from arch2vec.common.arguments import Count, as_annotated
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.graphs.fingerprints import fingerprint
@@ -53,7 +54,8 @@ class NASBench101(SearchSpace):
         return GraphBatch(cells.ops.copy(), cells.adjacency.copy())
 
     @override
-    def sample(self, n: int, rng: np.random.Generator) -> GraphBatch:
+    @as_annotated
+    def sample(self, n: Count, rng: np.random.Generator) -> GraphBatch:
         self.check_sample_size(n)
         return _cells()[rng.choice(self.size, size=n, replace=False)]
 

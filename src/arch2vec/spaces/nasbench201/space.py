@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 from typing_extensions import override
 
+from arch2vec.common.arguments import Count, as_annotated
 from arch2vec.errors import InputError
 from arch2vec.graphs import GraphBatch
 from arch2vec.spaces.base import SearchSpace
@@ -76,7 +77,8 @@ class NASBench201(SearchSpace):
         return self.from_edge_operations(_published_order())
 
     @override
-    def sample(self, n: int, rng: np.random.Generator) -> GraphBatch:
+    @as_annotated
+    def sample(self, n: Count, rng: np.random.Generator) -> GraphBatch:
         self.check_sample_size(n)
         return self.from_edge_operations(_published_order()[rng.choice(self.size, size=n, replace=False)])
 

@@ -64,7 +64,7 @@ class Arch2VecSampler(BaseSampler):
             from arch2vec.representations.ready import structure_embedding
             from arch2vec.spaces import get_space
 
-            source = structure_embedding(get_space(source) if isinstance(source, str) else source)
+            source = structure_embedding(get_space(source))
         self.embedding = source
         self.parameters = Parameters(source)
         self._spec = resolve_method(method)
