@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -65,6 +66,10 @@ def test_bad_folders(tmp_path: Path) -> None:
     broken = write(tmp_path / "broken", grey=True)
     (broken / "cat" / "0.png").write_bytes(b"no image")
     assert "0.png: it is no image" in error_of(lambda: load_images(DataChoice("folder", str(broken))))
+    small = (tmp_path / "one" / "cat" / "0.png").read_bytes()
+    size = b"IHDR" + (40_000).to_bytes(4) * 2 + small[24:29]  # of an image that is black all over, 1.5 MB are enough
+    (broken / "cat" / "0.png").write_bytes(small[:12] + size + zlib.crc32(size).to_bytes(4) + small[33:])
+    assert "0.png: it has more pixels" in error_of(lambda: load_images(DataChoice("folder", str(broken))))
 
 
 def test_the_line_about_imagenet_leads_somewhere(tmp_path: Path) -> None:

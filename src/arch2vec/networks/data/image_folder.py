@@ -23,6 +23,7 @@ from typing_extensions import override
 from arch2vec.errors import InputError
 from arch2vec.networks.data.augmentation import cut_out
 from arch2vec.networks.data.base import Batch, Normalisation, Part
+from arch2vec.networks.data.own_images import why_not
 from arch2vec.networks.recipe import Augmentation
 
 NORMALISATION = Normalisation((123.675, 116.28, 103.53), (58.395, 57.12, 57.375))
@@ -133,8 +134,7 @@ class _Views(Dataset[Any]):
                     image = opened.convert("RGB")
         except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             # Returned, for an exception from a worker arrives as its whole traceback.
-            reason = getattr(error, "strerror", None) or "it is no image, or damaged"
-            return None, 0, f"cannot read the image {self._files[row]}: {reason}"
+            return None, 0, f"cannot read the image {self._files[row]}: {why_not(error)}"
         label = int(self._labels[row])
         if self._augmentation is None:
             return evaluation_pixels(image, self._size), label, ""

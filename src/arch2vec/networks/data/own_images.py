@@ -117,5 +117,11 @@ def _pixels(files: Sequence[Path], size: int, grey: bool) -> NDArray[np.uint8]:
 
 
 def _unreadable(file: Path, error: Exception) -> InputError:
-    reason = getattr(error, "strerror", None) or "it is no image, or damaged"
-    return InputError(f"cannot read the image {file}: {reason}")
+    return InputError(f"cannot read the image {file}: {why_not(error)}")
+
+
+def why_not(error: Exception) -> str:
+    """Why a file that should be an image could not be read."""
+    if type(error).__name__ == "DecompressionBombError":  # nothing of the library is imported for a word
+        return "it has more pixels than any photograph"
+    return getattr(error, "strerror", None) or "it is no image, or damaged"
