@@ -42,7 +42,7 @@ def test_what_is_fast_is_chosen(
     times(monkeypatch, half, second, cores)
     config = fast_config(SPACE)
     assert (config.precision, config.threads) == (precision, threads)
-    assert (config.batch_size, config.schedule, config.epochs) == (64, "cosine", 5)
+    assert (config.batch_size, config.schedule, config.epochs) == (64, "cosine", 4)
     said = fast_config(SPACE, threads=3, batch_size=256, precision="bfloat16")
     assert (said.threads, said.batch_size, said.precision) == (3, 256, "bfloat16")
 

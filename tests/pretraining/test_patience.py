@@ -136,7 +136,7 @@ def test_the_short_recipe_learns_what_the_papers_setting_leaves(tmp_path: Path) 
 
 @pytest.mark.parametrize(
     ("said", "epochs", "batch_size"),
-    [({}, 5, 64), ({"sample": 600_000}, 4, 64), ({"sample": 100}, 84, 8), ({"epochs": 7, "batch_size": 16}, 7, 16)],
+    [({}, 4, 64), ({"sample": 600_000}, 4, 64), ({"sample": 100}, 67, 8), ({"epochs": 7, "batch_size": 16}, 7, 16)],
 )
 def test_few_architectures_take_more_epochs(said: dict[str, Any], epochs: int, batch_size: int) -> None:
     config = short_config(get_space("nasbench201"), **said)

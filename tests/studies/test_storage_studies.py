@@ -295,7 +295,7 @@ class TestRefusals:
         [
             ("redis://here", "'redis://here' names no storage; write sqlite:///FILE, journal:///FILE, postgresql://"),
             ("sqlite:///", "'sqlite:///' names no file; write sqlite:///FILE"),
-            ("sqlite:////dev/null/x.db", "the storage sqlite:////dev/null/x.db does not answer: "),
+            ("sqlite:////dev/null/x.db", "cannot write the storage sqlite:////dev/null/x.db: "),
             ("postgresql://me:secret@127.0.0.1:9/x", "postgresql"),
         ],
     )

@@ -88,7 +88,7 @@ def fast_config(space: SearchSpace, *, graphs: int | None = None, **said: Any) -
     >>> from arch2vec.spaces import get_space
     >>> config = fast_config(get_space("nasbench201"), precision="float32", threads=1)
     >>> config.precision, config.threads, config.epochs
-    ('float32', 1, 5)
+    ('float32', 1, 4)
 
     Args:
         space: that is learned.

@@ -21,7 +21,7 @@ from arch2vec.pretraining.settings import PAPER_BATCH_SIZE, PretrainConfig
 from arch2vec.spaces import SPACES, SearchSpace
 
 _EPOCHS, _MOST_EPOCHS = 4, 100
-_STEPS = 1_000  # at least, where so many epochs have as many
+_STEPS = 800  # at least, where so many epochs have as many
 _LARGE = 100_000  # graphs, from which on there are steps enough for what comes late
 _BATCHES = 10  # an epoch, at least
 _EPS = 0.5  # where there are few steps; edges are learned better from 0, and operations in time where there are many
@@ -81,7 +81,7 @@ def short_config(space: SearchSpace, *, graphs: int | None = None, **said: Any) 
     >>> from arch2vec.spaces import get_space
     >>> config = short_config(get_space("nasbench201"), seed=1)
     >>> config.epochs, config.batch_size, config.schedule
-    (5, 64, 'cosine')
+    (4, 64, 'cosine')
 
     Args:
         space: that is learned.
