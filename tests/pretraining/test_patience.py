@@ -19,7 +19,7 @@ from arch2vec.models.autoencoder import ModelConfig
 from arch2vec.pretraining import patience, recipe
 from arch2vec.pretraining.patience import PATIENCE, advice, goes_on
 from arch2vec.pretraining.pretrain import PretrainConfig, pretrain
-from arch2vec.pretraining.recipe import default_config, short_config
+from arch2vec.pretraining.recipe import continued, default_config, short_config
 from arch2vec.spaces import get_space
 
 CHAIN = """\
@@ -151,6 +151,12 @@ def test_the_papers_spaces_are_learned_by_its_setting(chain: Path) -> None:
     assert default_config(own, learning_rate=0.1).schedule == "constant"
     assert default_config(own, seed=3).schedule == "cosine"
     assert short_config(own, schedule="constant").kl_warmup == 0
+
+
+@pytest.mark.parametrize("wrong", [{"after": "x"}, {"learning_rate": []}, {"protocol": ["paper"]}, {"eps": None}])
+def test_a_damaged_record_is_no_recipe(wrong: dict[str, Any]) -> None:
+    record = {"schedule": "cosine", "epochs": 4, "learning_rate": 0.01, **wrong}
+    assert continued(record, {"epochs": 9}) == {"epochs": 9}
 
 
 def test_edges_have_a_bias_where_wiring_is_free_in_a_space_of_ones_own(chain: Path, tmp_path: Path) -> None:

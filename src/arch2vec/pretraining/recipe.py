@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from arch2vec.errors import InputError
 from arch2vec.models.autoencoder import MODELS, ModelConfig
 from arch2vec.models.encoders import GINEncoder
 from arch2vec.pretraining.patience import FURTHER
@@ -69,7 +70,13 @@ def continued(record: Mapping[str, Any], said: Mapping[str, Any]) -> dict[str, A
     model = record.get("model")
     if isinstance(model, Mapping) and model.get("edge_bias") is True and isinstance(said.get("model"), ModelConfig):
         kept["model"] = replace(said["model"], edge_bias=True)
-    return {**said, **kept, "after": max(record.get("after", 0), epochs - before)}
+    settings = {**said, **kept}
+    try:
+        settings["after"] = max(record.get("after", 0), epochs - before)
+        PretrainConfig(**settings)
+    except (TypeError, InputError):  # a damaged record: what differs in it is told where the run is claimed
+        return dict(said)
+    return settings
 
 
 def short_config(space: SearchSpace, *, graphs: int | None = None, **said: Any) -> PretrainConfig:
